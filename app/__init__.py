@@ -1,0 +1,1 @@
+"""SHOW: pages, API, live pushes, jobs. Knows data and geo."""

@@ -1,0 +1,1 @@
+"""WHAT and WHEN: sources in, the record of stock kept, what follows from it. No geometry maths, no web."""

@@ -1,0 +1,42 @@
+"""How is the database reached? Engine and transactions, and the one border where driver errors become ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+from data import errors
+
+
+def connect_url(url: str) -> str:
+    """Name psycopg 3 as the driver of a plain `postgresql://` address."""
+    return url.replace("postgresql://", "postgresql+psycopg://", 1) if url.startswith("postgresql://") else url
+
+
+def engine(url: str, *, pool_size: int = 8, application: str = "vaxtrace") -> sa.Engine:
+    """Open an engine; connections are checked before use, so that a restarted PostgreSQL is met silently."""
+    return sa.create_engine(
+        connect_url(url),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        connect_args={"application_name": application, "options": "-c timezone=UTC -c jit=off"},
+    )
+
+
+@contextmanager
+def transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """One transaction: commits at the end, rolls back on any error.
+
+    Raises `DatabaseUnavailable` where PostgreSQL does not answer.
+    """
+    try:
+        with engine.begin() as conn:
+            yield conn
+    except OperationalError as error:
+        if error.connection_invalidated or error.orig is None or getattr(error.orig, "sqlstate", None) is None:
+            raise errors.DatabaseUnavailable(remedy="Try again in a moment; nothing was recorded.") from error
+        raise

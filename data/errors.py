@@ -1,0 +1,62 @@
+"""What can go wrong with the record? The docstring of each error is its message; details name field and remedy."""
+
+from __future__ import annotations
+
+import inspect
+
+
+class DataError(Exception):
+    """The record could not do this."""
+
+    def __init__(self, field: str | None = None, remedy: str | None = None, **details: object) -> None:
+        self.field = field
+        self.remedy = remedy
+        self.details = {k: v for k, v in {"field": field, "remedy": remedy, **details}.items() if v is not None}
+        super().__init__(self.message)
+
+    @property
+    def message(self) -> str:
+        """The sentence a person reads: the docstring, then what to do."""
+        sentence = inspect.cleandoc(type(self).__doc__ or "").format_map(_Known(self.details))
+        return f"{sentence} {self.remedy}" if self.remedy else sentence
+
+
+class _Known(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+class UnknownProgramme(DataError):
+    """There is no programme called {value}."""
+
+
+class UnknownArea(DataError):
+    """There is no area with the code {value} in this programme."""
+
+
+class UnknownFacility(DataError):
+    """There is no facility with the code {value} in this programme."""
+
+
+class UnknownProduct(DataError):
+    """There is no product with the code {value} in this programme."""
+
+
+class InvalidEvent(DataError):
+    """The field {field} of this stock event cannot be used: {reason}."""
+
+
+class Overdraw(DataError):
+    """{facility} holds {balance} usable doses of {product}, fewer than the {doses} to take out."""
+
+
+class ConflictingRepeat(DataError):
+    """The event {source} / {source_id} is recorded already, with other content."""
+
+
+class PackError(DataError):
+    """The pack cannot be loaded: {reason}."""
+
+
+class DatabaseUnavailable(DataError):
+    """The database does not answer."""

@@ -1,0 +1,1 @@
+"""WHERE: boundaries, roll-ups by area, tiles, distances. Knows data, knows no web."""
