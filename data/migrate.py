@@ -1,0 +1,31 @@
+"""Which version has the database? Brings it to the newest one, through Alembic, without an alembic.ini."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from data import db
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def config(url: str) -> Config:
+    """Alembic's configuration for a database address."""
+    made = Config()
+    made.set_main_option("script_location", str(MIGRATIONS))
+    made.attributes["url"] = db.connect_url(url)
+    return made
+
+
+def upgrade(url: str) -> None:
+    """Migrate to the newest version; safe to run by several processes at once (an advisory lock queues them)."""
+    engine = sa.create_engine(db.connect_url(url), poolclass=sa.NullPool)
+    with engine.connect() as conn:
+        conn.execute(sa.text("select pg_advisory_lock(hashtext('vaxtrace migrate'))"))
+        command.upgrade(config(url), "head")
+        conn.execute(sa.text("select pg_advisory_unlock(hashtext('vaxtrace migrate'))"))
+    engine.dispose()
