@@ -1,0 +1,115 @@
+"""Which session is this? Server-side sessions and machine tokens; only hashes are stored.
+
+Each process remembers a session for one second, so that a closed one is out everywhere within two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.auth.principal import Grant, Principal
+from data import db, queries
+
+SQL = queries.read(Path(__file__).parent / "sql" / "sessions.sql")
+COOKIE = "vaxtrace_session"
+LIFETIME = 12 * 3600
+REMEMBER = 1.0
+_MOST = 10_000
+
+
+def token_hash(token: str) -> bytes:
+    """What is stored of a token."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def token_of(environ: Mapping[str, Any]) -> str | None:
+    """The token a WSGI request carries: `Authorization: Bearer`, or else the session cookie."""
+    header = environ.get("HTTP_AUTHORIZATION", "")
+    if header.startswith("Bearer "):
+        return str(header[7:]).strip() or None
+    cookie = environ.get("HTTP_COOKIE", "")
+    if COOKIE not in cookie:
+        return None
+    try:
+        morsel = SimpleCookie(cookie).get(COOKIE)
+    except CookieError:
+        return None
+    return morsel.value if morsel else None
+
+
+class Sessions:
+    """Sessions of one process, remembered for a second each."""
+
+    def __init__(self, engine: sa.Engine, *, demo: bool) -> None:
+        self._engine = engine
+        self._demo = demo
+        self._known: dict[bytes, tuple[float, Principal | None]] = {}
+        self._lock = threading.Lock()
+
+    def current(self, environ: Mapping[str, Any]) -> Principal | None:
+        """Who sent this request; None for strangers and for sessions that have ended."""
+        token = token_of(environ)
+        if token is None:
+            return None
+        key = token_hash(token)
+        known = self._known.get(key)
+        now = time.monotonic()
+        if known and known[0] > now:
+            return known[1]
+        principal = self._find(key)
+        with self._lock:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            self._known[key] = (now + REMEMBER, principal)
+        return principal
+
+    def _find(self, key: bytes) -> Principal | None:
+        with db.transaction(self._engine) as conn:
+            rows = conn.execute(SQL["find"], {"token_hash": key}).all()
+        if not rows or (rows[0].demo and not self._demo):
+            return None
+        grants = tuple(
+            Grant(r.programme_id, r.programme, r.role, r.area_id, r.facility_id) for r in rows if r.programme_id
+        )
+        first = rows[0]
+        return Principal(first.user_id, first.name, first.email, key, grants, frozenset(g.programme for g in grants))
+
+    def open(
+        self,
+        user_id: int,
+        *,
+        kind: str = "browser",
+        label: str = "",
+        seconds: int = LIFETIME,
+        token: str | None = None,
+    ) -> str:
+        """Open a session and return its token, which is shown to its owner once and never stored."""
+        token = token or secrets.token_urlsafe(32)
+        with db.transaction(self._engine) as conn:
+            conn.execute(
+                SQL["open"],
+                {
+                    "token_hash": token_hash(token),
+                    "user_id": user_id,
+                    "kind": kind,
+                    "label": label,
+                    "seconds": seconds,
+                },
+            )
+        return token
+
+    def close(self, principal: Principal) -> None:
+        """End this session, here at once and everywhere within a second."""
+        with db.transaction(self._engine) as conn:
+            conn.execute(SQL["close"], {"token_hash": principal.token_hash})
+        with self._lock:
+            self._known.pop(principal.token_hash, None)
