@@ -1,0 +1,53 @@
+"""Which months can the record take? One partition of stock_event per month, made before it is needed."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import sqlalchemy as sa
+
+#: How many months ahead of today are kept ready.
+AHEAD = 3
+
+
+def months(first: date, last: date) -> list[date]:
+    """The first days of the months from that of `first` to that of `last`, both included."""
+    start, end = first.year * 12 + first.month - 1, last.year * 12 + last.month - 1
+    return [date(m // 12, m % 12 + 1, 1) for m in range(start, end + 1)]
+
+
+def name(month: date) -> str:
+    """The partition that holds a month (UTC)."""
+    return f"stock_event_{month:%Y_%m}"
+
+
+def ensure_partitions(conn: sa.Connection, first: date, last: date) -> list[str]:
+    """Make the partitions of `first` to `last` (UTC months) that are not there yet; returns their names.
+
+    A new partition is built apart and then attached: that lock lets readers and writers of the others go on,
+    where `create table ... partition of` would stop them all until the transaction ends.
+    """
+    wanted = {name(month): month for month in months(first, last)}
+    there = set(
+        conn.execute(
+            sa.text("select relname from pg_class where relname = any(CAST(:names AS text[])) and relkind = 'r'"),
+            {"names": list(wanted)},
+        ).scalars()
+    )
+    if missing := {n: m for n, m in wanted.items() if n not in there}:
+        # Two that need the same month at once: the second waits, and then finds it made.
+        conn.execute(sa.text("select pg_advisory_xact_lock(hashtext('stock_event partitions'))"))
+    made = []
+    for table, month in missing.items():
+        if conn.scalar(sa.text("select to_regclass(:name)"), {"name": table}) is not None:
+            continue
+        following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
+        conn.exec_driver_sql(
+            f"create table {table} (like stock_event including defaults including constraints including indexes)"
+        )
+        conn.exec_driver_sql(
+            f"alter table stock_event attach partition {table}"
+            f" for values from ('{month:%Y-%m-%d} 00:00+00') to ('{following:%Y-%m-%d} 00:00+00')"
+        )
+        made.append(table)
+    return made
