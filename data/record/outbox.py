@@ -1,0 +1,39 @@
+"""What has been committed since I last looked? Readers with cursors that never skip a commit.
+
+`seq` alone cannot be a cursor: a transaction may take a lower number and commit later. So the cursor is (txid, seq), and
+only rows of transactions older than every one still running are read.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from data import queries
+from data.types import Change
+
+SQL = queries.read(Path(__file__).parent / "sql" / "outbox.sql")
+
+
+def read(conn: sa.Connection, name: str, most: int) -> list[Change]:
+    """The next changes for this reader, at most so many, and its cursor moved past them.
+
+    The cursor moves in the caller's transaction: what is read is done, or read again. The reader's row is locked, so
+    that a second process of the same name waits.
+    """
+    cursor = conn.execute(SQL["lock_reader"], {"name": name}).one()
+    rows = conn.execute(SQL["next"], {"txid": cursor.txid, "seq": cursor.seq, "most": most}).all()
+    if rows:
+        conn.execute(SQL["move"], {"name": name, "txid": rows[-1].txid, "seq": rows[-1].seq})
+    return [Change(r.seq, r.programme_id, r.facility_id, r.product_id, r.payload) for r in rows]
+
+
+def add_reader(conn: sa.Connection, name: str) -> None:
+    """Make a reader that starts at the beginning; nothing happens where it exists."""
+    conn.execute(SQL["add_reader"], {"name": name})
+
+
+def sweep(conn: sa.Connection, days: int) -> int:
+    """Delete what every reader has passed and is older than so many days; returns how many."""
+    return conn.execute(SQL["sweep"], {"days": days}).rowcount
