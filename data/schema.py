@@ -1,6 +1,6 @@
 """What is stored? Every table, once; migrations are made from it and its constraint names map to errors.
 
-Geometry is EPSG:4326. Amounts are doses (or pieces, where a product's unit says so). Times are UTC.
+Geometry is EPSG:4326 (outlines for tiles: 3857). Amounts are doses (or pieces, where a product's unit says so). Times are UTC.
 """
 
 from __future__ import annotations
@@ -38,6 +38,37 @@ def _count(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Integer, nullable=False, server_default="0")
 
 
+def _folded() -> sa.Column[Any]:
+    """Name and code as the search compares them: lower case, accents taken off (`geo.places.fold` does the same)."""
+    formula = "lower(regexp_replace(normalize(name || ' ' || code, NFD), '[\u0300-\u036f]', '', 'g'))"
+    return sa.Column("folded", sa.Text, sa.Computed(formula), nullable=False)
+
+
+def _share(name: str, part: str, whole: str) -> sa.Column[Any]:
+    """A whole percentage 0..100 of two counts of the same row; 255 of nothing; what is not 0 is never shown as 0."""
+    formula = (
+        f"cast(case when ({whole}) = 0 then 255 when ({part}) = 0 then 0"
+        f" else greatest(1, round(100.0 * ({part}) / ({whole}))) end as smallint)"
+    )
+    return sa.Column(name, sa.SmallInteger, sa.Computed(formula), nullable=False)
+
+
+def _roll_up() -> list[sa.Column[Any]]:
+    """Facilities by state, children by risk, and the three shares that colour a map: the one place of their formula."""
+    handling = "no_report + inactive + stockout + critical + low + overstock + adequate"
+    return [
+        *(_count(s) for s in ("no_report", "inactive", "stockout", "critical", "low", "overstock", "adequate")),
+        # Children of the facilities that report and are active; those of them at risk; those without any stock.
+        *(
+            sa.Column(name, sa.BigInteger, nullable=False, server_default="0")
+            for name in ("children", "children_at_risk", "children_out")
+        ),
+        _share("risk_share", "children_at_risk", "children"),
+        _share("out_share", "children_out", "children"),
+        _share("reporting_share", f"{handling} - no_report", handling),
+    ]
+
+
 programme = sa.Table(
     "programme", metadata,
     _id(),
@@ -72,6 +103,7 @@ area = sa.Table(
     sa.Column("target_children", sa.Integer),
     # Place in every area vector and feature id in the areas tile: 0 is the nation.
     sa.Column("seat", sa.Integer, nullable=False),
+    _folded(),
     sa.Column("geom", Geometry("MULTIPOLYGON", srid=4326, spatial_index=False), nullable=False),
     sa.UniqueConstraint("programme_id", "code"),
     sa.UniqueConstraint("programme_id", "seat"),
@@ -95,17 +127,21 @@ facility = sa.Table(
     sa.Column("point", Geometry("POINT", srid=4326, spatial_index=False)),
     _ref("facility", nullable=True, name="supplier_id"),
     sa.Column("catchment", sa.Integer),
+    # Children it stands for in roll-ups, 0 where it serves none; set by `geo.aggregates.weigh` from the catchments.
+    sa.Column("weight", sa.Integer, nullable=False, server_default="0"),
     sa.Column("delivery_interval_days", sa.SmallInteger, nullable=False, server_default="30"),
     sa.Column("lead_time_days", sa.SmallInteger, nullable=False, server_default="7"),
     sa.Column("report_interval_days", sa.SmallInteger, nullable=False, server_default="31"),
     sa.Column("open", sa.Boolean, nullable=False, server_default="true"),
     sa.Column("flags", ARRAY(sa.Text), nullable=False, server_default="{}"),
+    _folded(),
     sa.UniqueConstraint("programme_id", "code"),
     sa.UniqueConstraint("programme_id", "ordinal", deferrable=True, initially="DEFERRED"),
     sa.Index("ix_facility_point", "point", postgresql_using="gist"),
     sa.Index("ix_facility_area_id", "area_id"),
     sa.Index("ix_facility_partition_id", "partition_id"),
     sa.Index("ix_facility_supplier_id", "supplier_id"),
+    sa.Index("ix_facility_folded", "folded", postgresql_using="gin", postgresql_ops={"folded": "gin_trgm_ops"}),
 )  # fmt: skip
 
 product = sa.Table(
@@ -251,20 +287,33 @@ facility_status = sa.Table(
 
 area_status = sa.Table(
     "area_status", metadata,
-    # Roll-up of an area for one product seat (0: the worst of all): facilities by state, children by risk.
+    # Roll-up of an area for one product seat (0: the worst of all), as it is now.
     _ref("area", primary_key=True),
     sa.Column("product_seat", sa.SmallInteger, primary_key=True),
-    _count("no_report"),
-    _count("inactive"),
-    _count("stockout"),
-    _count("critical"),
-    _count("low"),
-    _count("overstock"),
-    _count("adequate"),
-    sa.Column("children", sa.BigInteger, nullable=False, server_default="0"),
-    sa.Column("children_at_risk", sa.BigInteger, nullable=False, server_default="0"),
-    sa.Column("children_out", sa.BigInteger, nullable=False, server_default="0"),
+    *_roll_up(),
     sa.Column("last_event_at", sa.DateTime(timezone=True)),
+)  # fmt: skip
+
+area_month = sa.Table(
+    "area_month", metadata,
+    # The same roll-up as it was at the end of a month.
+    sa.Column("month", sa.Date, primary_key=True),
+    sa.Column("product_seat", sa.SmallInteger, primary_key=True),
+    sa.Column("area_id", sa.Integer, sa.ForeignKey("area.id", ondelete="CASCADE"), primary_key=True),
+    *_roll_up(),
+    sa.Index("ix_area_month_area_id", "area_id", "product_seat", "month"),
+)  # fmt: skip
+
+area_outline = sa.Table(
+    "area_outline", metadata,
+    # What the map draws of an area at one zoom: simplified together with its neighbours, in EPSG:3857. An area
+    # that is not drawn at a zoom has no row for it.
+    sa.Column("zoom", sa.SmallInteger, primary_key=True),
+    sa.Column("area_id", sa.Integer, sa.ForeignKey("area.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("geom", Geometry("MULTIPOLYGON", srid=3857, spatial_index=False), nullable=False),
+    # Where its name is written; null where the zoom is too small for it.
+    sa.Column("label", Geometry("POINT", srid=3857, spatial_index=False)),
+    sa.Index("ix_area_outline_geom", "geom", postgresql_using="gist"),
 )  # fmt: skip
 
 alert = sa.Table(
