@@ -1,6 +1,7 @@
 """What is stored? Every table, once; migrations are made from it and its constraint names map to errors.
 
-Geometry is EPSG:4326 (outlines for tiles: 3857). Amounts are doses (or pieces, where a product's unit says so). Times are UTC.
+Geometry is EPSG:4326, outlines for tiles 3857. Amounts are doses (or pieces, where a product's unit says so). Times are
+UTC.
 """
 
 from __future__ import annotations
