@@ -265,11 +265,15 @@ position = sa.Table(
     _count("total"),
     # Mean monthly demand, corrected for days out of stock, in doses; null where unknown.
     sa.Column("amc", sa.REAL),
+    # How a month varies around it (variance / mean) and how unsure it is itself (squared relative error).
+    sa.Column("dispersion", sa.REAL),
+    sa.Column("uncertainty", sa.REAL),
     sa.Column("state", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Column("probability", sa.REAL),
     sa.Column("cover_p10", sa.REAL),
     sa.Column("cover_p50", sa.REAL),
     sa.Column("cover_p90", sa.REAL),
+    sa.Column("last_received_on", sa.Date),
     sa.Column("next_delivery_on", sa.Date),
     sa.Column("last_event_at", sa.DateTime(timezone=True)),
     sa.Column("out_since", sa.DateTime(timezone=True)),

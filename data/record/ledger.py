@@ -180,8 +180,8 @@ def _save(
     actor_id: int | None,
     now: datetime,
 ) -> None:
-    days = [e.event.occurred_at for e in entries]
-    partitions.ensure_partitions(conn, min(days).date(), max(days).date())
+    days = [e.event.occurred_at.astimezone(UTC).date() for e in entries]
+    partitions.ensure_partitions(conn, min(days), max(days))
     lines = [(e, line) for e in entries for line in e.lines]
     ids = list(
         conn.execute(SQL["append"], _columns(lines) | {"programme_id": programme_id, "actor_id": actor_id}).scalars()
@@ -220,7 +220,9 @@ def _columns(lines: Sequence[tuple[Entry, rules.Line]]) -> dict[str, Any]:
 def _fold_positions(
     conn: sa.Connection, entries: Sequence[Entry], shelves: dict[tuple[int, int], Shelf], now: datetime
 ) -> None:
-    last = {e.position: e for e in sorted(entries, key=lambda e: e.event.occurred_at)}
+    in_order = sorted(entries, key=lambda e: e.event.occurred_at)
+    last = {e.position: e for e in in_order}
+    received = {e.position: e.day for e in in_order if e.event.kind is Kind.RECEIPT}
     conn.execute(
         SQL["fold_positions"],
         {
@@ -229,6 +231,7 @@ def _fold_positions(
             "usable": [shelves[p].usable_on(now.astimezone(e.facility.timezone).date()) for p, e in last.items()],
             "total": [shelves[p].total for p in last],
             "occurred_ats": [e.event.occurred_at for e in last.values()],
+            "received_ons": [received.get(p) for p in last],
         },
     )
 

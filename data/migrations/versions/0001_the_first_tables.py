@@ -89,6 +89,7 @@ def upgrade() -> None:
     sa.Column('population', sa.Integer(), nullable=True),
     sa.Column('target_children', sa.Integer(), nullable=True),
     sa.Column('seat', sa.Integer(), nullable=False),
+    sa.Column('folded', sa.Text(), sa.Computed("lower(regexp_replace(normalize(name || ' ' || code, NFD), '[̀-ͯ]', '', 'g'))", ), nullable=False),
     sa.Column('geom', Geometry(geometry_type='MULTIPOLYGON', srid=4326, dimension=2, spatial_index=False, from_text='ST_GeomFromEWKT', name='geometry', nullable=False), nullable=False),
     sa.CheckConstraint('level between 0 and 5', name=op.f('ck_area_level_in_range')),
     sa.ForeignKeyConstraint(['parent_id'], ['area.id'], name=op.f('fk_area_parent_id')),
@@ -166,6 +167,36 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('token_hash', name=op.f('pk_session'))
     )
     op.create_index('ix_session_user_id', 'session', ['user_id'], unique=False)
+    op.create_table('area_month',
+    sa.Column('month', sa.Date(), nullable=False),
+    sa.Column('product_seat', sa.SmallInteger(), nullable=False),
+    sa.Column('area_id', sa.Integer(), nullable=False),
+    sa.Column('no_report', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('inactive', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('stockout', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('critical', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('low', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('overstock', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('adequate', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('children', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('children_at_risk', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('children_out', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('risk_share', sa.SmallInteger(), sa.Computed('cast(case when (children) = 0 then 255 when (children_at_risk) = 0 then 0 else greatest(1, round(100.0 * (children_at_risk) / (children))) end as smallint)', ), nullable=False),
+    sa.Column('out_share', sa.SmallInteger(), sa.Computed('cast(case when (children) = 0 then 255 when (children_out) = 0 then 0 else greatest(1, round(100.0 * (children_out) / (children))) end as smallint)', ), nullable=False),
+    sa.Column('reporting_share', sa.SmallInteger(), sa.Computed('cast(case when (no_report + inactive + stockout + critical + low + overstock + adequate) = 0 then 255 when (no_report + inactive + stockout + critical + low + overstock + adequate - no_report) = 0 then 0 else greatest(1, round(100.0 * (no_report + inactive + stockout + critical + low + overstock + adequate - no_report) / (no_report + inactive + stockout + critical + low + overstock + adequate))) end as smallint)', ), nullable=False),
+    sa.ForeignKeyConstraint(['area_id'], ['area.id'], name=op.f('fk_area_month_area_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('month', 'product_seat', 'area_id', name=op.f('pk_area_month'))
+    )
+    op.create_index('ix_area_month_area_id', 'area_month', ['area_id', 'product_seat', 'month'], unique=False)
+    op.create_geospatial_table('area_outline',
+    sa.Column('zoom', sa.SmallInteger(), nullable=False),
+    sa.Column('area_id', sa.Integer(), nullable=False),
+    sa.Column('geom', Geometry(geometry_type='MULTIPOLYGON', srid=3857, dimension=2, spatial_index=False, from_text='ST_GeomFromEWKT', name='geometry', nullable=False), nullable=False),
+    sa.Column('label', Geometry(geometry_type='POINT', srid=3857, dimension=2, spatial_index=False, from_text='ST_GeomFromEWKT', name='geometry'), nullable=True),
+    sa.ForeignKeyConstraint(['area_id'], ['area.id'], name=op.f('fk_area_outline_area_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('zoom', 'area_id', name=op.f('pk_area_outline'))
+    )
+    op.create_geospatial_index('ix_area_outline_geom', 'area_outline', ['geom'], unique=False, postgresql_using='gist', postgresql_ops={})
     op.create_table('area_status',
     sa.Column('area_id', sa.Integer(), nullable=False),
     sa.Column('product_seat', sa.SmallInteger(), nullable=False),
@@ -179,6 +210,9 @@ def upgrade() -> None:
     sa.Column('children', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('children_at_risk', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('children_out', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('risk_share', sa.SmallInteger(), sa.Computed('cast(case when (children) = 0 then 255 when (children_at_risk) = 0 then 0 else greatest(1, round(100.0 * (children_at_risk) / (children))) end as smallint)', ), nullable=False),
+    sa.Column('out_share', sa.SmallInteger(), sa.Computed('cast(case when (children) = 0 then 255 when (children_out) = 0 then 0 else greatest(1, round(100.0 * (children_out) / (children))) end as smallint)', ), nullable=False),
+    sa.Column('reporting_share', sa.SmallInteger(), sa.Computed('cast(case when (no_report + inactive + stockout + critical + low + overstock + adequate) = 0 then 255 when (no_report + inactive + stockout + critical + low + overstock + adequate - no_report) = 0 then 0 else greatest(1, round(100.0 * (no_report + inactive + stockout + critical + low + overstock + adequate - no_report) / (no_report + inactive + stockout + critical + low + overstock + adequate))) end as smallint)', ), nullable=False),
     sa.Column('last_event_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['area_id'], ['area.id'], name=op.f('fk_area_status_area_id')),
     sa.PrimaryKeyConstraint('area_id', 'product_seat', name=op.f('pk_area_status'))
@@ -195,11 +229,13 @@ def upgrade() -> None:
     sa.Column('point', Geometry(geometry_type='POINT', srid=4326, dimension=2, spatial_index=False, from_text='ST_GeomFromEWKT', name='geometry'), nullable=True),
     sa.Column('supplier_id', sa.Integer(), nullable=True),
     sa.Column('catchment', sa.Integer(), nullable=True),
+    sa.Column('weight', sa.Integer(), server_default='0', nullable=False),
     sa.Column('delivery_interval_days', sa.SmallInteger(), server_default='30', nullable=False),
     sa.Column('lead_time_days', sa.SmallInteger(), server_default='7', nullable=False),
     sa.Column('report_interval_days', sa.SmallInteger(), server_default='31', nullable=False),
     sa.Column('open', sa.Boolean(), server_default='true', nullable=False),
     sa.Column('flags', postgresql.ARRAY(sa.Text()), server_default='{}', nullable=False),
+    sa.Column('folded', sa.Text(), sa.Computed("lower(regexp_replace(normalize(name || ' ' || code, NFD), '[̀-ͯ]', '', 'g'))", ), nullable=False),
     sa.ForeignKeyConstraint(['area_id'], ['area.id'], name=op.f('fk_facility_area_id')),
     sa.ForeignKeyConstraint(['partition_id'], ['area.id'], name=op.f('fk_facility_partition_id')),
     sa.ForeignKeyConstraint(['programme_id'], ['programme.id'], name=op.f('fk_facility_programme_id')),
@@ -209,6 +245,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('programme_id', 'ordinal', deferrable=True, initially='DEFERRED', name=op.f('uq_facility_programme_id_ordinal'))
     )
     op.create_index('ix_facility_area_id', 'facility', ['area_id'], unique=False)
+    op.create_index('ix_facility_folded', 'facility', ['folded'], unique=False, postgresql_using='gin', postgresql_ops={'folded': 'gin_trgm_ops'})
     op.create_index('ix_facility_partition_id', 'facility', ['partition_id'], unique=False)
     op.create_geospatial_index('ix_facility_point', 'facility', ['point'], unique=False, postgresql_using='gist', postgresql_ops={})
     op.create_index('ix_facility_supplier_id', 'facility', ['supplier_id'], unique=False)
@@ -277,11 +314,14 @@ def upgrade() -> None:
     sa.Column('usable', sa.Integer(), server_default='0', nullable=False),
     sa.Column('total', sa.Integer(), server_default='0', nullable=False),
     sa.Column('amc', sa.REAL(), nullable=True),
+    sa.Column('dispersion', sa.REAL(), nullable=True),
+    sa.Column('uncertainty', sa.REAL(), nullable=True),
     sa.Column('state', sa.SmallInteger(), server_default='0', nullable=False),
     sa.Column('probability', sa.REAL(), nullable=True),
     sa.Column('cover_p10', sa.REAL(), nullable=True),
     sa.Column('cover_p50', sa.REAL(), nullable=True),
     sa.Column('cover_p90', sa.REAL(), nullable=True),
+    sa.Column('last_received_on', sa.Date(), nullable=True),
     sa.Column('next_delivery_on', sa.Date(), nullable=True),
     sa.Column('last_event_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('out_since', sa.DateTime(timezone=True), nullable=True),
@@ -346,9 +386,14 @@ def downgrade() -> None:
     op.drop_index('ix_facility_supplier_id', table_name='facility')
     op.drop_geospatial_index('ix_facility_point', table_name='facility', postgresql_using='gist', column_name='point')
     op.drop_index('ix_facility_partition_id', table_name='facility')
+    op.drop_index('ix_facility_folded', table_name='facility', postgresql_using='gin', postgresql_ops={'folded': 'gin_trgm_ops'})
     op.drop_index('ix_facility_area_id', table_name='facility')
     op.drop_geospatial_table('facility')
     op.drop_table('area_status')
+    op.drop_geospatial_index('ix_area_outline_geom', table_name='area_outline', postgresql_using='gist', column_name='geom')
+    op.drop_geospatial_table('area_outline')
+    op.drop_index('ix_area_month_area_id', table_name='area_month')
+    op.drop_table('area_month')
     op.drop_index('ix_session_user_id', table_name='session')
     op.drop_table('session')
     op.drop_index('ix_push_created_at', table_name='push')

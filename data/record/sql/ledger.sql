@@ -118,9 +118,11 @@ set doses = b.doses + excluded.doses,
 -- Write the balances of the positions touched.
 update position p
 set usable = f.usable, total = f.total, version = p.version + 1,
-    last_event_at = greatest(p.last_event_at, f.occurred_at)
+    last_event_at = greatest(p.last_event_at, f.occurred_at),
+    last_received_on = greatest(p.last_received_on, f.received_on)
 from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:usable AS int[]), CAST(:total AS int[]),
-            CAST(:occurred_ats AS timestamptz[])) as f (facility_id, product_id, usable, total, occurred_at)
+            CAST(:occurred_ats AS timestamptz[]), CAST(:received_ons AS date[]))
+     as f (facility_id, product_id, usable, total, occurred_at, received_on)
 where p.facility_id = f.facility_id and p.product_id = f.product_id
 
 -- fold_months --
