@@ -1,0 +1,89 @@
+"""How much stock is too little and too much? The presets of the field as data, and their bands in doses.
+
+A preset is a line in two directions: so many months of demand, so many lead times of it, so many delivery
+intervals of it. A programme names its preset; nothing else in the code knows one authority from another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+#: A mean month, which turns days into months wherever a formula mixes the two.
+DAYS_PER_MONTH = 365.25 / 12
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A stock level as demand over `months` + `lead_times` x the lead time + `intervals` x the delivery interval."""
+
+    months: float = 0.0
+    lead_times: float = 0.0
+    intervals: float = 0.0
+
+    def doses(
+        self, amc: ArrayLike, lead_time_days: ArrayLike, delivery_interval_days: ArrayLike
+    ) -> NDArray[np.float64]:
+        """The level in doses; NaN where the demand, or a time that the level needs, is not known."""
+        months = np.asarray(self.months, dtype=np.float64)
+        if self.lead_times:
+            months = months + self.lead_times * np.asarray(lead_time_days, dtype=np.float64) / DAYS_PER_MONTH
+        if self.intervals:
+            months = months + self.intervals * np.asarray(delivery_interval_days, dtype=np.float64) / DAYS_PER_MONTH
+        return np.asarray(np.asarray(amc, dtype=np.float64) * months)
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One authority's minimum and maximum; `formula` is what is shown beside the number, `source` whose it is."""
+
+    name: str
+    minimum: Level
+    maximum: Level
+    formula: str
+    source: str
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "NPHCDA", Level(months=0.25), Level(months=1.25),
+            "minimum 25 %, maximum 125 % of the month's need",
+            "National Primary Health Care Development Agency, Nigeria: stock elements of the FHIR guide",
+        ),
+        Preset(
+            "WHO-EPI", Level(months=1), Level(months=3),
+            "minimum 1 month, maximum 3 months of demand",
+            "WHO metadata package for immunisation stock in DHIS2",
+        ),
+        Preset(
+            "OpenLMIS", Level(months=3), Level(months=6),
+            "minimum 3, maximum 6 periods of a month",
+            "OpenLMIS reference data: periods of stock of a facility type approved product",
+        ),
+        Preset(
+            # The safety stock of a min-max system with periodic review is at least one review period's demand.
+            "MSH", Level(lead_times=1, intervals=1), Level(lead_times=1, intervals=2),
+            "minimum = AMC x lead time + one review period's demand, maximum = minimum + AMC x review period",
+            "Management Sciences for Health, Family Planning Management's Handbook, chapter 8",
+        ),
+    )
+}  # fmt: skip
+
+
+def bands(
+    preset: str, amc: ArrayLike, lead_time_days: ArrayLike, delivery_interval_days: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return minimum and maximum in doses, one each per position; a value exactly at either is adequate.
+
+    `amc` is in doses a month. The review period of MSH is the delivery interval. NaN where the demand is not
+    known. An unknown preset is a KeyError.
+    """
+    levels = PRESETS[preset]
+    return (
+        levels.minimum.doses(amc, lead_time_days, delivery_interval_days),
+        levels.maximum.doses(amc, lead_time_days, delivery_interval_days),
+    )
