@@ -1,0 +1,339 @@
+"""What does one facility's panel say? Stock by vaccine, and everything about the one that was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from dash import dcc, html
+
+from app.components import chart, parts, words
+from app.components.parts import Node
+from data.stock import Facility, Line, LotHeld, Month, Position
+from data.types import AT_RISK, WORST_FIRST, State
+
+#: A lot that expires within these days is marked, so that it is used or moved in time.
+EXPIRES_SOON_DAYS = 90
+
+#: VVM stages at which vaccine must not be used any more.
+_VVM_DISCARD = 3
+
+_COLUMNS = (("Vaccine", False), ("Usable", True), ("Days of cover", True), ("Use a month", True))
+_LOT_COLUMNS = (("Lot", False), ("Expires", False), ("Doses", True), ("VVM", True))
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """All about one product here: `band` is (minimum, maximum) in doses, `formulas` what explains which number."""
+
+    position: Position
+    reasons: Sequence[str]
+    band: tuple[float, float] | None
+    formulas: dict[str, str]
+    lots: Sequence[LotHeld]
+    months: Sequence[Month]
+    lines: Sequence[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class Supplier:
+    """A step of the supply chain: who delivers, how far away, and what they hold of the chosen product."""
+
+    code: str
+    name: str
+    tier: str
+    km: float | None
+    usable: int | None = None
+
+
+def choose(positions: Sequence[Position], code: str | None) -> Position | None:
+    """The position of the vaccine asked for, or else the worst one here."""
+    asked = next((p for p in positions if p.code == code), None)
+    return asked or min(
+        positions, key=lambda p: (WORST_FIRST.index(p.state), -(p.probability or 0), p.seat), default=None
+    )
+
+
+def render(
+    now: datetime,
+    facility: Facility,
+    positions: Sequence[Position],
+    chosen: Chosen | None,
+    supply: Sequence[Supplier],
+    *,
+    month: date | None = None,
+    notice: str | None = None,
+    theme: chart.Theme = "light",
+) -> html.Div:
+    """The whole panel; `notice` is what a simulated programme says about itself, None where data is real."""
+    marks: parts.Attributes = {"data-facility": facility.code}
+    return html.Div(
+        [
+            parts.crumbs([(a.code, a.name, a.level) for a in facility.lineage], facility.name),
+            html.H1(facility.name),
+            _who(facility, now, month, notice),
+            *_past(month),
+            html.P(finding(facility, positions, now, month), className="lead"),
+            *_stock(positions, chosen, now, month),
+            *(_product(chosen, now, month, theme) if chosen else []),
+            *_supply(supply, chosen, facility),
+        ],
+        **marks,
+    )
+
+
+def finding(facility: Facility, positions: Sequence[Position], now: datetime, month: date | None = None) -> str:
+    """What is so at this facility, in one sentence."""
+    if not positions:
+        return "No stock has been reported here."
+    if month is None and all(p.state == State.NO_REPORT for p in positions):
+        return (
+            f"Last report {words.ago(facility.last_event_at, now)}; one is expected every"
+            f" {words.counted(facility.report_interval_days, 'day')}. What is there now is not known."
+        )
+    out = [p for p in positions if p.state == State.STOCKOUT]
+    near = [p for p in positions if p.state in AT_RISK and p not in out]
+    if out:
+        first = min(out, key=lambda p: p.out_since or now)
+        since = f" {words.lasting(first.out_since, now)}" if first.out_since else ""
+        return f"Out of {_names(out)}{',' if since and len(out) > 1 else ''}{since}." + (
+            f" {_names(near)} may run out before the next delivery." if near else ""
+        )
+    if near:
+        return f"{_names(near)} may run out before the next delivery."
+    low = [p for p in positions if p.state == State.LOW]
+    return f"{_names(low)} below the minimum." if low else "No vaccine is at risk here."
+
+
+def _names(positions: Sequence[Position]) -> str:
+    names = [p.name for p in positions]
+    if len(names) > 4:
+        return f"{', '.join(names[:3])} and {len(names) - 3} more"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _who(facility: Facility, now: datetime, month: date | None, notice: str | None) -> html.P:
+    said: list[Node] = [html.Span(words.opening(facility.tier)), " · ", html.Span(facility.code)]
+    if not facility.open:
+        said += [" · ", "closed"]
+    if month is None:
+        said += [" · last report ", parts.moment(facility.last_event_at, now)]
+    if "no-coordinates" in facility.flags:
+        said += [" · no coordinates, so it is not on the map"]
+    if notice is not None:
+        said += [" ", parts.simulated(notice)]
+    return html.P(said, className="note")
+
+
+def _past(month: date | None) -> list[Node]:
+    if month is None:
+        return []
+    return [
+        html.Div(
+            [f"As it was at the end of {words.month(month)}. ", parts.link("Show now", month="")],
+            className="callout quiet",
+        )
+    ]
+
+
+def _stock(positions: Sequence[Position], chosen: Chosen | None, now: datetime, month: date | None) -> list[Node]:
+    if not positions:
+        return [parts.empty("Nothing was reported for this month." if month else "No product is handled here yet.")]
+    picked = chosen.position.code if chosen else None
+    rows = [_stock_row(p, now, selected=p.code == picked) for p in positions]
+    return [html.H2("Stock by vaccine"), parts.table(_COLUMNS, rows, "Stock by vaccine", sortable=True)]
+
+
+def _stock_row(p: Position, now: datetime, *, selected: bool) -> html.Tr:
+    held = "" if p.usable is None or p.unit != "dose" else words.vials(p.usable, p.doses_per_vial)
+    delivery = f"delivery {words.due(p.next_delivery_on, now.date())}" if p.next_delivery_on else ""
+    return parts.row(
+        [
+            parts.cell(
+                parts.link(p.name, vaccine=p.code), parts.badge(p.state), sort=WORST_FIRST.index(p.state), number=False
+            ),
+            parts.cell(words.amount(p.usable, p.unit), held, sort=-1 if p.usable is None else p.usable),
+            parts.cell(
+                words.cover(p.cover_p10, p.cover_p50, p.cover_p90),
+                parts.chance(p.probability),
+                sort=-1 if p.cover_p50 is None else p.cover_p50,
+            ),
+            parts.cell(words.number(p.amc), delivery, sort=-1 if p.amc is None else p.amc),
+        ],
+        href=f"?vaccine={p.code}",
+        selected=selected,
+    )
+
+
+def _product(chosen: Chosen, now: datetime, month: date | None, theme: chart.Theme) -> list[Node]:
+    p = chosen.position
+    until = month or now.date().replace(day=1)
+    return [
+        html.H2([p.name, " ", parts.badge(p.state)]),
+        *([html.Div([html.P(r) for r in chosen.reasons], className=_tone(p.state))] if chosen.reasons else []),
+        *([] if month else [_facts(chosen, now), *_lots(chosen, now)]),
+        *_history(chosen, until, theme),
+        *([] if month else _lines(chosen, now)),
+    ]
+
+
+def _tone(state: State) -> str:
+    return "callout warn" if state in AT_RISK else "callout quiet"
+
+
+def _facts(chosen: Chosen, now: datetime) -> html.Dl:
+    p, said = chosen.position, chosen.formulas
+    pairs: list[tuple[Node, Node]] = [
+        ("Usable", words.amount(p.usable, p.unit)),
+        (_explained("Cover", said.get("cover")), words.cover(p.cover_p10, p.cover_p50, p.cover_p90)),
+        (_explained("Chance of running out", said.get("probability")), parts.chance(p.probability)),
+        (_explained("Average monthly use", said.get("amc")), words.amount(p.amc, p.unit)),
+        ("Next delivery", _delivery(p, now)),
+    ]
+    if chosen.band is not None:
+        low, high = (words.number(level) for level in chosen.band)
+        pairs.append((_explained("Minimum to maximum", said.get("band")), f"{low} to {high}"))
+    if p.total is not None and p.usable is not None and p.total > p.usable:
+        pairs.append(("Held but not usable", words.amount(p.total - p.usable, p.unit)))
+    if p.out_since is not None:
+        pairs.append(("Out of stock", words.lasting(p.out_since, now)))
+    return parts.facts(pairs)
+
+
+def _explained(label: str, text: str | None) -> Node:
+    return label if text is None else parts.formula(label, text)
+
+
+def _delivery(p: Position, now: datetime) -> str:
+    if p.next_delivery_on is None:
+        return words.UNKNOWN
+    return f"{words.day(p.next_delivery_on, now.date())} ({words.due(p.next_delivery_on, now.date())})"
+
+
+def _lots(chosen: Chosen, now: datetime) -> list[Node]:
+    if not chosen.lots:
+        return [parts.empty(f"No lot of {chosen.position.name} is held here.")]
+    rows = [
+        parts.row(
+            [
+                parts.cell(lot.number or "no lot number", number=False),
+                parts.cell(_expiry(lot.expiry, now.date()), number=False, sort=str(lot.expiry or "9999")),
+                parts.cell(words.number(lot.doses), sort=lot.doses),
+                parts.cell(_vvm(lot.vvm_stage), sort=lot.vvm_stage),
+            ]
+        )
+        for lot in chosen.lots
+    ]
+    return [html.H2("Lots, in order of issue"), parts.table(_LOT_COLUMNS, rows, f"Lots of {chosen.position.name}")]
+
+
+def _expiry(expiry: date | None, today: date) -> Node:
+    if expiry is None:
+        return words.UNKNOWN
+    said = words.day(expiry, today)
+    if expiry < today:
+        return [said, " ", html.Span("expired", className="badge state-stockout")]
+    if expiry - today <= timedelta(days=EXPIRES_SOON_DAYS):
+        return [said, " ", html.Span(f"in {words.counted((expiry - today).days, 'day')}", className="badge state-low")]
+    return said
+
+
+def _vvm(stage: int) -> Node:
+    return (
+        f"stage {stage}"
+        if stage < _VVM_DISCARD
+        else html.Span(f"stage {stage}: discard", className="badge state-stockout")
+    )
+
+
+def _history(chosen: Chosen, until: date, theme: chart.Theme) -> list[Node]:
+    p = chosen.position
+    said = chart.sentence(chosen.months, until, p.unit)
+    heading = html.H2(f"Balance and use, {words.plural(p.unit, None)} a month")
+    if not chosen.months:
+        return [heading, html.P(said, className="note")]
+    marks: parts.Attributes = {"role": "img", "aria-label": said}
+    drawn = html.Div(
+        dcc.Graph(
+            figure=chart.figure(chosen.months, until, p.unit, chosen.band, theme),
+            config=chart.CONFIG,
+            style={"height": "220px"},
+        ),
+        className="chart",
+        **marks,
+    )
+    key = (
+        "Line: balance at the end of the month. Bars: used. Ticks along the top: deliveries. Shaded: days out of stock."
+    )
+    return [heading, html.P(said), drawn, html.P(key, className="note"), _history_table(chosen)]
+
+
+def _history_table(chosen: Chosen) -> html.Details:
+    heads = [
+        ("Month", False),
+        ("Received", True),
+        ("Used", True),
+        ("Lost", True),
+        ("Balance", True),
+        ("Days out", True),
+    ]
+    rows = [
+        parts.row(
+            [
+                parts.cell(words.month_short(m.month), sort=str(m.month), number=False),
+                *[parts.cell(_reported(v)) for v in (m.received, m.used, m.lost, m.closing, m.days_out)],
+            ]
+        )
+        for m in reversed(chosen.months)
+    ]
+    caption = f"{chosen.position.name} by month, in {words.plural(chosen.position.unit, None)}"
+    return html.Details([html.Summary("As a table"), parts.table(heads, rows, caption)], className="as-table")
+
+
+def _reported(value: int | None) -> str:
+    return "\u2013" if value is None else words.number(value)
+
+
+def _lines(chosen: Chosen, now: datetime) -> list[Node]:
+    if not chosen.lines:
+        return []
+    heads = [("When", False), ("What", False), ("Doses", True), ("Balance", True)]
+    rows = [
+        parts.row(
+            [
+                html.Td(parts.moment(line.occurred_at, now)),
+                parts.cell(words.KIND[line.kind], _where_from(line), number=False),
+                parts.cell(words.signed(line.doses)),
+                parts.cell(words.number(line.balance)),
+            ]
+        )
+        for line in chosen.lines
+    ]
+    made = parts.table(heads, rows, f"Bin card of {chosen.position.name}")
+    return [html.Details([html.Summary("Bin card, newest first"), made], className="as-table")]
+
+
+def _where_from(line: Line) -> str:
+    said = [line.reason, f"lot {line.lot}" if line.lot else None, line.document]
+    return " · ".join(s for s in said if s)
+
+
+def _supply(supply: Sequence[Supplier], chosen: Chosen | None, facility: Facility) -> list[Node]:
+    if not supply:
+        return [html.H2("Supplied by"), html.P("No supplier is known.", className="note")]
+    steps = [
+        html.Li(parts.link([html.Span(s.name), html.Small(_step(s, chosen), className="below")], facility=s.code))
+        for s in supply
+    ]
+    every, way = (words.counted(d, "day") for d in (facility.delivery_interval_days, facility.lead_time_days))
+    often = f"A delivery every {every}; {way} from order to arrival."
+    return [html.H2("Supplied by"), html.Ul(steps, className="list"), html.P(often, className="note")]
+
+
+def _step(s: Supplier, chosen: Chosen | None) -> str:
+    away = words.distance(s.km) if s.km is None else f"{words.distance(s.km)} away"
+    said = [words.opening(s.tier), away]
+    if chosen is not None and s.usable is not None:
+        said.append(f"holds {words.amount(s.usable, chosen.position.unit)} of {chosen.position.name}")
+    return " · ".join(said)

@@ -1,0 +1,120 @@
+"""Which small pieces does every panel use? Links of the view, badges, moments, probabilities, facts and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from dash import html
+
+from app.components import words
+from data.types import State
+
+#: Whatever Dash renders: a component, words, or several of them.
+Node = Any
+
+#: `data-*` and `aria-*`, which Dash takes as further keywords.
+Attributes = dict[str, Any]
+
+
+def link(text: Node, **view: str) -> html.A:
+    """A real link that changes only the view: `link("Kano", area="NG020")`; an empty value takes one away."""
+    marks: Attributes = {"data-view": ""}
+    return html.A(text, href=f"?{urlencode(view)}", **marks)
+
+
+def crumbs(places: Sequence[tuple[str, str, int]], current: str | None = None) -> html.Nav:
+    """The way from the nation down: (code, name, level) of each; the last is where the reader is, unless told."""
+    above = places if current is not None else places[:-1]
+    steps: list[Node] = [link(name, area=code if level else "") for code, name, level in above]
+    here: Attributes = {"aria-current": "page"}
+    name: Attributes = {"aria-label": "Where"}
+    current = current if current is not None else places[-1][1]
+    return html.Nav([*steps, html.Span(current, **here)], className="crumbs", **name)
+
+
+def badge(state: State) -> html.Span:
+    """The state in a word, with the colour and icon that its class gives it."""
+    name = state.name.lower().replace("_", "-")
+    return html.Span(words.STATE[state], className=f"badge state-{name}", title=words.STATE_MEANING[state])
+
+
+def simulated(notice: str) -> html.Span:
+    """The mark of data that nobody counted; on every page and panel of a simulated programme."""
+    return html.Span(
+        "Simulated data", className="badge simulated", title=notice or "Facilities and stock are simulated."
+    )
+
+
+def moment(value: datetime | None, now: datetime) -> Node:
+    """A time as people say it, with the exact one on hover; the browser keeps it current."""
+    if value is None:
+        return "never"
+    zone = now.tzinfo if isinstance(now.tzinfo, ZoneInfo) else ZoneInfo("UTC")
+    return html.Time(words.ago(value, now), dateTime=value.isoformat(), title=words.exact(value, zone))
+
+
+def chance(probability: float | None) -> Node:
+    """A probability with a small bar of its length."""
+    if probability is None:
+        return html.Span(words.UNKNOWN, className="muted")
+    return html.Span(words.percent(probability), className="chance", style={"--p": f"{probability:.3f}"})
+
+
+def formula(label: str, text: str, figures: str = "") -> html.Details:
+    """A number's name that opens to the formula in force, and to the figures that went into it here."""
+    return html.Details(
+        [
+            html.Summary(label),
+            html.P(text, className="note"),
+            *([html.P(figures, className="note")] if figures else []),
+        ],
+        className="formula",
+    )
+
+
+def facts(pairs: Sequence[tuple[Node, Node]]) -> html.Dl:
+    """Names and values in two columns."""
+    return html.Dl([html.Div([html.Dt(name), html.Dd(value)]) for name, value in pairs], className="facts")
+
+
+def cell(value: Node, below: Node = None, *, sort: float | str | None = None, number: bool = True) -> html.Td:
+    """A cell with a second, smaller line; `sort` is what a column is sorted by where the text is not."""
+    lines = value if below is None or below == "" else [value, html.Small(below, className="below")]
+    extra: Attributes = {} if sort is None else {"data-sort": str(sort)}
+    return html.Td(lines, className="num" if number else "", **extra)
+
+
+def table(
+    heads: Sequence[tuple[str, bool]], rows: Sequence[html.Tr], caption: str, *, sortable: bool = False
+) -> html.Div:
+    """A table that scrolls inside itself: heads are (text, is a number); the caption is for those who listen."""
+    header = html.Tr([html.Th(text, scope="col", className="num" if num else "") for text, num in heads])
+    return html.Div(
+        html.Table(
+            [html.Caption(caption, className="sr-only"), html.Thead(header), html.Tbody(list(rows))],
+            className="table sortable" if sortable else "table",
+        ),
+        className="table-wrap",
+    )
+
+
+def row(cells: Sequence[Node], href: str | None = None, *, selected: bool = False) -> html.Tr:
+    """A row; with `href` all of it follows the link that one of its cells holds."""
+    extra: Attributes = {} if href is None else {"data-view-href": href}
+    if selected:
+        extra["aria-selected"] = "true"
+    return html.Tr(list(cells), **extra)
+
+
+def empty(*sentences: str) -> html.Div:
+    """Nothing to show, in words."""
+    return html.Div([html.P(s) for s in sentences], className="empty")
+
+
+def failure(heading: str, *sentences: str) -> html.Div:
+    """Something that could not be shown: what happened, and what to do."""
+    return html.Div([html.H1(heading), *[html.P(s) for s in sentences]], className="error", role="alert")

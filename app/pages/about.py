@@ -1,0 +1,55 @@
+"""Whose data is it, what was refused, and what do the words mean? The page about the data."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from app.pages import plain
+from data import stock
+from data.insight import demand, policy
+from data.programmes import Programme
+from data.types import WORST_FIRST
+
+_DEFINITIONS = (
+    (
+        "Usable stock",
+        "Doses that may be given today: not expired, vaccine vial monitor at stage 1 or 2, not marked as frozen.",
+    ),
+    ("Average monthly use (AMC)", demand.FORMULA.format(window=demand.WINDOW) + "."),
+    (
+        "Days of cover",
+        "Until the last dose is used if nothing arrives: the middle of what may happen, and in brackets the range"
+        " that eight of ten outcomes fall into.",
+    ),
+    (
+        "Chance of running out",
+        "That the stock ends before the next delivery arrives, from how use varies here and how late deliveries are.",
+    ),
+    (
+        "At risk",
+        "Out of stock, or critical. An area is coloured by the share of its children who depend on such a facility.",
+    ),
+    (
+        "Day out of stock",
+        "A full local day without any usable stock; the day it runs out and the day of refill do not count.",
+    ),
+    ("Worst of all", "A facility takes the worst state among the vaccines that it handles."),
+)
+
+
+def page(conn: sa.Connection, programme: Programme, person: plain.Person, *, head: str = "") -> str:
+    """The whole page."""
+    return plain.framed(
+        "about.html",
+        "About the data",
+        programme,
+        person,
+        head=head,
+        labels=stock.labels(conn, programme.id),
+        findings=stock.findings(conn, programme.id),
+        products=stock.products(conn, programme.id),
+        preset=policy.PRESETS[programme.preset],
+        presets=list(policy.PRESETS.values()),
+        states=WORST_FIRST,
+        definitions=_DEFINITIONS,
+    )

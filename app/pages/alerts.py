@@ -1,0 +1,39 @@
+"""Which alerts are open? One page of the list, newest first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from app.pages import plain
+from data import stock
+from data.programmes import Programme
+
+PER_PAGE = 50
+
+
+def page(
+    conn: sa.Connection,
+    programme: Programme,
+    person: plain.Person,
+    number: int,
+    *,
+    head: str = "",
+    now: datetime | None = None,
+) -> str:
+    """The list's page of that number, from 1."""
+    count = stock.open_alert_count(conn, programme.id)
+    return plain.framed(
+        "alerts.html",
+        "Alerts",
+        programme,
+        person,
+        head=head,
+        now=(now or datetime.now(UTC)).astimezone(ZoneInfo(programme.timezone)),
+        alerts=stock.open_alerts(conn, programme.id, skip=(number - 1) * PER_PAGE, limit=PER_PAGE),
+        count=count,
+        page=number,
+        pages=max(1, -(-count // PER_PAGE)),
+    )

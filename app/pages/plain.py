@@ -1,0 +1,62 @@
+"""How does a page without the map look? One frame around a template, written by the server: no JavaScript needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import jinja2
+from markupsafe import Markup
+
+from app.components import words
+from data.programmes import Programme
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.globals.update(words=words, query=lambda **view: urlencode(view))
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is signed in, in words; `csrf` is the token of the sign-out form."""
+
+    name: str
+    role: str
+    csrf: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """An entry of the rail."""
+
+    name: str
+    icon: str
+    href: str
+    here: bool
+
+
+def rail(programme: str, here: str) -> list[Section]:
+    """The sections that exist; `here` is the name of the one that is open."""
+    sections = (
+        ("Map", "map", f"/{programme}"),
+        ("Alerts", "alerts", f"/{programme}/alerts"),
+        ("About the data", "reports", f"/{programme}/about"),
+    )
+    return [Section(name, icon, href, name == here) for name, icon, href in sections]
+
+
+def render(template: str, *, head: str, **values: Any) -> str:
+    """A template by its name; `head` holds the tags of the stylesheets, which are ours and trusted."""
+    return _TEMPLATES.get_template(template).render(head=Markup(head), **values)
+
+
+def framed(template: str, here: str, programme: Programme, person: Person, *, head: str, **values: Any) -> str:
+    """A page inside the frame with rail, bar and the mark of simulated data."""
+    return render(template, head=head, programme=programme, person=person, rail=rail(programme.code, here), **values)
