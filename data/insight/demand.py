@@ -19,8 +19,8 @@ Floats = NDArray[np.float64]
 #: The guard: a window (or a month) with stock on less than this share of its days says nothing about demand.
 IN_STOCK_AT_LEAST = 0.1
 
-#: As many of the latest informative months enter the AMC.
-WINDOW = 6
+#: As many of the latest informative months enter the AMC: of 3, 6 and 12 the one that foretold best (docs/risk.md).
+WINDOW = 12
 
 #: With fewer informative months than this, having used nothing does not yet mean that there is no demand.
 QUIET_MONTHS = 3
@@ -95,7 +95,8 @@ class Demand:
     - `dispersion`: variance of a month's demand / its mean, given the true level; 1 would be Poisson.
     - `uncertainty`: squared coefficient of variation of the level itself (thin history, drift).
     - `months_used`: how many months entered; `own_weight`: how much of the AMC is the place's own history, 0..1.
-    - `active`: there is demand. A place that had stock and used none is not active and its `amc` is 0.
+    - `active`: there is demand, which is `amc > 0`. A place that had stock for `QUIET_MONTHS` months of the window and
+      used none has an `amc` of 0; one that never had any, nor is meant to, has NaN.
     """
 
     amc: Floats
@@ -122,10 +123,11 @@ class Peers:
 
 #: Real levels move: the squared relative error of a perfectly known past mean as forecast of the months to come.
 #: Measured on monthly reports of 156 health facilities (docs/risk.md).
-DRIFT = 0.2
+DRIFT = 0.3
 
-#: Where no history can tell, a month's demand is at least this many times as variable as a Poisson count.
-DEFAULT_DISPERSION = 4.0
+#: Where no history can tell, the variance of a month's demand is this many times that of a Poisson count: doses
+#: go by the vial and by the session.
+DEFAULT_DISPERSION = 10.0
 
 #: Places of one kind never need quite the same: their variance is at least this share of the squared mean.
 LEAST_SPREAD = 0.1
@@ -243,7 +245,7 @@ def estimate(
     reported is missing, whatever stands in `used`. `group` [n] numbers the peers (0.. for example product x
     tier); `expected_monthly` [n] is another view of need, such as population: peers are then compared, and
     empty histories filled, in proportion to it. `handles` [n] says that the place is meant to have the product:
-    with no evidence either way its demand counts as active (default: where `expected_monthly` is above 0).
+    with no evidence either way it needs what its peers need (default: where `expected_monthly` is above 0).
     `peers` comes from `learn`; without it the positions given are their own peers.
 
     A place with a full window keeps its own mean, which anyone can recompute by hand (`FORMULA`).
@@ -285,10 +287,9 @@ def _shrink(
         weight = np.where(exposure > 0, weight, 0.0)
         amc = np.where(weight >= 1, own, weight * own + (1 - weight) * level)
         chance = np.where(alone, dispersion * amc / exposure, (1 - weight) * spread) / amc**2
-    used = history.used > 0
-    early = (months < QUIET_MONTHS) & (amc > 0)
-    active = used | (early & ((months > 0) | meant | history.ever_used))
-    amc = np.where(used | (months < QUIET_MONTHS), amc, 0.0)
+    amc = np.where((history.used == 0) & (months >= QUIET_MONTHS), 0.0, amc)
+    # Peers say how much a place needs, not that it needs: without stock, use or intent nothing is known of it.
+    amc = np.where((months == 0) & ~meant & ~history.ever_used, np.nan, amc)
     return Demand(
         amc=amc,
         daily_mean=amc / DAYS_PER_MONTH,
@@ -296,7 +297,7 @@ def _shrink(
         uncertainty=DRIFT + np.clip(np.nan_to_num(chance, nan=0.0, posinf=MOST_CHANCE), 0.0, MOST_CHANCE),
         months_used=months.astype(np.int16),
         own_weight=weight,
-        active=active,
+        active=amc > 0,
     )
 
 
@@ -313,3 +314,20 @@ def plain(amc: ArrayLike, *, dispersion: ArrayLike = DEFAULT_DISPERSION, uncerta
         own_weight=np.where(known, 1.0, 0.0),
         active=known & (mean > 0),
     )
+
+
+def shift(used: ArrayLike, days_out: ArrayLike, reported: ArrayLike, days: ArrayLike, *, recent: int = 3) -> Floats:
+    """Recent use / usual use: the AMC of the last `recent` months over that of the months before them.
+
+    Arrays as in `estimate`. NaN unless every recent month and at least as many earlier ones were reported with
+    stock, and something was used in those.
+    """
+    amounts = np.asarray(used)
+    months = amounts.shape[1]
+    latest = np.broadcast_to(np.arange(months) >= months - recent, amounts.shape)
+    said = np.broadcast_to(reported, amounts.shape)
+    now = _history(amounts, days_out, said & latest, days, recent)
+    before = _history(amounts, days_out, said & ~latest, days, WINDOW)
+    enough = (now.months >= recent) & (before.months >= recent) & (before.used > 0)
+    usual = np.where(enough, before.used / np.where(enough, before.exposure, 1.0), 1.0)
+    return np.where(enough, now.used / np.where(enough, now.exposure, 1.0) / usual, np.nan)

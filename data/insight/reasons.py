@@ -1,0 +1,150 @@
+"""Why is a position in its state? Sentences for a person, from known facts only, the weightiest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from data.types import State
+
+#: A change of use smaller than this is not worth a sentence.
+NOTABLE_CHANGE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of one position on one day; None is what is not known, and is never put into words.
+
+    Amounts are in `unit`; `use_ratio` is recent use over usual use (`demand.shift`) and `use_since` the first of
+    the recent months; `need_from_peers` says that the need was mostly taken from similar places.
+    """
+
+    state: State
+    product: str
+    today: date
+    unit: str = "dose"
+    usable: int | None = None
+    doses_per_vial: int = 1
+    out_since: date | None = None
+    cover_days: float | None = None
+    next_delivery_on: date | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    expiring: int | None = None
+    amc: float | None = None
+    use_ratio: float | None = None
+    use_since: date | None = None
+    last_report_on: date | None = None
+    report_interval_days: int | None = None
+    need_from_peers: bool = False
+
+
+def explain(facts: Facts) -> list[str]:
+    """Return the reasons as whole sentences; never empty."""
+    if facts.state == State.NO_REPORT:
+        return [_silence(facts)]
+    sentences = [_stock(facts), _delivery(facts), _expiry(facts), _use(facts), _peers(facts)]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _stock(facts: Facts) -> str | None:
+    match facts.state:
+        case State.STOCKOUT:
+            return _out(facts)
+        case State.INACTIVE:
+            return _idle(facts)
+        case State.LOW if facts.usable is not None and facts.minimum is not None:
+            return f"{_amount(facts.usable, facts)} left, below the minimum of {_amount(facts.minimum, facts)}."
+        case State.OVERSTOCK if facts.usable is not None and facts.maximum is not None:
+            if facts.usable > facts.maximum:
+                return f"{_amount(facts.usable, facts)} held, above the maximum of {_amount(facts.maximum, facts)}."
+    return _cover(facts)
+
+
+def _out(facts: Facts) -> str:
+    if facts.usable:
+        return f"Less than one vial of {facts.product} is left: {_amount(facts.usable, facts)}."
+    if facts.out_since is None:
+        return f"Out of {facts.product}."
+    days = (facts.today - facts.out_since).days
+    return f"Out of {facts.product} for {_days(days)}." if days > 0 else f"Out of {facts.product} since today."
+
+
+def _idle(facts: Facts) -> str:
+    if not facts.usable:
+        return f"No {facts.product} in stock, and no demand for it."
+    if facts.amc is None:
+        return f"{_amount(facts.usable, facts)} of {facts.product} held; how much is used is not known."
+    return f"{_amount(facts.usable, facts)} of {facts.product} held, and none is being used."
+
+
+def _cover(facts: Facts) -> str | None:
+    if facts.cover_days is None:
+        return None
+    left = f"About {_days(round(facts.cover_days))} of stock left"
+    if facts.cover_days < 1:
+        left = "Less than a day of stock left"
+    due = facts.next_delivery_on
+    if due is None or due < facts.today:
+        return f"{left}."
+    return f"{left}; the next delivery is due {_until(due, facts.today)}."
+
+
+def _delivery(facts: Facts) -> str | None:
+    due = facts.next_delivery_on
+    if due is None:
+        return None
+    if due < facts.today:
+        return f"The delivery due {_day(due, facts.today)} is {_days((facts.today - due).days)} late."
+    # Where the stock sentence speaks of cover, it has said this already.
+    told = facts.cover_days is not None and facts.state in (State.CRITICAL, State.ADEQUATE)
+    return (
+        f"The next delivery is due {_until(due, facts.today)}." if facts.state != State.INACTIVE and not told else None
+    )
+
+
+def _expiry(facts: Facts) -> str | None:
+    if not facts.expiring or facts.usable is None:
+        return None
+    verb = "expires" if facts.expiring == 1 else "expire"
+    pronoun = "it" if facts.expiring == 1 else "they"
+    return f"{facts.expiring:,} of {_amount(facts.usable, facts)} {verb} before {pronoun} can be used."
+
+
+def _use(facts: Facts) -> str | None:
+    ratio = facts.use_ratio
+    if ratio is None or abs(ratio - 1) < NOTABLE_CHANGE:
+        return None
+    change = f"Use is {abs(ratio - 1):.0%}".replace("%", " %")
+    since = f" since {facts.use_since:%B}" if facts.use_since is not None else ""
+    return f"{change} {'above' if ratio > 1 else 'below'} the usual{since}."
+
+
+def _peers(facts: Facts) -> str | None:
+    return "The need is taken mostly from similar places: its own history is short." if facts.need_from_peers else None
+
+
+def _silence(facts: Facts) -> str:
+    if facts.last_report_on is None:
+        return f"Nothing was ever reported on {facts.product}."
+    silent = f"No report on {facts.product} for {_days((facts.today - facts.last_report_on).days)}"
+    if facts.report_interval_days is None:
+        return f"{silent}."
+    return f"{silent}; one is expected every {_days(facts.report_interval_days)}."
+
+
+def _until(due: date, today: date) -> str:
+    days = (due - today).days
+    return "today" if days == 0 else f"in {_days(days)}"
+
+
+def _amount(value: float, facts: Facts) -> str:
+    return f"{round(value):,} {facts.unit}{'' if round(value) == 1 else 's'}"
+
+
+def _days(count: int) -> str:
+    return f"{count:,} day{'' if count == 1 else 's'}"
+
+
+def _day(day: date, today: date) -> str:
+    return f"{day.day} {day:%b}" if day.year == today.year else f"{day.day} {day:%b %Y}"
