@@ -150,7 +150,9 @@ def write(path: Path, codes: list[str], shapes: Geometries) -> None:
     features = []
     for code, shape in zip(codes, shapes, strict=True):
         rounded = json.loads(shapely.to_geojson(shapely.normalize(shape)), parse_float=lambda x: round(float(x), 3))
-        features.append(json.dumps({"type": "Feature", "properties": {"code": code}, "geometry": rounded}, separators=(",", ":")))
+        features.append(
+            json.dumps({"type": "Feature", "properties": {"code": code}, "geometry": rounded}, separators=(",", ":"))
+        )
     path.write_text('{"type":"FeatureCollection","features":[\n' + ",\n".join(features) + "\n]}\n")
 
 
