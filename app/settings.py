@@ -22,15 +22,11 @@ class Settings(BaseSettings):
 
     database_url: SecretStr = Field(description="PostgreSQL 15+ with PostGIS: postgresql://user@host/name")
     redis_url: SecretStr = Field(description="Redis 6+: redis://host:6379/0 or unix:///path?db=0")
-    secret_key: SecretStr = Field(
-        description="At least 32 characters; signs form tokens. Sessions are not derived from it."
-    )
+    secret_key: SecretStr = Field(description="At least 32 characters; signs form tokens.")
     host: str = Field("127.0.0.1", description="The address that web and live listen on.")
     port: int = Field(8000, description="The port that web or live listens on.")
     demo: bool = Field(False, description="Demo mode: simulated data and published logins work. Never on real data.")
-    release: str = Field(
-        "dev", description="Prefix of every cache key: a new release never reads an older one's bytes."
-    )
+    release: str = Field("dev", description="Prefix of every cache key, so that a release reads only its own.")
     threads: int = Field(8, description="Threads of the web process; each may hold one database connection.")
     secure_cookies: bool = Field(False, description="Mark cookies Secure: set wherever TLS ends in front of this.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
@@ -48,4 +44,5 @@ class Settings(BaseSettings):
 def read(environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings from the environment, with `NAME_FILE` standing in for a secret's NAME."""
     files = {name: environ[f"{name}_FILE"] for name in _FROM_FILES if f"{name}_FILE" in environ}
-    return Settings(**{name.lower(): Path(path).read_text(encoding="utf-8").strip() for name, path in files.items()})
+    secrets = {name.lower(): SecretStr(Path(path).read_text(encoding="utf-8").strip()) for name, path in files.items()}
+    return Settings(**secrets)  # type: ignore[arg-type]  # the other fields come from the environment

@@ -9,7 +9,7 @@ import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,13 @@ class Sessions:
         )
         first = rows[0]
         return Principal(first.user_id, first.name, first.email, key, grants, frozenset(g.programme for g in grants))
+
+    def alive(self, token_hashes: Sequence[bytes]) -> set[bytes]:
+        """Which of these sessions have not ended; asked of the database, one question for all."""
+        if not token_hashes:
+            return set()
+        with db.transaction(self._engine) as conn:
+            return {bytes(h) for h in conn.execute(SQL["alive"], {"token_hashes": list(token_hashes)}).scalars()}
 
     def open(
         self,

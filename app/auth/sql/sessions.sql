@@ -8,6 +8,10 @@ left join programme p on p.id = g.programme_id
 where s.token_hash = :token_hash and s.expires_at > now()
 order by g.id
 
+-- alive --
+-- Which of these sessions have not ended.
+select token_hash from session where token_hash = any(CAST(:token_hashes AS bytea[])) and expires_at > now()
+
 -- open --
 -- A new session or token.
 insert into session (token_hash, user_id, kind, label, expires_at)

@@ -1,0 +1,1 @@
+"""What can other programs ask and tell? REST under /api/v1, in JSON, with one shape of error."""

@@ -1,0 +1,143 @@
+"""POST /api/v1/stock-events: what happened to stock, one event or many, recorded once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from flask import Blueprint, Response, jsonify, request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
+
+from app import services
+from app.errors import InvalidBody, NotAllowed
+from data import errors
+from data.record import ledger, submission
+from data.types import Kind, Recorded, StockEvent
+
+blueprint = Blueprint("stock_events", __name__)
+
+#: How many events one request may carry.
+MOST = 10_000
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Event(BaseModel):
+    """One event as it is sent. Give `doses` or `vials`, never both."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    facility: Text
+    product: Text
+    kind: Kind
+    doses: StrictInt | None = None
+    vials: StrictInt | None = None
+    occurred_at: AwareDatetime
+    source: Text
+    source_id: Text
+    lot: Annotated[str, Field(min_length=1, max_length=20)] | None = None
+    expiry: date | None = None
+    reason: Text | None = None
+    document: Text | None = None
+    note: Annotated[str, Field(max_length=1000)] | None = None
+
+    @model_validator(mode="after")
+    def _one_amount(self) -> Event:
+        if (self.doses is None) == (self.vials is None):
+            raise ValueError("give the amount once: either doses or vials")
+        amount = self.doses if self.doses is not None else self.vials
+        if amount is not None and amount < 0 and self.kind is not Kind.ADJUSTMENT:
+            raise ValueError(f"doses and vials are never negative for {self.kind}")
+        return self
+
+
+@blueprint.post("/api/v1/stock-events")
+def post() -> tuple[Response, int]:
+    """Record events; 201 when something new was recorded, 200 when all of it was known."""
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise InvalidBody(
+            remedy="Send a JSON object with Content-Type: application/json.", reason="it is not a JSON object"
+        )
+    code = body.pop("programme", None)
+    many = "events" in body
+    sent = body["events"] if many else [body]
+    if not isinstance(sent, list) or not 1 <= len(sent) <= MOST or (many and len(body) > 1):
+        raise InvalidBody("events", f"Send a list of 1 to {MOST:,} events.", reason="events is not such a list")
+    parsed = [_parse(event, index) for index, event in enumerate(sent)]
+    with services.transaction() as conn:
+        programme = services.programme(conn, _programme(code))
+        events = _in_doses(conn, programme.id, parsed)
+        _check_rights(conn, programme.id, events)
+        recorded = ledger.record(conn, programme.id, events, actor_id=services.principal().user_id)
+    answers = [_answer(r) for r in recorded]
+    status = 200 if all(r.repeated for r in recorded) else 201
+    return jsonify({"events": answers} if many else answers[0]), status
+
+
+def _programme(code: object) -> str:
+    """The programme named, or the only one that the sender has."""
+    if isinstance(code, str):
+        return code
+    mine = services.principal().programmes
+    if code is not None or len(mine) != 1:
+        raise InvalidBody(
+            "programme", f"Send one of: {', '.join(sorted(mine))}.", reason="it does not name a programme"
+        )
+    return next(iter(mine))
+
+
+def _parse(event: object, index: int) -> Event:
+    try:
+        return Event.model_validate(event)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "event"
+        raise errors.InvalidEvent(
+            field, "See docs/api.md for every field.", reason=_words(first), index=index, problems=len(error.errors())
+        ) from error
+
+
+def _words(problem: Any) -> str:
+    """What is wrong, in a few words and without the value: it may be anything."""
+    return str(problem["msg"]).removeprefix("Value error, ")[:200]
+
+
+def _in_doses(conn: sa.Connection, programme_id: int, parsed: Iterable[Event]) -> list[StockEvent]:
+    """Events in doses: a vial is as many doses as its product says."""
+    parsed = list(parsed)
+    per_vial = {
+        code: p.doses_per_vial
+        for code, p in submission.products(
+            conn, programme_id, [e.product for e in parsed if e.vials is not None]
+        ).items()
+    }
+    events = []
+    for e in parsed:
+        fields = e.model_dump(exclude={"doses", "vials"})
+        doses = e.doses if e.doses is not None else (e.vials or 0) * per_vial.get(e.product, 1)
+        events.append(StockEvent(doses=doses, **fields))
+    return events
+
+
+def _check_rights(conn: sa.Connection, programme_id: int, events: list[StockEvent]) -> None:
+    who = services.principal()
+    found = submission.facilities(conn, programme_id, [e.facility for e in events])
+    for index, event in enumerate(events):
+        facility = found.get(event.facility)
+        if facility and not who.may("record", programme_id, facility.id, facility.lineage):
+            raise NotAllowed(
+                "facility",
+                f"You may not record stock at {facility.name}. Ask its officer, or sign in with a role that may.",
+                index=index,
+            )
+
+
+def _answer(recorded: Recorded) -> dict[str, object]:
+    return {
+        "event_ids": list(recorded.event_ids),
+        "lots": [{"lot": lot, "doses": doses} for lot, doses in recorded.lots],
+        "balance": recorded.balance,
+        "repeated": recorded.repeated,
+    }

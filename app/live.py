@@ -1,0 +1,168 @@
+"""Who is told, and when? The Socket.IO process: signs sockets in, puts them into rooms, gives what was missed.
+
+It only passes on what app.pipeline publishes over the Redis queue; it computes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import sqlalchemy as sa
+import structlog
+from flask import Flask, request
+from flask_socketio import ConnectionRefusedError as Refused
+from flask_socketio import SocketIO, emit, join_room, leave_room
+from socketio import RedisManager
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import push
+from app.auth.sessions import Sessions
+from app.settings import Settings
+from app.settings import read as read_settings
+from data import db, errors, programmes
+
+log = structlog.get_logger()
+
+#: A socket whose session has ended is closed within so many seconds.
+RECHECK_SECONDS = 1.0
+
+
+def room(programme: str) -> str:
+    """The room of everybody who watches a programme."""
+    return f"programme:{programme}"
+
+
+def facility_room(programme: str, facility: str) -> str:
+    """The room of everybody who watches one facility."""
+    return f"facility:{programme}:{facility}"
+
+
+def publisher(redis_url: str) -> RedisManager:
+    """What the worker sends through: a writer to the queue that every live process reads."""
+    return RedisManager(redis_url, channel="vaxtrace:socketio", write_only=True)
+
+
+def create_live(settings: Settings, engine: sa.Engine) -> tuple[Flask, SocketIO]:
+    """The Flask app that only carries sockets, and its Socket.IO server."""
+    app = Flask("app.live")
+    app.config["SECRET_KEY"] = settings.secret_key.get_secret_value()
+    sockets = SocketIO(
+        app,
+        async_mode="gevent",
+        message_queue=settings.redis_url.get_secret_value(),
+        channel="vaxtrace:socketio",
+        cors_allowed_origins=None,
+        manage_session=False,
+        ping_interval=20,
+        ping_timeout=20,
+        max_http_buffer_size=20_000,
+    )
+    held = Sockets(sockets, engine, Sessions(engine, demo=settings.demo))
+
+    @app.get("/socket.io/health")
+    def health() -> dict[str, object]:
+        """Whether this process answers, and how many sockets it holds."""
+        return {"ok": True, "sockets": len(held.signed_in)}
+
+    return app, sockets
+
+
+class Sockets:
+    """The sockets of this process: who each belongs to, and what it may ask."""
+
+    def __init__(self, sockets: SocketIO, engine: sa.Engine, sessions: Sessions) -> None:
+        self._sockets = sockets
+        self._engine = engine
+        self._sessions = sessions
+        self.signed_in: dict[str, bytes] = {}
+        sockets.on_event("connect", self.connect)
+        sockets.on_event("disconnect", self.disconnect)
+        sockets.on_event("subscribe", self.subscribe)
+        sockets.on_event("watch", self.watch)
+        sockets.on_error_default(self.failed)
+        sockets.start_background_task(self.recheck)
+
+    def connect(self, auth: object = None) -> None:
+        """Take in a socket whose request carries a session."""
+        principal = self._sessions.current(request.environ)
+        if principal is None:
+            raise Refused("Sign in first.")
+        self.signed_in[_sid()] = principal.token_hash
+        emit("connected", {"programmes": sorted(principal.programmes)})
+
+    def disconnect(self, reason: object = None) -> None:
+        """Forget a socket."""
+        self.signed_in.pop(_sid(), None)
+
+    def subscribe(self, asked: object) -> dict[str, object]:
+        """Join a programme's room, then answer with what was missed: in this order nothing falls in between."""
+        code, since = _asked(asked, "programme", "since")
+        if not self._may_see(code):
+            return _UNKNOWN
+        join_room(room(str(code)))
+        with db.transaction(self._engine) as conn:
+            programme = programmes.find(conn, str(code))
+            return push.catch_up(conn, programme.id, since if isinstance(since, int) else -1)
+
+    def watch(self, asked: object) -> dict[str, object]:
+        """Join the room of one facility, to be told `facility:update`; an empty facility leaves it."""
+        code, facility = _asked(asked, "programme", "facility")
+        if not self._may_see(code):
+            return _UNKNOWN
+        for old in [r for r in self._sockets.server.rooms(_sid()) if str(r).startswith("facility:")]:
+            leave_room(old)
+        if isinstance(facility, str) and facility:
+            join_room(facility_room(str(code), facility))
+        return {"watching": facility or None}
+
+    def failed(self, error: Exception) -> dict[str, object]:
+        """Answer an error in words; what was not foreseen is logged with its trace."""
+        foreseen = isinstance(error, errors.DataError | SQLAlchemyError)
+        log.error("socket.failed", error=type(error).__name__, exc_info=None if foreseen else error)
+        return {"error": type(error).__name__, "message": "This could not be answered. Reload the page."}
+
+    def recheck(self) -> None:
+        """Close, every second, the sockets whose session has ended; one question for all of them."""
+        while True:
+            self._sockets.sleep(RECHECK_SECONDS)
+            try:
+                alive = self._sessions.alive(list(self.signed_in.values()))
+            except (errors.DatabaseUnavailable, SQLAlchemyError):
+                continue
+            for sid in [sid for sid, token in self.signed_in.items() if token not in alive]:
+                self._sockets.server.disconnect(sid)
+
+    def _may_see(self, code: object) -> bool:
+        principal = self._sessions.current(request.environ)
+        return principal is not None and code in principal.programmes
+
+
+_UNKNOWN: dict[str, object] = {
+    "error": "UnknownProgramme",
+    "message": "There is no such programme, or you may not see it.",
+}
+
+
+def _sid() -> str:
+    """The socket that asks."""
+    return str(request.sid)  # type: ignore[attr-defined]  # Flask-SocketIO adds it
+
+
+def _asked(asked: object, first: str, second: str) -> tuple[object, object]:
+    return (asked.get(first), asked.get(second)) if isinstance(asked, dict) else (None, None)
+
+
+def application() -> Flask:
+    """What gunicorn serves; its gevent worker has made the standard library cooperative before this is imported."""
+    settings = read_settings()
+    engine = db.engine(settings.database_url.get_secret_value(), pool_size=4, application="vaxtrace live")
+    app, _ = create_live(settings, engine)
+    return app
+
+
+def main(settings: Settings) -> None:
+    """Become the live process: one gevent worker, because a socket belongs to one process."""
+    command = ["gunicorn", "--worker-class", "gevent", "--workers", "1", "--worker-connections", "5000"]
+    command += ["--bind", f"{settings.host}:{settings.port}", "--graceful-timeout", "5", "--log-level", "warning"]
+    os.execv(sys.executable, [sys.executable, "-m", *command, "app.live:application()"])

@@ -1,0 +1,149 @@
+"""What are browsers told? The closed set of pushes, and their one gap-free sequence per programme.
+
+A push is stored in the transaction that changes what it tells; only then is it sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict
+
+from data import queries
+
+SQL = queries.read(Path(__file__).parent / "sql" / "push.sql")
+
+#: How long a browser may have been away and still catch up push by push, in days.
+KEPT_DAYS = 2
+#: More pushes than this are slower to replay than to read everything again.
+MOST_MISSED = 2_000
+
+
+class Push(BaseModel):
+    """A push; `event` is its name on the socket."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    event: ClassVar[str]
+
+
+class MapUpdate(Push):
+    """Facilities and areas that changed colour or count; see docs/architecture.md for the order of each entry."""
+
+    event: ClassVar[str] = "map:update"
+    at: datetime
+    facilities: list[tuple[int, int, int, int]]
+    areas: list[tuple[int, int, int, int, int, int, int, int, int]]
+
+
+class Line(BaseModel):
+    """One line of the ticker."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    at: datetime
+    facility: str
+    facility_name: str
+    area_name: str
+    product: str
+    kind: str
+    doses: int
+    balance: int
+    unit: str
+    text: str
+
+
+class StockUpdate(Push):
+    """What happened to stock, newest last."""
+
+    event: ClassVar[str] = "stock:update"
+    lines: list[Line]
+
+
+class Alert(Push):
+    """An alert that opened or was resolved."""
+
+    id: int
+    kind: str
+    facility: str
+    facility_name: str
+    area_name: str
+    product: str
+    product_name: str
+    at: datetime
+    text: str
+
+
+class AlertNew(Alert):
+    """A facility needs somebody's attention."""
+
+    event: ClassVar[str] = "alert:new"
+
+
+class AlertResolved(Alert):
+    """The data say that it no longer does."""
+
+    event: ClassVar[str] = "alert:resolved"
+
+
+class MapReload(Push):
+    """So much changed at once that everything is read again."""
+
+    event: ClassVar[str] = "map:reload"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A push with its number."""
+
+    seq: int
+    event: str
+    payload: dict[str, Any]
+
+
+def append(conn: sa.Connection, programme_id: int, pushes: Sequence[Push]) -> None:
+    """Give pushes the next numbers of the programme; writers queue on the programme's row until commit."""
+    if not pushes:
+        return
+    conn.execute(SQL["lock_programme"], {"programme_id": programme_id})
+    conn.execute(
+        SQL["append"],
+        {
+            "programme_id": programme_id,
+            "events": [p.event for p in pushes],
+            "payloads": [p.model_dump_json() for p in pushes],
+        },
+    )
+
+
+def newest(conn: sa.Connection, programme_id: int) -> int:
+    """The number of the newest push; 0 before the first."""
+    return int(conn.execute(SQL["newest"], {"programme_id": programme_id}).scalar_one())
+
+
+def since(conn: sa.Connection, programme_id: int, seq: int) -> tuple[int, list[Stored] | None]:
+    """The newest number, and the pushes after `seq`; None in their place where reading everything again is right."""
+    last = newest(conn, programme_id)
+    if not 0 <= seq <= last or last - seq > MOST_MISSED:
+        return last, None
+    rows = conn.execute(SQL["since"], {"programme_id": programme_id, "seq": seq, "last": last}).all()
+    if len(rows) < last - seq:
+        return last, None
+    return last, [Stored(r.seq, r.event, r.payload) for r in rows]
+
+
+def catch_up(conn: sa.Connection, programme_id: int, seq: int) -> dict[str, Any]:
+    """What a browser at `seq` is answered: the pushes it missed, or that it is to read everything again."""
+    last, missed = since(conn, programme_id, seq)
+    if missed is None:
+        return {"seq": last, "reload": True}
+    return {"seq": last, "changes": [{"seq": m.seq, "event": m.event, "payload": m.payload} for m in missed]}
+
+
+def sweep(conn: sa.Connection) -> int:
+    """Delete the pushes that nobody catches up from any more, but never a programme's newest."""
+    return conn.execute(SQL["sweep"], {"days": KEPT_DAYS}).rowcount

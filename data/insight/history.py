@@ -1,0 +1,67 @@
+"""In which state was a place at the end of each past month? The rule of today, with what was known then.
+
+The day of a past delivery is not part of a monthly report: it is taken to be the middle of the month.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.insight import demand, policy, risk
+from data.types import State
+
+#: The fewest full months that a position is judged by.
+WINDOW_MONTHS = 12
+_MIDDLE = 15.0
+
+
+def states(
+    *,
+    closing: NDArray[np.float64],
+    opening: NDArray[np.float64],
+    received: NDArray[np.float64],
+    used: NDArray[np.float64],
+    days_out: NDArray[np.float64],
+    days: NDArray[np.float64],
+    group: NDArray[np.intp],
+    expected_monthly: NDArray[np.float64],
+    doses_per_vial: NDArray[np.float64],
+    lead_time_days: NDArray[np.float64],
+    delivery_interval_days: NDArray[np.float64],
+    preset: str,
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """State and probability at the end of every month, both [n, m]; amounts are doses, NaN where not reported.
+
+    Months are columns, oldest first, without gaps; `days` [m] are their lengths. Each month is judged by itself and the
+    eleven before it, never by a later one.
+    """
+    n, m = closing.shape
+    state = np.full((n, m), int(State.NO_REPORT), dtype=np.uint8)
+    probability = np.full((n, m), np.nan, dtype=np.float32)
+    out = demand.days_out_at_least(days_out, opening, received, days)
+    reported = ~np.isnan(closing)
+    since_delivery = np.full(n, np.nan)
+    for t in range(m):
+        arrived = np.nan_to_num(received[:, t]) > 0
+        since_delivery = np.where(arrived, _MIDDLE, since_delivery + days[t])
+        window = slice(max(0, t + 1 - WINDOW_MONTHS), t + 1)
+        need = demand.estimate(
+            used[:, window], out[:, window], reported[:, window], days[window],
+            group=group, expected_monthly=expected_monthly, handles=reported[:, window].any(axis=1),
+        )  # fmt: skip
+        low, high = policy.bands(preset, need.amc, lead_time_days, delivery_interval_days)
+        answer = risk.assess(
+            risk.Positions(
+                usable=np.nan_to_num(closing[:, t]),
+                doses_per_vial=doses_per_vial,
+                demand=need,
+                days_to_next_delivery=delivery_interval_days - since_delivery,
+                days_since_report=np.where(reported[:, t], 0.0, np.nan),
+                minimum=low,
+                maximum=high,
+                delivery_interval_days=delivery_interval_days,
+            )
+        )
+        state[:, t], probability[:, t] = answer.state, answer.probability
+    return state, probability

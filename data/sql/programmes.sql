@@ -1,0 +1,9 @@
+-- find --
+-- One programme.
+select id, code, name, timezone, preset, simulated, notice, registry_version, assessed_on
+from programme where code = :code
+
+-- every --
+-- All of them.
+select id, code, name, timezone, preset, simulated, notice, registry_version, assessed_on
+from programme order by name
