@@ -1,0 +1,47 @@
+"""Which products does the country keep? The pack's own tables first, then its file, in the order on screen."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from data import errors
+from data.packs import pack as packs
+from data.packs import tables
+from data.packs.country import PRODUCT
+
+
+def read(reading: tables.Reading) -> pd.DataFrame:
+    """The products; raises `PackError` where none can be used."""
+    rows = pd.DataFrame([dict(product) for product in reading.pack.product], columns=PRODUCT)
+    if reading.pack.products is not None:
+        rows = pd.concat([rows, _file(reading, reading.pack.products)], ignore_index=True)
+    again = rows["code"].duplicated()
+    reading.note("refused", "products", "code is used twice", rows["code"][again], "Give every product its own code.")
+    rows = rows[~again].reset_index(drop=True)
+    if rows.empty:
+        raise errors.PackError(field="products", reason="no product can be used", remedy="Name at least one.")
+    types = {"doses_per_vial": "int64", "freeze_sensitive": "bool", "tracer": "bool"}
+    types |= {name: "Float64" for name in ("cm3_per_dose", "open_vial_wastage", "doses_per_child")}
+    reading.note("kept", "products", "in the order on screen", len(rows))
+    return rows.astype(types)[PRODUCT]
+
+
+def _file(reading: tables.Reading, spec: packs.ProductFile) -> pd.DataFrame:
+    table = reading.table(spec.file, "products")
+    fields = {"code": spec.code, "name": spec.name, "doses_per_vial": spec.doses_per_vial}
+    reading.need(table, spec.file, {f"products.{name}": value for name, value in fields.items()})
+    rows = pd.DataFrame({"code": tables.pick(table, spec.code), "name": tables.pick(table, spec.name)})
+    rows["unit"] = spec.unit
+    vial = pd.Series("1", index=table.index) if spec.doses_per_vial is None else tables.pick(table, spec.doses_per_vial)
+    size, _ = tables.whole(vial)
+    blank = (rows["code"] == "") | (rows["name"] == "")
+    odd = ~blank & ~size.between(1, 1000).fillna(False)
+    reading.note("refused", "products", "code or name is blank", rows["code"][blank], "Fill them in.")
+    reading.note(
+        "refused", "products", "doses per vial is not a whole number from 1 to 1000", rows["code"][odd],
+        "Correct it in the file.",
+    )  # fmt: skip
+    rows = rows[~(blank | odd)]
+    defaults = {"given_at": "", "freeze_sensitive": False, "tracer": True}
+    rows = rows.assign(doses_per_vial=size[rows.index], **defaults)
+    return rows.reindex(columns=PRODUCT)

@@ -1,0 +1,195 @@
+"""What is in the files of a pack? Rows as text with their row numbers, columns picked as the pack says.
+
+Nothing is converted here without being asked for: a cell is the text that the file holds, without blanks around it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import string
+import unicodedata
+from collections.abc import Mapping as Dict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import geopandas as gpd
+import pandas as pd
+
+from data import errors
+from data.packs import pack as packs
+from data.packs.country import Finding
+
+#: Files that hold shapes; everything else is read as delimited text.
+SHAPES = (".geojson", ".json", ".gpkg", ".shp")
+EXAMPLES = 5
+LARGEST = 2**31 - 1
+_WHOLE = r"[+-]?\d{1,12}(?:\.0*)?"
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+
+
+@dataclass
+class Reading:
+    """One reading of a pack: its files, and what was found so far."""
+
+    pack: packs.Pack
+    root: Path
+    findings: list[Finding] = field(default_factory=list)
+
+    def note(
+        self,
+        severity: Literal["kept", "refused", "flagged"],
+        table: str,
+        reason: str,
+        rows: pd.Series | int,
+        remedy: str = "",
+    ) -> None:
+        """Add a finding; `rows` are labels indexed by row number, or just how many. None at all is no finding."""
+        count = rows if isinstance(rows, int) else len(rows)
+        if not count:
+            return
+        shown = [] if isinstance(rows, int) else [f"row {n}: {text}" for n, text in rows.head(EXAMPLES).items()]
+        self.findings.append(Finding(severity, table, reason, count, remedy, tuple(shown)))
+
+    def path(self, name: str) -> Path:
+        """The file of that name in [files]; raises `PackError` where it is not there."""
+        found = self.root / self.pack.files[name].path
+        if not found.is_file():
+            raise errors.PackError(
+                field=f"files.{name}.path",
+                reason=f"there is no file {found}",
+                remedy="Correct the path in pack.toml, or the folder named on the command line.",
+            )
+        return found
+
+    def table(self, name: str, where: str, joins: Sequence[packs.Join] = ()) -> pd.DataFrame:
+        """A file's rows as text, indexed by row number, with the columns of `joins` beside them.
+
+        A file of shapes is a GeoDataFrame with its `geometry` in EPSG:4326, and its rows are numbered from 1; in
+        delimited text the first row after the header is row 2.
+        """
+        table = self._read(name)
+        for join in joins:
+            other = self._read(join.file)
+            self.need(table, name, {f"{where}.join.on": join.on})
+            self.need(other, join.file, {f"{where}.join.key": join.key, **{f"{where}.join.where": c for c in join.where}})
+            for column, value in join.where.items():
+                other = other[other[column] == value]
+            repeated = other[join.key].duplicated()
+            self.note(
+                "flagged", where, f"{join.file} has more than one row for the same {join.key}; the first was used",
+                other.loc[repeated, join.key], f"Name the rows that count with where = {{...}} in [[{where}.join]].",
+            )  # fmt: skip
+            other = other[~repeated].drop(columns=[c for c in other.columns if c in table.columns and c != join.key])
+            other = pd.DataFrame(other).rename(columns={join.key: "\0key"})
+            index = table.index
+            table = table.merge(other, left_on=join.on, right_on="\0key", how="left").drop(columns="\0key")
+            table.index = index
+            text = [c for c in other.columns if c in table.columns]
+            table[text] = table[text].fillna("")
+        return table
+
+    def _read(self, name: str) -> pd.DataFrame:
+        path, file = self.path(name), self.pack.files[name]
+        try:
+            if path.suffix in SHAPES:
+                return _shapes(path)
+            table = pd.read_csv(
+                path, dtype="str", keep_default_na=False, encoding=file.encoding, sep=file.delimiter, index_col=False
+            )
+        except (ValueError, LookupError, OSError, RuntimeError) as error:
+            raise errors.PackError(
+                field=f"files.{name}", reason=f"{path.name} cannot be read: {error}",
+                remedy="Check that it is the file meant, and its encoding and delimiter.",
+            ) from error  # fmt: skip
+        table.index = pd.RangeIndex(2, len(table) + 2)
+        return table.apply(lambda column: column.str.strip())
+
+    def need(self, table: pd.DataFrame, file: str, specs: Dict[str, packs.From | None]) -> None:
+        """Raise `PackError` that names every field of `specs` whose column the table does not have."""
+        lacking = [
+            (where, column)
+            for where, spec in specs.items()
+            for column in columns(spec)
+            if column not in table.columns or column == "geometry"
+        ]
+        if not lacking:
+            return
+        there = [str(c) for c in table.columns if c != "geometry"]
+        said = []
+        for where, column in lacking:
+            close = difflib.get_close_matches(column, there, n=1)
+            said.append(f'"{column}" ({where})' + (f', perhaps "{close[0]}"' if close else ""))
+        raise errors.PackError(
+            field=lacking[0][0],
+            reason=f"{self.pack.files[file].path} has no column {'; '.join(said)}",
+            remedy=f"Its columns are {', '.join(there)}. Name the right one in pack.toml, or add it to the file.",
+        )
+
+
+def _shapes(path: Path) -> gpd.GeoDataFrame:
+    frame = gpd.read_file(path, on_invalid="ignore")
+    if frame.crs is None:
+        raise ValueError("it does not say its coordinate system")
+    frame = frame.to_crs(4326)
+    for column in frame.columns.drop("geometry"):
+        values = frame[column]
+        frame[column] = values.map(lambda v: "" if pd.isna(v) else str(v).strip()).astype("str")
+    frame.index = pd.RangeIndex(1, len(frame) + 1)
+    return frame
+
+
+def columns(spec: packs.From | None) -> list[str]:
+    """The columns that a field is made from."""
+    if spec is None:
+        return []
+    if isinstance(spec, packs.Mapping):
+        return [] if spec.column is None else [spec.column]
+    return [name for _, name, _, _ in string.Formatter().parse(spec) if name] if "{" in spec else [spec]
+
+
+def pick(table: pd.DataFrame, spec: packs.From) -> pd.Series:
+    """The text of a field for every row."""
+    if isinstance(spec, packs.Mapping):
+        if spec.column is None:
+            return pd.Series(str(spec.value), index=table.index, dtype="str")
+        return table[spec.column].replace(spec.values)
+    if "{" not in spec:
+        return table[spec]
+    rows = table[columns(spec)].to_dict("records")
+    return pd.Series([spec.format_map(row) for row in rows], index=table.index, dtype="str")
+
+
+def write(values: pd.Series, form: str) -> pd.Series:
+    """Each value as text in that form; also where there are none."""
+    return pd.Series([form.format(value) for value in values], index=values.index, dtype="str")
+
+
+def number(text: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Numbers (NaN where blank), and which rows hold something else."""
+    fits = text.str.fullmatch(_NUMBER)
+    return pd.to_numeric(text.where(fits), errors="coerce").astype("float64"), (text != "") & ~fits
+
+
+def whole(text: pd.Series) -> tuple[pd.Series, dict[str, pd.Series]]:
+    """Whole numbers (<NA> where blank or unusable), and which rows hold what cannot be used, by reason.
+
+    "24000.0" is a whole number; "1,200" and "12.5" are not, and neither is rounded or guessed at.
+    """
+    values, unreadable = number(text)
+    is_whole = text.str.fullmatch(_WHOLE)
+    large = values.abs() > LARGEST
+    bad = {
+        "is not a number": unreadable,
+        "is not a whole number": values.notna() & ~is_whole & ~large,
+        "is larger than any stock": large,
+    }
+    return values.where(is_whole & ~large).astype("Int64"), bad
+
+
+def fold(text: str) -> str:
+    """A name without accents, capitals, hyphens and apostrophes: "N'Zi" and "NZI " fold alike."""
+    plain = unicodedata.normalize("NFKD", text).casefold()
+    kept = "".join(c if c.isalnum() else " " if c not in "'’`" else "" for c in plain if not unicodedata.combining(c))
+    return " ".join(kept.split())
