@@ -134,6 +134,28 @@ def stop(children: Iterable[Child]) -> None:
         child.finish(now + child.command.patience)
 
 
+def complete(command: Command) -> int:
+    """Run a command to its end, its output on the terminal; returns its exit code. An interrupt ends it first."""
+    process = subprocess.Popen(
+        command.argv,
+        cwd=command.cwd,
+        env=command.env,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=_end_with_parent(command.stop_signal),
+    )
+    try:
+        return process.wait()
+    except BaseException:
+        process.send_signal(command.stop_signal)
+        try:
+            process.wait(command.patience)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        raise
+
+
 def started_at(pid: int) -> str | None:
     """The kernel's start time of a process, which with its pid names it for good; None when there is none.
 
@@ -158,7 +180,8 @@ def left_over(pid_file: Path) -> int | None:
 def stop_left_over(folder: Path) -> list[str]:
     """Stop what a killed run left behind, by the pid files under `folder`; returns the names of what still ran."""
     found: list[str] = []
-    for pid_file in sorted((folder / "run").glob("*.pid")):
+    # The servers last: the others finish what they do with them.
+    for pid_file in sorted((folder / "run").glob("*.pid"), key=lambda p: (p.stem in ("postgres", "redis"), p.stem)):
         pid = left_over(pid_file)
         if pid is not None and pid != os.getpid():
             # SIGINT is PostgreSQL's fast shutdown; the others take SIGTERM as they always do.

@@ -1,0 +1,99 @@
+"""What can VaxTrace be told to do? `python -m app COMMAND`: one function for each, whose work lives elsewhere.
+
+Commands import what they need themselves, so that none of them waits for what only another one uses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+Work = Callable[[argparse.Namespace], int | None]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run everything on this machine: servers, web, live, worker, one address, the demo country."""
+    from app.local import run
+
+    return run.run(still=args.still, facilities=args.facilities, seed=args.seed, port=args.port)
+
+
+def stop(args: argparse.Namespace) -> int:
+    """Stop what `run` started from this checkout, also what it left behind when it was killed."""
+    from app.local import run
+
+    return run.stop()
+
+
+def clean(args: argparse.Namespace) -> int:
+    """Stop everything and remove what was installed, made or kept for this checkout."""
+    from app.local import run
+
+    return run.clean()
+
+
+def web(args: argparse.Namespace) -> None:
+    """Serve pages, API, tiles and value vectors."""
+    from app import settings, web
+
+    web.main(settings.read())
+
+
+def live(args: argparse.Namespace) -> None:
+    """Serve the sockets."""
+    from app import live, settings
+
+    live.main(settings.read())
+
+
+def worker(args: argparse.Namespace) -> None:
+    """Read the outbox: assess, roll up, alert, push."""
+    from app import settings, worker
+
+    worker.main(settings.read())
+
+
+def migrate(args: argparse.Namespace) -> None:
+    """Bring the database to the newest version."""
+    from app import settings
+    from data import migrate
+
+    migrate.upgrade(settings.read().database_url.get_secret_value())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m app", description="VaxTrace: a nation's vaccine stock on a live map."
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(work: Work) -> argparse.ArgumentParser:
+        sentence = work.__doc__ or ""
+        command = commands.add_parser(work.__name__, help=sentence, description=sentence)
+        command.set_defaults(work=work)
+        return command
+
+    command = add(run)
+    command.add_argument("--still", action="store_true", help="leave out the simulated day: nothing moves by itself")
+    command.add_argument("--facilities", type=int, metavar="N", help="how many facilities the demo gets (8000)")
+    command.add_argument("--seed", type=int, metavar="S", help="another demo country of the same shape")
+    command.add_argument("--port", type=int, default=8050, metavar="P", help="the port, or the next free one (8050)")
+    add(stop)
+    add(clean)
+    add(web)
+    add(live)
+    add(worker)
+    add(migrate)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the command line asks; returns the exit code."""
+    args = _parser().parse_args(argv)
+    work: Work = args.work
+    return work(args) or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
