@@ -42,7 +42,7 @@ def _count(name: str) -> sa.Column[Any]:
 def _folded() -> sa.Column[Any]:
     """Name and code as the search compares them: lower case, accents taken off (`geo.places.fold` does the same)."""
     formula = "lower(regexp_replace(normalize(name || ' ' || code, NFD), '[\u0300-\u036f]', '', 'g'))"
-    return sa.Column("folded", sa.Text, sa.Computed(formula), nullable=False)
+    return sa.Column("folded", sa.Text, sa.Computed(formula, persisted=True), nullable=False)
 
 
 def _share(name: str, part: str, whole: str) -> sa.Column[Any]:
@@ -51,7 +51,7 @@ def _share(name: str, part: str, whole: str) -> sa.Column[Any]:
         f"cast(case when ({whole}) = 0 then 255 when ({part}) = 0 then 0"
         f" else greatest(1, round(100.0 * ({part}) / ({whole}))) end as smallint)"
     )
-    return sa.Column(name, sa.SmallInteger, sa.Computed(formula), nullable=False)
+    return sa.Column(name, sa.SmallInteger, sa.Computed(formula, persisted=True), nullable=False)
 
 
 def _roll_up() -> list[sa.Column[Any]]:
