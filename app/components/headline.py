@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import attrgetter
 
 from dash import html
 
@@ -35,47 +36,47 @@ class Headline:
 def render(
     headline: Headline, at: datetime, area_seat: int, product_seat: int, month: date | None = None
 ) -> html.Section:
-    """The strip; a click on a cell colours the map by it. The browser keeps the numbers current."""
-    numbers, before = headline.now, headline.before
+    """The strip; a click on a cell colours the map by it.
+
+    The browser writes pushes into the numbers of `data-seat` and `data-product`, so a past month does not name its
+    product, and React gets a new key each time: it must not believe that it still knows the texts.
+    """
+    numbers = headline.now
     marks: parts.Attributes = {
         "aria-label": "Now" if month is None else f"At the end of {words.month(month)}",
         "data-seat": str(area_seat),
-        "data-product": str(product_seat),
-    }
-    if month is not None:
-        marks["data-month"] = f"{month:%Y-%m}"
+    } | ({"data-product": str(product_seat)} if month is None else {"data-month": f"{month:%Y-%m}"})
     of_reporting = f"of {words.short(numbers.reporting)} reporting"
-    reporting = f"{words.short(numbers.reporting)} of {words.short(numbers.handling)} facilities"
+    of_handling = f"{words.short(numbers.reporting)} of {words.short(numbers.handling)} facilities"
     return html.Section(
         [
-            _cell("out", "Out of stock", words.short(numbers.out), of_reporting, "state", [
-                _delta(numbers.out, before and before.out, more_is_worse=True),
-                _spark([s and s.out for s in headline.series], "Facilities out of stock"),
-            ]),
-            _cell("risk", "At risk", words.short(numbers.at_risk), of_reporting, "risk", [
-                _delta(numbers.at_risk, before and before.at_risk, more_is_worse=True),
-                _spark([s and s.at_risk for s in headline.series], "Facilities at risk"),
-            ]),
-            _cell("reporting", "Reporting", _share(numbers), reporting, "reporting", [
-                _delta(numbers.reporting, before and before.reporting, more_is_worse=False),
-                _spark([s and s.reporting for s in headline.series], "Facilities reporting"),
-            ]),
+            _cell("out", "Out of stock", words.short(numbers.out), of_reporting, "state", headline),
+            _cell("risk", "At risk", words.short(numbers.at_risk), of_reporting, "risk", headline),
+            _cell("reporting", "Reporting", _share(numbers), of_handling, "reporting", headline),
             _fresh(headline.newest, at),
         ],
         id=Id.HEADLINE,
         className="headline",
+        key=at.isoformat(),
         **marks,
-    )  # fmt: skip
+    )
 
 
-def _cell(name: str, label: str, value: str, detail: str, colour: str, more: Sequence[parts.Node]) -> html.Button:
+_COUNT = {"out": "out", "risk": "at_risk", "reporting": "reporting"}
+
+
+def _cell(name: str, label: str, value: str, detail: str, colour: str, headline: Headline) -> html.Button:
     marks: parts.Attributes = {"data-colour": colour}
+    count = attrgetter(_COUNT[name])
+    series = [None if s is None else int(count(s)) for s in headline.series]
+    before = None if headline.before is None else int(count(headline.before))
+    trend = [_delta(int(count(headline.now)), before, more_is_worse=name != "reporting"), _spark(series, label)]
     return html.Button(
         [
             html.Span(label, className="label"),
             html.Span(value, className="value"),
             html.Span(detail, className="detail"),
-            html.Span([m for m in more if m is not None], className="trend"),
+            html.Span([t for t in trend if t is not None], className="trend"),
         ],
         id=f"{Id.HEADLINE}-{name}",
         className="headline-cell",
@@ -100,7 +101,11 @@ def _fresh(newest: datetime | None, at: datetime) -> html.Button:
 
 
 def _share(numbers: Numbers) -> str:
-    return words.percent(numbers.reporting / numbers.handling) if numbers.handling else "no data"
+    """A whole percentage, by the rule of the roll-ups: what is not nothing is never shown as 0."""
+    if numbers.handling == 0:
+        return "no data"
+    share = 100 * numbers.reporting / numbers.handling
+    return f"{max(1, round(share)) if numbers.reporting else 0} %"
 
 
 def _delta(now: int, before: int | None, *, more_is_worse: bool) -> html.Span | None:

@@ -73,7 +73,7 @@ def render(
             parts.crumbs([(a.code, a.name, a.level) for a in facility.lineage], facility.name),
             html.H1(facility.name),
             _who(facility, now, month, notice),
-            *_past(month),
+            *([] if month is None else [parts.past(month)]),
             html.P(finding(facility, positions, now, month), className="lead"),
             *_stock(positions, chosen, now, month),
             *(_product(chosen, now, month, theme) if chosen else []),
@@ -126,17 +126,6 @@ def _who(facility: Facility, now: datetime, month: date | None, notice: str | No
     return html.P(said, className="note")
 
 
-def _past(month: date | None) -> list[Node]:
-    if month is None:
-        return []
-    return [
-        html.Div(
-            [f"As it was at the end of {words.month(month)}. ", parts.link("Show now", month="")],
-            className="callout quiet",
-        )
-    ]
-
-
 def _stock(positions: Sequence[Position], chosen: Chosen | None, now: datetime, month: date | None) -> list[Node]:
     if not positions:
         return [parts.empty("Nothing was reported for this month." if month else "No product is handled here yet.")]
@@ -153,13 +142,13 @@ def _stock_row(p: Position, now: datetime, *, selected: bool) -> html.Tr:
             parts.cell(
                 parts.link(p.name, vaccine=p.code), parts.badge(p.state), sort=WORST_FIRST.index(p.state), number=False
             ),
-            parts.cell(words.amount(p.usable, p.unit), held, sort=-1 if p.usable is None else p.usable),
+            parts.cell(words.amount(p.usable, p.unit), held, sort="" if p.usable is None else p.usable),
             parts.cell(
                 words.cover(p.cover_p10, p.cover_p50, p.cover_p90),
                 parts.chance(p.probability),
-                sort=-1 if p.cover_p50 is None else p.cover_p50,
+                sort="" if p.cover_p50 is None else p.cover_p50,
             ),
-            parts.cell(words.number(p.amc), delivery, sort=-1 if p.amc is None else p.amc),
+            parts.cell(words.number(p.amc), delivery, sort="" if p.amc is None else p.amc),
         ],
         href=f"?vaccine={p.code}",
         selected=selected,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -46,6 +46,13 @@ def simulated(notice: str) -> html.Span:
     """The mark of data that nobody counted; on every page and panel of a simulated programme."""
     return html.Span(
         "Simulated data", className="badge simulated", title=notice or "Facilities and stock are simulated."
+    )
+
+
+def past(month: date) -> html.Div:
+    """The mark of a month that is over, with the way back to now."""
+    return html.Div(
+        [f"As it was at the end of {words.month(month)}. ", link("Show now", month="")], className="callout quiet"
     )
 
 

@@ -74,6 +74,8 @@ def plural(noun: str, count: float | None) -> str:
     """`facility` as `facilities`, unless there is exactly one."""
     if count == 1:
         return noun
+    if noun == "child":
+        return "children"
     if re.search(r"[^aeiou]y$", noun):
         return f"{noun[:-1]}ies"
     return f"{noun}es" if re.search(r"(s|x|ch|sh)$", noun) else f"{noun}s"

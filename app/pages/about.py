@@ -37,14 +37,13 @@ _DEFINITIONS = (
 )
 
 
-def page(conn: sa.Connection, programme: Programme, person: plain.Person, *, head: str = "") -> str:
+def page(conn: sa.Connection, programme: Programme, person: plain.Person) -> str:
     """The whole page."""
     return plain.framed(
         "about.html",
         "About the data",
         programme,
         person,
-        head=head,
         labels=stock.labels(conn, programme.id),
         findings=stock.findings(conn, programme.id),
         products=stock.products(conn, programme.id),

@@ -20,7 +20,6 @@ def page(
     person: plain.Person,
     number: int,
     *,
-    head: str = "",
     now: datetime | None = None,
 ) -> str:
     """The list's page of that number, from 1."""
@@ -30,7 +29,6 @@ def page(
         "Alerts",
         programme,
         person,
-        head=head,
         now=(now or datetime.now(UTC)).astimezone(ZoneInfo(programme.timezone)),
         alerts=stock.open_alerts(conn, programme.id, skip=(number - 1) * PER_PAGE, limit=PER_PAGE),
         count=count,

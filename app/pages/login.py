@@ -8,10 +8,6 @@ from app.auth.demo import Login
 from app.pages import plain
 
 
-def render(
-    csrf: str, next: str, error: str | None, demo_logins: Sequence[Login], *, email: str = "", head: str = ""
-) -> str:
-    """The sign-in page; `error` is a sentence, `demo_logins` is empty outside demo mode, `email` what was typed."""
-    return plain.render(
-        "login.html", head=head, csrf=csrf, next=next, error=error, demo_logins=demo_logins, email=email
-    )
+def render(csrf: str, next: str, error: str, demo_logins: Sequence[Login], *, email: str = "") -> str:
+    """The sign-in page; `error` is a sentence or empty, so is `email`, what was typed; no logins outside demo mode."""
+    return plain.render("login.html", csrf=csrf, next=next, error=error, demo_logins=demo_logins, email=email)

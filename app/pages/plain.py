@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -10,6 +11,7 @@ from urllib.parse import urlencode
 import jinja2
 from markupsafe import Markup
 
+from app import vendor
 from app.components import words
 from data.programmes import Programme
 
@@ -52,11 +54,22 @@ def rail(programme: str, here: str) -> list[Section]:
     return [Section(name, icon, href, name == here) for name, icon, href in sections]
 
 
-def render(template: str, *, head: str, **values: Any) -> str:
-    """A template by its name; `head` holds the tags of the stylesheets, which are ours and trusted."""
-    return _TEMPLATES.get_template(template).render(head=Markup(head), **values)
+@cache
+def head(programme: str | None = None) -> Markup:
+    """The tags of stylesheets and modules; with a programme's code those of its map too."""
+    return Markup(vendor.head_tags(f"/assets/{_digest()}", programme))
 
 
-def framed(template: str, here: str, programme: Programme, person: Person, *, head: str, **values: Any) -> str:
+@cache
+def _digest() -> str:
+    return vendor.digest()
+
+
+def render(template: str, **values: Any) -> str:
+    """A template by its name."""
+    return _TEMPLATES.get_template(template).render(**({"head": head()} | values))
+
+
+def framed(template: str, here: str, programme: Programme, person: Person, **values: Any) -> str:
     """A page inside the frame with rail, bar and the mark of simulated data."""
-    return render(template, head=head, programme=programme, person=person, rail=rail(programme.code, here), **values)
+    return render(template, programme=programme, person=person, rail=rail(programme.code, here), **values)

@@ -1,0 +1,155 @@
+"""How is the page of the map laid out? The frame: rail, bar, stage and panel; the browser and callbacks fill it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dash import dcc, html
+from markupsafe import Markup
+
+from app.components import parts
+from app.components.ids import Id
+from app.components.map_view import MapView
+from app.pages import plain
+from data.programmes import Programme
+from data.stock import Product
+
+_COLOURS = (("risk", "Risk"), ("state", "Out of stock"), ("probability", "Probability"), ("reporting", "Reporting"))
+
+
+def index(dash_parts: Mapping[str, str], programme: Programme | None) -> str:
+    """The document around the app, from what Dash gives to `interpolate_index`; its parts are trusted HTML."""
+    trusted = {name: Markup(part) for name, part in dash_parts.items()}
+    code = None if programme is None else programme.code
+    title = "VaxTrace" if programme is None else f"{programme.name} · VaxTrace"
+    return plain.render("shell.html", **(trusted | {"title": title, "head": plain.head(code), "programme": code}))
+
+
+def layout(
+    programme: Programme,
+    others: Sequence[Programme],
+    products: Sequence[Product],
+    person: plain.Person,
+    sources: Sequence[str],
+) -> html.Div:
+    """The frame for one programme and one person; `others` are the further programmes that they may see."""
+    return html.Div(
+        [
+            _rail(programme),
+            _bar(programme, others, products, person),
+            html.Main(
+                [
+                    MapView(id=Id.MAP),
+                    html.Div(id=Id.HEADLINE_SLOT),
+                    _ticker(),
+                    html.Div([html.Div(id=Id.LEGEND), html.Div(id=Id.MONTH_SLIDER)], className="map-foot"),
+                    _notice(programme, sources),
+                ],
+                className="stage",
+            ),
+            _panel(),
+            dcc.Store(id=Id.VIEW),
+            dcc.Store(id=Id.PULSE, data=0),
+        ],
+        className="page page-map",
+    )
+
+
+def _rail(programme: Programme) -> html.Nav:
+    marks: parts.Attributes = {"aria-label": "Sections"}
+    return html.Nav([_section(s) for s in plain.rail(programme.code, "Map")], className="rail", **marks)
+
+
+def _section(section: plain.Section) -> html.A:
+    marks: parts.Attributes = {"aria-current": "page"} if section.here else {}
+    hidden: parts.Attributes = {"aria-hidden": "true"}
+    icon = html.I(className=f"icon icon-{section.icon}", **hidden)
+    return html.A([icon, html.Span(section.name)], className="rail-link", href=section.href, **marks)
+
+
+def _bar(
+    programme: Programme, others: Sequence[Programme], products: Sequence[Product], person: plain.Person
+) -> html.Header:
+    vaccines = [("", "Worst of all"), *((p.code, p.name) for p in products)]
+    toggle: parts.Attributes = {"aria-label": "Light or dark"}
+    return html.Header(
+        [
+            html.A("VaxTrace", className="brand", href=f"/{programme.code}"),
+            *([parts.simulated(programme.notice)] if programme.simulated else []),
+            _search(),
+            _choice(Id.VACCINE, "Vaccine", vaccines),
+            _choice(Id.COLOUR, "Colour by", _COLOURS),
+            html.Span(id=Id.LIVE_DOT, className="live", role="status"),
+            html.Button(id=Id.THEME_TOGGLE, className="icon-button", type="button", **toggle),
+            _account(others, person),
+        ],
+        className="bar",
+    )
+
+
+def _search() -> html.Div:
+    label = "Find a facility or an area"
+    return html.Div(
+        [
+            html.Label(label, className="sr-only", htmlFor=Id.SEARCH),
+            dcc.Input(id=Id.SEARCH, type="search", placeholder=label, autoComplete="off"),
+            html.Ul(id=Id.SEARCH_RESULTS, role="listbox", hidden=True),
+        ],
+        className="search",
+    )
+
+
+def _choice(id: Id, label: str, options: Sequence[tuple[str, str]]) -> html.Label:
+    chosen = html.Select([html.Option(text, value=value) for value, text in options], id=id)
+    return html.Label([html.Span(label), chosen], className="field")
+
+
+def _account(others: Sequence[Programme], person: plain.Person) -> html.Details:
+    marks: parts.Attributes = {"aria-label": "Account"}
+    hidden: parts.Attributes = {"aria-hidden": "true"}
+    elsewhere = [html.Li(html.A(p.name, href=f"/{p.code}")) for p in others]
+    # The form's token travels as the value of its one button: no input is needed.
+    leave = html.Button("Sign out", className="button", type="submit", name="csrf_token", value=person.csrf)
+    return html.Details(
+        [
+            html.Summary(html.I(className="icon icon-person", **hidden), **marks),
+            html.Div(
+                [
+                    html.P(person.name),
+                    html.P(person.role, className="note"),
+                    *([html.P("Other programmes", className="note"), html.Ul(elsewhere)] if elsewhere else []),
+                    html.Form(leave, method="post", action="/logout"),
+                ],
+                className="menu",
+            ),
+        ],
+        className="person",
+    )
+
+
+def _ticker() -> html.Ol:
+    marks: parts.Attributes = {"aria-label": "Latest changes", "aria-live": "polite", "aria-relevant": "additions"}
+    return html.Ol(id=Id.TICKER, className="ticker", **marks)
+
+
+def _notice(programme: Programme, sources: Sequence[str]) -> html.P:
+    said: list[parts.Node] = [programme.notice, " "] if programme.notice else []
+    if sources:
+        said += ["Sources: ", html.A("about the data", href=f"/{programme.code}/about")]
+    return html.P(said, className="notice")
+
+
+def _panel() -> html.Aside:
+    grip: parts.Attributes = {"aria-label": "Panel height"}
+    details: parts.Attributes = {"aria-label": "Details"}
+    lines = [html.Div(className="skeleton", style={"height": "18px"}) for _ in range(6)]
+    focus: parts.Attributes = {"tabIndex": -1}
+    return html.Aside(
+        [
+            html.Div(html.Button(id=Id.PANEL_GRIP, type="button", **grip), className="panel-grip"),
+            html.Div(lines, id=Id.PANEL_BODY, className="panel-body", **focus),
+        ],
+        id=Id.PANEL,
+        className="panel",
+        **details,
+    )

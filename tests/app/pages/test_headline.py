@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from app.components import headline, spark
+from app.components.headline import Headline, Numbers
+
+NOW_NUMBERS = Numbers(handling=774, reporting=712, out=41, at_risk=66)
+
+
+def _strip(at: Any, **more: Any) -> Any:
+    values: dict[str, Any] = {"before": Numbers(774, 700, 29, 70), "series": [], "newest": at - timedelta(minutes=2)}
+    return Headline(now=NOW_NUMBERS, **(values | more))
+
+
+def test_the_strip_has_four_numbers_with_their_denominators_and_changes(now: Any, text: Any) -> None:
+    assert text(headline.render(_strip(now), now, 12, 3)) == (
+        "Out of stock 41 of 712 reporting +12"
+        " At risk 66 of 712 reporting \u22124"
+        " Reporting 92 % 712 of 774 facilities +12"
+        " Newest report 2 min since the last report"
+    )
+
+
+def test_the_strip_names_the_area_and_product_that_pushes_may_change(now: Any) -> None:
+    props = headline.render(_strip(now), now, 12, 3).to_plotly_json()["props"]
+    assert (props["data-seat"], props["data-product"]) == ("12", "3")
+
+
+def test_a_past_month_does_not_take_pushes(now: Any) -> None:
+    props = headline.render(_strip(now), now, 12, 3, date(2016, 5, 1)).to_plotly_json()["props"]
+    assert "data-product" not in props
+    assert props["data-month"] == "2016-05"
+
+
+def test_a_rise_of_stockouts_is_worse_and_a_rise_of_reports_is_not(now: Any, find: Any) -> None:
+    cells = find(headline.render(_strip(now), now, 0, 0), "Button")
+    classes = [[s.className for s in find(c, "Span") if "delta" in s.className] for c in cells]
+    assert classes == [["delta up worse"], ["delta down"], ["delta up"], []]
+
+
+def test_without_a_month_before_there_is_no_change_to_tell(now: Any, text: Any) -> None:
+    assert "+" not in text(headline.render(_strip(now, before=None), now, 0, 0))
+
+
+def test_an_area_without_facilities_has_no_data_rather_than_nought_percent(now: Any, text: Any) -> None:
+    said = text(headline.render(Headline(Numbers(0, 0, 0, 0), None, [], None), now, 0, 0))
+    assert "Reporting no data" in said
+    assert "Newest report None nothing reported yet" in said
+
+
+def test_one_report_in_a_thousand_is_not_shown_as_none(now: Any, text: Any) -> None:
+    said = text(headline.render(Headline(Numbers(1000, 1, 0, 0), None, [], now), now, 0, 0))
+    assert "Reporting 1 %" in said
+
+
+def test_a_year_is_a_line_that_breaks_where_nothing_is_known(now: Any, find: Any) -> None:
+    assert spark.svg([1, 2, None, 2, 1]).count("M") == 2
+    series = [None, *[Numbers(774, 700, n, 70) for n in (20, 25, 41)]]
+    lines = [s for s in find(headline.render(_strip(now, series=series), now, 0, 0), "Span") if s.className == "spark"]
+    said = lines[0].to_plotly_json()["props"]["aria-label"]
+    assert said == "Out of stock over 4 months: from 20 to 41"
+
+
+def test_a_single_month_makes_no_line() -> None:
+    assert spark.line([None, 4, None], "one") is None
