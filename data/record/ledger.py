@@ -192,9 +192,9 @@ def _save(
     position = {"facility_ids": [e.facility.id for e, _ in lines], "product_ids": [e.product.id for e, _ in lines]}
     amounts = {"doses": [line.doses for _, line in lines]}
     arrived = [e.event.occurred_at if line.doses > 0 else None for e, line in lines]
-    conn.execute(
-        SQL["fold_lots"], position | amounts | {"lot_ids": [line.lot_id for _, line in lines], "received_ats": arrived}
-    )
+    lots = {"lot_ids": [line.lot_id for _, line in lines]}
+    conn.execute(SQL["open_lots"], position | lots)
+    conn.execute(SQL["fold_lots"], position | amounts | lots | {"received_ats": arrived})
     _fold_positions(conn, entries, shelves, now)
     _fold_months(conn, entries, lines, position | amounts)
     _keep(conn, programme_id, entries)
@@ -256,7 +256,16 @@ def _fold_months(
             "ends": [v[1] for v in months.values()],
         },
     )
-    conn.execute(SQL["shift_months"], moved | {"months": [e.day.replace(day=1) for e, _ in lines]})
+    conn.execute(
+        SQL["shift_months"],
+        moved
+        | {
+            "months": [e.day.replace(day=1) for e, _ in lines],
+            "folded_facility_ids": [k[0] for k in months],
+            "folded_product_ids": [k[1] for k in months],
+            "folded_months": [k[2] for k in months],
+        },
+    )
 
 
 def _keep(conn: sa.Connection, programme_id: int, entries: Sequence[Entry]) -> None:

@@ -102,17 +102,27 @@ from unnest(CAST(:facility_id AS int[]), CAST(:product_id AS int[]), CAST(:lot_i
 order by e.place
 returning id
 
+-- open_lots --
+-- Make the balances that did not exist; they are folded in the next statement.
+insert into lot_balance (facility_id, product_id, lot_id, doses)
+select distinct facility_id, product_id, lot_id, 0
+from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:lot_ids AS int[]))
+     as line (facility_id, product_id, lot_id)
+on conflict do nothing
+
 -- fold_lots --
 -- Add the lines to the balances; a balance below zero breaks ck_lot_balance_not_negative.
-insert into lot_balance as b (facility_id, product_id, lot_id, doses, first_received_at)
-select facility_id, product_id, lot_id, sum(doses), min(received_at)
-from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:lot_ids AS int[]),
-            CAST(:doses AS int[]), CAST(:received_ats AS timestamptz[]))
-     as line (facility_id, product_id, lot_id, doses, received_at)
-group by facility_id, product_id, lot_id
-on conflict on constraint uq_lot_balance_lot do update
-set doses = b.doses + excluded.doses,
-    first_received_at = least(b.first_received_at, excluded.first_received_at)
+update lot_balance b
+set doses = b.doses + line.doses, first_received_at = least(b.first_received_at, line.received_at)
+from (
+    select facility_id, product_id, lot_id, sum(doses) as doses, min(received_at) as received_at
+    from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:lot_ids AS int[]),
+                CAST(:doses AS int[]), CAST(:received_ats AS timestamptz[]))
+         as given (facility_id, product_id, lot_id, doses, received_at)
+    group by facility_id, product_id, lot_id
+) line
+where b.facility_id = line.facility_id and b.product_id = line.product_id
+  and b.lot_id is not distinct from line.lot_id
 
 -- fold_positions --
 -- Write the balances of the positions touched.
@@ -152,16 +162,23 @@ set opening = excluded.opening, received = excluded.received, used = excluded.us
     adjusted = excluded.adjusted, closing = excluded.closing
 
 -- shift_months --
--- A late event moves the opening and closing of every later month on record.
+-- A late event moves the opening and closing of every later month on record that was not folded just now.
 update stock_month m
 set opening = m.opening + late.doses, closing = m.closing + late.doses
 from (
-    select facility_id, product_id, month, sum(doses)::int as doses
+    select m.facility_id, m.product_id, m.month, sum(l.doses)::int as doses
     from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:months AS date[]),
                 CAST(:doses AS int[])) as l (facility_id, product_id, month, doses)
-    group by facility_id, product_id, month
+    join stock_month m
+      on m.facility_id = l.facility_id and m.product_id = l.product_id and m.month > l.month
+    group by m.facility_id, m.product_id, m.month
 ) late
-where m.facility_id = late.facility_id and m.product_id = late.product_id and m.month > late.month
+where m.facility_id = late.facility_id and m.product_id = late.product_id and m.month = late.month
+  and not exists (
+      select from unnest(CAST(:folded_facility_ids AS int[]), CAST(:folded_product_ids AS int[]),
+                         CAST(:folded_months AS date[])) as f (facility_id, product_id, month)
+      where f.facility_id = m.facility_id and f.product_id = m.product_id and f.month = m.month
+  )
 
 -- announce --
 -- One line in the outbox for each event.

@@ -200,6 +200,22 @@ def test_months_are_folded_in_local_time_and_late_events_move_what_follows(
     assert [tuple(r) for r in rows] == [(0, 100, 20, 80), (80, 0, 30, 50)]
 
 
+def test_several_late_events_at_once_all_move_what_follows(conn: sa.Connection, country: small.Small) -> None:
+    start = NOW.replace(day=1, hour=12) - timedelta(days=100)
+    ledger.record(
+        conn,
+        country.programme_id,
+        [event(Kind.RECEIPT, 100, "1", ago=NOW - start), event(Kind.ADMINISTERED, 5, "2", ago=timedelta(minutes=5))],
+    )
+    late = [
+        event(Kind.ADMINISTERED, 10 + n, f"late{n}", ago=NOW - start - timedelta(days=31 * n + 1)) for n in range(2)
+    ]
+    ledger.record(conn, country.programme_id, late)
+    rows = conn.execute(sa.text("select opening, closing from stock_month order by month")).all()
+    assert [r.closing for r in rows][-1] == 100 - 10 - 11 - 5
+    assert all(later.opening == earlier.closing for earlier, later in zip(rows, rows[1:], strict=False))
+
+
 def test_a_batch_is_recorded_whole_or_not_at_all(database_url: str) -> None:
     engine = db.engine(database_url)
     with engine.begin() as conn:
