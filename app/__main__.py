@@ -62,6 +62,13 @@ def migrate(args: argparse.Namespace) -> None:
     migrate.upgrade(settings.read().database_url.get_secret_value())
 
 
+def vendor(args: argparse.Namespace) -> None:
+    """Copy the browser's libraries into assets/vendor, and compress everything static."""
+    from app import vendor
+
+    vendor.build()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m app", description="VaxTrace: a nation's vaccine stock on a live map."
@@ -85,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     add(live)
     add(worker)
     add(migrate)
+    add(vendor)
     return parser
 
 

@@ -44,14 +44,12 @@ install)
 
     services=
     for service in postgresql redis-server nginx; do
-        [ -e "/lib/systemd/system/$service.service" ] || services="$services $service.service"
+        [ -e "/etc/init.d/$service" ] || services="$services $service"
     done
     apt install -y --no-install-recommends "$@"
     # A newly installed service would start at the next boot.
     for service in $services; do
-        if [ -e "/lib/systemd/system/$service" ]; then
-            deb-systemd-helper disable "$service" >/dev/null 2>&1 || true
-        fi
+        update-rc.d "$service" disable >/dev/null 2>&1 || systemctl disable --quiet "$service" 2>/dev/null || true
     done
     ;;
 esac

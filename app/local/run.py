@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from app import vendor
 from app.local import children, front, ports, prepare, servers, watch
 from app.local.children import Child, Command, NotStarted
 
@@ -71,6 +72,7 @@ def _start(started: list[Child], *, still: bool, facilities: int | None, seed: i
     if children.stop_left_over(LOCAL):
         _say("Stopped what an earlier run left behind.")
     shutil.rmtree(LOCAL / "log", ignore_errors=True)
+    vendor.build()
     env = os.environ | _servers(started) | {"SECRET_KEY": _secret_key(), "DEMO": "true", "PYTHONUNBUFFERED": "1"}
     with _step("The tables are at their newest version"):
         programmes = prepare.newest_tables(env["DATABASE_URL"])
