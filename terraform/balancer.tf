@@ -18,11 +18,11 @@ resource "aws_lb" "main" {
 }
 
 locals {
-  # What proves that the process answers. 503 is an answer: /health says so while PostgreSQL or Redis is away, and
-  # replacing every task would not bring those back.
+  # What proves that the process answers, and nothing about PostgreSQL or Redis: replacing every task while one of those
+  # is away (/health says 503 then) would make an outage of a pause.
   health_checks = {
-    web  = { path = "/health", matcher = "200,503" }
-    live = { path = "/socket.io/?EIO=4&transport=polling", matcher = "200,400" }
+    web  = "/login"
+    live = "/socket.io/?EIO=4&transport=polling"
   }
 }
 
@@ -38,8 +38,8 @@ resource "aws_lb_target_group" "served" {
   deregistration_delay = 15
 
   health_check {
-    path                = each.value.path
-    matcher             = each.value.matcher
+    path                = each.value
+    matcher             = "200"
     interval            = 10
     healthy_threshold   = 2
     unhealthy_threshold = 3
