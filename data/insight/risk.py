@@ -7,10 +7,11 @@ too little or too much in `policy`; this module reads neither tables nor clocks.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
+from scipy import ndimage, special
 
 from data.insight.demand import Demand
 from data.insight.policy import DAYS_PER_MONTH
@@ -28,7 +29,9 @@ _AT_THE_BAND = 1e-6
 #: Gauss-Laguerre, three nodes: the mean over an exponential delay, exact for polynomials to the fifth degree.
 _DELAY_NODES, _DELAY_WEIGHTS = special.roots_laguerre(3)
 
-_Z90 = float(special.ndtri(0.9))
+#: The axes of the table of cover: stock in units of the dispersion, and the uncertainty of demand.
+_LOG_LOTS = np.linspace(np.log(1e-2), np.log(1e5), 97)
+_LOG_UNCERTAINTY = np.linspace(np.log(1e-3), np.log(1e1), 33)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +132,8 @@ def assess(positions: Positions, delay: Delay | None = None) -> Assessment:
         probability[which] = _runs_out(
             usable, monthly, dispersion, uncertainty, at.due[which], at.interval[which], delay
         )
-        for values, z in zip(covers, (-_Z90, 0.0, _Z90), strict=True):
-            values[which] = _cover(usable, monthly, dispersion, uncertainty, z)
+        for values, share in zip(covers, (0.1, 0.5, 0.9), strict=True):
+            values[which] = _cover(usable, monthly, dispersion, uncertainty, share)
     shown = np.where(out, 0.0, np.minimum(cover, MOST_COVER_DAYS))
     p10, p50, p90 = (values.astype(np.float32) for values in covers)
     return Assessment(
@@ -247,22 +250,35 @@ def _takes_all(usable: Floats, monthly: Floats, dispersion: Floats, uncertainty:
     return np.asarray(special.betainc(np.maximum(usable, 1e-9), mean / excess, excess / (1 + excess)))
 
 
-def _cover(usable: Floats, monthly: Floats, dispersion: Floats, uncertainty: Floats, z: float) -> Floats:
-    """Days by which the last dose is used, at the normal deviate z of its probability.
+def _cover(usable: Floats, monthly: Floats, dispersion: Floats, uncertainty: Floats, share: float) -> Floats:
+    """Days by which the last dose is used with probability `share`: the time at which `_takes_all` reaches it.
 
-    The time of the k-th dose of a negative binomial process is k / rate x F(2k, 2 shape); the quantile of F is
-    Paulson's closed approximation (cube roots are nearly normal), its shape that of the mean demand k.
+    Taken from the gamma of the same mean and variance, with half a dose for going from counts to amounts: in
+    units of the dispersion its answer depends on stock and uncertainty alone, so that a table holds it.
     """
-    excess = np.maximum(dispersion - 1 + uncertainty * usable, 1e-6)
-    a, b = 1 / (9 * usable), excess / (9 * usable)
-    up, down = 1 - a, 1 - b
-    spread = np.maximum(down**2 * a + up**2 * b - a * b * z**2, 0.0)
-    below = down**2 - b * z**2
-    # Where the chance that demand all but stops is large, there is no such day: the cap.
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.where((below > 0) & (down > 0), (up * down + z * np.sqrt(spread)) / below, np.inf)
-        days = usable / monthly * DAYS_PER_MONTH * np.maximum(ratio, 0.0) ** 3
-    return np.asarray(np.minimum(days, MOST_COVER_DAYS))
+    lots = (usable - np.minimum(0.5, usable / 2)) / dispersion
+    at = (_place(lots, _LOG_LOTS), _place(uncertainty, _LOG_UNCERTAINTY))
+    mean = np.exp(ndimage.map_coordinates(_cover_table(share), at, order=1, mode="nearest", prefilter=False))
+    return np.asarray(np.minimum(mean * lots * dispersion / monthly * DAYS_PER_MONTH, MOST_COVER_DAYS))
+
+
+def _place(values: Floats, axis: Floats) -> Floats:
+    return np.asarray((np.log(np.maximum(values, 1e-12)) - axis[0]) / (axis[1] - axis[0]))
+
+
+@cache
+def _cover_table(share: float) -> Floats:
+    """Log of (mean demand at which P(gamma >= stock) = share) / stock, by log stock and log uncertainty."""
+    lots, uncertainty = np.exp(_LOG_LOTS)[:, None], np.exp(_LOG_UNCERTAINTY)[None, :]
+    shape = (lots.size, uncertainty.size)
+    low, high = np.full(shape, -12.0), np.full(shape, 12.0)
+    for _ in range(26):
+        middle = (low + high) / 2
+        mean = lots * np.exp(middle)
+        scale = 1 + uncertainty * mean
+        reached = special.gammaincc(mean / scale, lots / scale) >= share
+        low, high = np.where(reached, low, middle), np.where(reached, middle, high)
+    return np.asarray((low + high) / 2)
 
 
 def decile(probability: ArrayLike) -> NDArray[np.uint8]:

@@ -1,0 +1,265 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.insight import demand
+from data.insight.policy import DAYS_PER_MONTH
+
+YEAR = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=float)
+
+
+def estimate(used, days_out=None, reported=None, days=None, **more):
+    used = np.atleast_2d(np.asarray(used, dtype=float))
+    days = YEAR[: used.shape[1]] if days is None else days
+    days_out = np.zeros_like(used) if days_out is None else np.atleast_2d(days_out)
+    reported = ~np.isnan(used) if reported is None else np.atleast_2d(reported)
+    return demand.estimate(used, days_out, reported, days, **more)
+
+
+# The methods of others, by hand
+
+
+def test_openlmis_adjusts_each_period_upwards_and_rounds_up():
+    # ceil(100 x 30 / 20) = 150, ceil(70 x 30 / 30) = 70, ceil of their mean 110.
+    assert demand.openlmis([100, 70], [10, 0]) == 110
+    # ceil(7 x 30 / 23) = ceil(9.13) = 10; ceil(mean of 10 and 7) = 9.
+    assert demand.openlmis([7, 7], [7, 0]) == 9
+
+
+def test_openlmis_counts_periods_of_several_months():
+    # ceil(300 x 90 / (90 - 30)) = 450 in a quarter.
+    assert demand.openlmis([300], [30], months_per_period=3) == 450
+
+
+def test_openlmis_leaves_out_periods_without_stock_or_report():
+    assert demand.openlmis([100, 0, np.nan], [0, 30, 0]) == 100
+
+
+def test_msupply_takes_transfers_out_and_scales_by_days_in_stock():
+    # (650 - 50) / 6 x 180 / (180 - 30) = 120.
+    assert demand.msupply(650, 50, 6, 180, 30) == pytest.approx(120)
+
+
+def test_thirteen_months_are_divided_by_thirteen():
+    assert demand.msupply(1300, 0, 13, 395, 0) == pytest.approx(100)
+
+
+def test_msh_takes_months_out_of_stock_from_the_divisor():
+    # 600 / (6 - 30.5 / 30.5) = 120.
+    assert demand.msh(600, 6, 30.5) == pytest.approx(120)
+
+
+def test_bhima_divides_by_days_in_stock():
+    # 600 / 150 x 30.5 = 122.
+    assert demand.bhima(600, 180, 30) == pytest.approx(122)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        demand.openlmis([0, 0], [30, 30]),
+        demand.openlmis([5], [31]),
+        demand.msupply(5, 0, 6, 180, 175),
+        demand.msupply(0, 0, 6, 180, 180),
+        demand.msh(5, 6, 182),
+        demand.msh(5, 0, 0),
+        demand.bhima(5, 180, 180),
+    ],
+)
+def test_a_window_out_of_stock_nearly_throughout_says_nothing(answer):
+    assert np.isnan(answer)
+
+
+# The product's own
+
+
+def test_the_same_use_every_month_is_its_own_mean_whatever_the_length_of_the_months():
+    d = estimate([60] * 12)
+    assert d.amc.item() == pytest.approx(60)
+    assert d.daily_mean.item() == pytest.approx(60 / DAYS_PER_MONTH)
+    assert d.months_used.item() == 12
+    assert d.active.item()
+
+
+def test_the_product_agrees_with_msupply_over_a_full_window():
+    used = np.array([40, 55, 30, 0, 61, 47, 52, 38, 44, 20, 59, 50.0])
+    out = np.array([0, 0, 10, 20, 0, 0, 0, 0, 0, 15, 0, 0.0])
+    expected = demand.msupply(used.sum(), 0, 12, YEAR.sum(), out.sum())
+    assert estimate(used, out).amc.item() == pytest.approx(float(expected))
+
+
+def test_a_month_that_was_not_reported_is_missing_and_not_zero():
+    used = [60, np.nan, 60, np.nan, 60, 60]
+    assert estimate(used).amc.item() == pytest.approx(60)
+    # Even where somebody put a number beside it.
+    unreported = estimate([60, 0, 60, 0, 60, 60], reported=[True, False, True, False, True, True])
+    assert unreported.amc.item() == pytest.approx(60)
+    assert unreported.months_used.item() == 4
+
+
+def test_months_without_any_stock_do_not_lower_the_need():
+    d = estimate([60, 60, 0, 0, 60, 60], [0, 0, 31, 30, 0, 0])
+    assert d.amc.item() == pytest.approx(60)
+    assert d.months_used.item() == 4
+
+
+def test_days_out_raise_the_need_above_the_use():
+    assert estimate([30] * 6, [15.5, 14, 15.5, 15, 15.5, 15]).amc.item() == pytest.approx(60)
+
+
+def test_only_the_last_months_of_the_window_count():
+    d = estimate([[500] * 6 + [60] * 6], window=6)
+    assert d.amc.item() == pytest.approx(60)
+    assert d.months_used.item() == 6
+
+
+def test_a_place_that_had_stock_and_used_none_has_no_demand():
+    d = estimate([[0] * 6, [50] * 6, [60] * 6, [70] * 6])
+    assert d.amc[0] == 0
+    assert d.active.tolist() == [False, True, True, True]
+
+
+def test_a_place_that_never_had_stock_has_no_known_demand_unless_it_is_meant_to():
+    out = np.broadcast_to(YEAR[:6], (4, 6)) * np.array([[1], [0], [0], [0]])
+    used = [[0] * 6, [50] * 6, [60] * 6, [70] * 6]
+    unknown = estimate(used, out)
+    assert np.isnan(unknown.amc[0])
+    assert not unknown.active[0]
+    meant = estimate(used, out, handles=[True] * 4)
+    assert meant.amc[0] == pytest.approx(60)
+    assert meant.active[0]
+
+
+def test_a_place_out_of_stock_for_the_whole_window_is_still_in_demand():
+    used = [[40, 40] + [0] * 10, [50] * 12, [60] * 12, [70] * 12]
+    out = np.zeros((4, 12))
+    out[0, 2:] = YEAR[2:]
+    d = estimate(used, out)
+    assert d.active[0]
+    assert 40 <= d.amc[0] <= 60
+
+
+def test_a_short_history_leans_on_its_peers_and_a_full_one_does_not():
+    rng = np.random.default_rng(4)
+    used = rng.poisson(60, (30, 12)).astype(float)
+    used[0] = 200.0
+    used[1, :11], used[1, 11] = np.nan, 200.0
+    d = estimate(used)
+    assert d.amc[0] == pytest.approx(200)
+    assert 60 < d.amc[1] < 199
+    assert d.own_weight[0] == 1
+    assert 0 < d.own_weight[1] < 1
+    assert d.uncertainty[1] > d.uncertainty[0]
+
+
+def test_an_empty_history_takes_the_need_expected_of_its_population():
+    d = estimate(
+        [[120] * 6, [60] * 6, [240] * 6, [np.nan] * 6, [np.nan] * 6],
+        expected_monthly=[100, 50, 200, 10, np.nan],
+    )
+    assert d.amc[3] == pytest.approx(12)
+    assert d.active[3]
+    assert np.isnan(d.amc[4])
+
+
+def test_where_nobody_has_used_any_the_expected_need_stands():
+    assert estimate([[np.nan] * 6], expected_monthly=[10]).amc.item() == 10
+
+
+def test_nothing_known_is_nan_and_not_zero():
+    d = estimate([[np.nan] * 6])
+    assert np.isnan(d.amc.item())
+    assert not d.active.item()
+    assert np.isfinite(d.dispersion.item())
+    assert np.isfinite(d.uncertainty.item())
+
+
+def test_groups_do_not_learn_from_each_other():
+    used = np.vstack([np.full((5, 6), 10.0), np.full((5, 6), 1000.0), [[np.nan] * 6] * 2])
+    d = estimate(used, group=[0] * 5 + [1] * 5 + [0, 1], handles=[True] * 12)
+    assert d.amc[10] == pytest.approx(10)
+    assert d.amc[11] == pytest.approx(1000)
+
+
+def test_one_place_estimated_by_itself_with_the_same_peers_is_the_same():
+    rng = np.random.default_rng(7)
+    used = rng.poisson(rng.gamma(2, 30, (40, 1)), (40, 12)).astype(float)
+    used[rng.random(used.shape) < 0.3] = np.nan
+    out = rng.integers(0, 20, used.shape)
+    reported = ~np.isnan(used)
+    group = rng.integers(0, 3, 40)
+    together = demand.estimate(used, out, reported, YEAR, group=group)
+    peers = demand.learn(used, out, reported, YEAR, group=group)
+    for i in range(40):
+        row = slice(i, i + 1)
+        alone = demand.estimate(used[row], out[row], reported[row], YEAR, group=group[row], peers=peers)
+        for name in ("amc", "dispersion", "uncertainty", "own_weight", "active"):
+            np.testing.assert_array_equal(getattr(alone, name), getattr(together, name)[row])
+
+
+def test_a_nation_is_summed_in_pieces_without_a_seam(monkeypatch):
+    used = np.random.default_rng(1).poisson(30, (10, 12)).astype(float)
+    whole = estimate(used)
+    monkeypatch.setattr(demand, "_CHUNK", 3)
+    np.testing.assert_array_equal(estimate(used).amc, whole.amc)
+
+
+def test_uneven_use_is_more_dispersed_than_even_use():
+    even, lumpy = [50] * 12, [0, 100] * 6
+    d = estimate([even, lumpy, even, lumpy])
+    assert d.dispersion[1] > d.dispersion[0] >= 1
+
+
+def test_no_position_is_no_error():
+    d = demand.estimate(np.empty((0, 12)), np.empty((0, 12)), np.empty((0, 12), dtype=bool), YEAR)
+    assert d.amc.size == 0
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(
+                st.one_of(st.none(), st.integers(0, 10_000)), st.one_of(st.none(), st.integers(0, 31)), st.booleans()
+            ),
+            min_size=12,
+            max_size=12,
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_whatever_was_reported_the_need_is_unknown_or_a_finite_amount(rows):
+    table = np.array([[(np.nan if u is None else u, np.nan if o is None else o, r) for u, o, r in row] for row in rows])
+    d = demand.estimate(table[..., 0], table[..., 1], table[..., 2] > 0, YEAR)
+    assert (np.isnan(d.amc) | (np.isfinite(d.amc) & (d.amc >= 0))).all()
+    assert np.isfinite(d.dispersion).all()
+    assert (d.dispersion >= 1).all()
+    assert np.isfinite(d.uncertainty).all()
+    assert ((d.own_weight >= 0) & (d.own_weight <= 1)).all()
+    np.testing.assert_array_equal(d.active, np.nan_to_num(d.amc) > 0)
+
+
+# What balances prove, and what has changed
+
+
+def test_a_month_that_opened_empty_and_received_nothing_was_out_throughout():
+    out = demand.days_out_at_least(
+        [[np.nan, np.nan, np.nan, 4]], [[0, 0, 5, 0]], [[0, 10, 0, 0]], np.array([31, 28, 31, 30])
+    )
+    assert out.tolist() == [[31, 0, 0, 4]]
+
+
+def test_a_rise_of_use_is_told_against_the_months_before():
+    ratio = demand.shift(np.array([[50] * 9 + [70] * 3]), np.zeros((1, 12)), np.ones((1, 12), dtype=bool), YEAR)
+    assert ratio.item() == pytest.approx(1.4)
+
+
+def test_a_change_is_not_told_from_an_incomplete_quarter():
+    reported = np.ones((1, 12), dtype=bool)
+    reported[0, 10] = False
+    assert np.isnan(demand.shift(np.full((1, 12), 50), np.zeros((1, 12)), reported, YEAR).item())
+
+
+def test_a_stored_mean_is_demand_only_where_it_is_above_zero():
+    assert demand.plain([np.nan, 0.0, 12.0]).active.tolist() == [False, False, True]
