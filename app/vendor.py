@@ -1,0 +1,154 @@
+"""Which libraries does the browser get, and how compressed? Copies them out of node_modules; makes the page's tags.
+
+`python -m app vendor` runs it after `npm ci` in assets/. Nothing is fetched from anywhere else, then or later.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+
+import brotli
+from plotly.offline import get_plotlyjs_version
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+
+#: What is copied, by package: file in the package -> file in assets/vendor.
+_COPIES = {
+    "maplibre-gl": {
+        "dist/maplibre-gl.mjs": "maplibre-gl/maplibre-gl.mjs",
+        "dist/maplibre-gl-worker.mjs": "maplibre-gl/maplibre-gl-worker.mjs",
+        "dist/maplibre-gl-shared.mjs": "maplibre-gl/maplibre-gl-shared.mjs",
+        "dist/maplibre-gl.css": "maplibre-gl/maplibre-gl.css",
+        "LICENSE.txt": "maplibre-gl/LICENSE.txt",
+    },
+    "socket.io-client": {
+        "dist/socket.io.esm.min.js": "socket.io/socket.io.mjs",
+        "LICENSE": "socket.io/LICENSE",
+    },
+    "plotly.js-cartesian-dist-min": {
+        "plotly-cartesian.min.js": "plotly-cartesian.min.js",
+        "LICENSE": "plotly-cartesian.LICENSE",
+    },
+}
+
+#: Compressed ahead of time; smaller files gain nothing.
+_COMPRESSED = {".mjs", ".js", ".css", ".svg", ".json"}
+_SMALLEST = 200
+
+
+class VendorError(Exception):
+    """The browser's libraries cannot be prepared."""
+
+
+def build(assets: Path = ASSETS) -> list[Path]:
+    """Fill assets/vendor from assets/node_modules and compress everything static; returns the files copied.
+
+    Raises `VendorError` when a package is missing, or when Plotly's bundle is not of the version that Python's plotly
+    speaks to: charts would then fail in the browser only.
+    """
+    modules = assets / "node_modules"
+    vendor = assets / "vendor"
+    _check_plotly(modules)
+    copied = []
+    for package, files in _COPIES.items():
+        for source, target in files.items():
+            path = modules / package / source
+            if not path.is_file():
+                raise VendorError(f"{path.relative_to(assets)} is missing. Run `npm ci` in assets/.")
+            (vendor / target).parent.mkdir(parents=True, exist_ok=True)
+            _copy(path, vendor / target)
+            copied.append(vendor / target)
+    for path in _static(assets):
+        _compress(path)
+    return copied
+
+
+def digest(assets: Path = ASSETS) -> str:
+    """What everything static amounts to, in 12 letters: part of its address, so that it can be cached for ever."""
+    total = hashlib.sha256()
+    for path in _static(assets):
+        total.update(path.relative_to(assets).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return total.hexdigest()[:12]
+
+
+def head_tags(base: str, programme: str | None = None, assets: Path = ASSETS) -> str:
+    """The tags of a page's head; `base` is where assets are served, `/assets/<digest>`.
+
+    With a programme the page has a map: MapLibre, our modules and the registry are then asked for at once, before
+    anything of Dash. Without one (sign-in, plain pages) only the theme and the stylesheets are loaded.
+    """
+    base = escape(base)
+    tags = [
+        f'<link rel="stylesheet" href="{base}/{_path(path, assets)}">'
+        for path in sorted((assets / "css").glob("*.css"))
+    ]
+    if programme is not None:
+        maplibre = f"{base}/vendor/maplibre-gl"
+        code = escape(programme, quote=True)
+        tags += [
+            f'<meta name="vaxtrace-programme" content="{code}">',
+            f'<link rel="modulepreload" href="{maplibre}/maplibre-gl.mjs">',
+            *[
+                f'<link rel="modulepreload" href="{base}/{_path(path, assets)}">'
+                for path in sorted((assets / "modules").glob("*.mjs"))
+            ],
+            f'<link rel="preload" as="fetch" crossorigin="anonymous" href="/api/v1/{code}/registry">',
+            f'<link rel="stylesheet" href="{maplibre}/maplibre-gl.css">',
+        ]
+    return "\n".join([*tags, f'<script src="{base}/boot.js"></script>'])
+
+
+def _check_plotly(modules: Path) -> None:
+    package = modules / "plotly.js-cartesian-dist-min" / "package.json"
+    if not package.is_file():
+        raise VendorError("node_modules is missing. Run `npm ci` in assets/.")
+    bundled, wanted = json.loads(package.read_text())["version"], get_plotlyjs_version()
+    if bundled != wanted:
+        raise VendorError(
+            f"plotly.js-cartesian-dist-min is {bundled}, but the installed plotly speaks to {wanted}. "
+            f"Set {wanted} in assets/package.json and run `npm install` there."
+        )
+
+
+def _static(assets: Path) -> Iterator[Path]:
+    """Everything that the browser may ask for, in a fixed order; never node_modules."""
+    yield assets / "boot.js"
+    for folder in ("css", "modules", "vendor"):
+        for path in sorted((assets / folder).rglob("*")):
+            if path.is_file() and path.suffix in _COMPRESSED:
+                yield path
+
+
+def _path(path: Path, assets: Path) -> str:
+    return path.relative_to(assets).as_posix()
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy unless it is there already: a compressed twin that is newer than its file is then kept."""
+    if not target.is_file() or target.read_bytes() != source.read_bytes():
+        shutil.copyfile(source, target)
+
+
+def _compress(path: Path) -> None:
+    """Write the `.br` and `.gz` twins, where they are older than the file."""
+    if path.stat().st_size < _SMALLEST:
+        return
+    for suffix, compress in ((".br", _brotli), (".gz", _gzip)):
+        twin = path.with_name(path.name + suffix)
+        if not twin.is_file() or twin.stat().st_mtime_ns < path.stat().st_mtime_ns:
+            twin.write_bytes(compress(path.read_bytes()))
+
+
+def _brotli(content: bytes) -> bytes:
+    made: bytes = brotli.compress(content, quality=11)
+    return made
+
+
+def _gzip(content: bytes) -> bytes:
+    return gzip.compress(content, compresslevel=9, mtime=0)

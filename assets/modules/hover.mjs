@@ -1,0 +1,105 @@
+// What is under the pointer, or under the cross in the middle for those who use keys? A card says it, a click goes there.
+
+import { NO_REPORT, STATES } from "./classes.mjs";
+import { element } from "./dom.mjs";
+import { percent } from "./words.mjs";
+
+const FACILITY_LAYERS = ["facility-worst", "facility"];
+const AREA_LAYERS = ["near-ground", "far-ground"];
+
+/** `read(kind, id)` gives the values on screen; `go(feature)` is called with what was chosen, `leave()` with Escape. */
+export function attach(map, { read, go, leave }) {
+  const card = element("div", "map-card", undefined, { role: "status" });
+  const cross = element("div", "map-cross", undefined, { "aria-hidden": "true" });
+  card.hidden = cross.hidden = true;
+  map.getContainer().append(card, cross);
+  let hovered = "";
+
+  function at(point) {
+    const box = [
+      [point.x - 5, point.y - 5],
+      [point.x + 5, point.y + 5],
+    ];
+    const shown = (layers) => layers.filter((layer) => map.getLayer(layer));
+    const [facility] = map.queryRenderedFeatures(box, { layers: shown(FACILITY_LAYERS) });
+    if (facility) return { kind: "facilities", id: facility.id, ...facility.properties };
+    const [area] = map.queryRenderedFeatures(point, { layers: shown(AREA_LAYERS) });
+    return area ? { kind: "areas", id: area.id, ...area.properties } : null;
+  }
+
+  function outline(feature) {
+    const code = feature?.kind === "areas" ? feature.code : "";
+    if (code === hovered) return;
+    hovered = code;
+    map.setFilter("hovered", ["==", ["get", "code"], code]);
+  }
+
+  function show(feature, point) {
+    outline(feature);
+    map.getCanvas().style.cursor = feature ? "pointer" : "";
+    card.hidden = !feature;
+    if (!feature) return;
+    card.replaceChildren(
+      element("strong", "", feature.name),
+      ...sentences(feature.kind, read(feature.kind, feature.id)),
+    );
+    const { clientWidth: wide, clientHeight: high } = map.getContainer();
+    const left = point.x + 16 + card.offsetWidth > wide ? point.x - 16 - card.offsetWidth : point.x + 16;
+    const top = Math.min(Math.max(8, point.y + 16), high - card.offsetHeight - 8);
+    card.style.transform = `translate(${Math.max(8, left)}px, ${top}px)`;
+  }
+
+  const middle = () => map.project(map.getCenter());
+  const focused = () => !cross.hidden;
+  let pending = false;
+
+  map.on("mousemove", ({ point }) => {
+    if (pending || map.isMoving()) return;
+    pending = true;
+    requestAnimationFrame(() => {
+      pending = false;
+      show(at(point), point);
+    });
+  });
+  map.on("mouseout", () => show(null));
+  map.on("movestart", () => show(null));
+  map.on("moveend", () => focused() && show(at(middle()), middle()));
+  map.on("click", ({ point, originalEvent }) => {
+    const feature = at(point);
+    if (originalEvent.pointerType === "touch") show(null);
+    if (feature) go(feature);
+  });
+
+  const canvas = map.getCanvas();
+  canvas.addEventListener("focus", () => (cross.hidden = !canvas.matches(":focus-visible")));
+  canvas.addEventListener("blur", () => {
+    cross.hidden = true;
+    show(null);
+  });
+  canvas.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") {
+      const feature = at(middle());
+      if (feature) go(feature);
+    } else if (event.key === "Escape") leave();
+    else return;
+    event.preventDefault();
+  });
+}
+
+function sentences(kind, values) {
+  if (!values) return [element("span", "muted", "Loading")];
+  if (kind === "facilities") {
+    const state = STATES[values.state];
+    const chance =
+      values.decile <= 9
+        ? `${values.decile * 10} to ${values.decile * 10 + 10} % chance of a stockout before the next delivery`
+        : "";
+    const badge = element("span", `badge state-${state?.name ?? "no-report"}`, state?.word ?? "No report");
+    return values.state === NO_REPORT || !chance ? [badge] : [badge, element("span", "", chance)];
+  }
+  if (!(values.risk <= 100)) return [element("span", "muted", "No report: neither stock nor a stockout")];
+  return [
+    element("span", "", `${percent(values.risk)} of children at risk, ${percent(values.out)} where stock is out`),
+    element("span", "muted", `${percent(values.reporting)} of facilities report`),
+  ];
+}

@@ -1,0 +1,107 @@
+// What does the page do? This module wires the others; whoever opens one file of the browser's side opens this one.
+
+import { debounce } from "./batch.mjs";
+import * as clock from "./clock.mjs";
+import * as controls from "./controls.mjs";
+import * as dash from "./dash.mjs";
+import { keep, present } from "./dom.mjs";
+import { getJson } from "./http.mjs";
+import { createMap } from "./map.mjs";
+import { say } from "./message.mjs";
+import { createMonths } from "./months.mjs";
+import { follow } from "./news.mjs";
+import { indexRegistry } from "./registry.mjs";
+import * as search from "./search.mjs";
+import * as sheet from "./sheet.mjs";
+import * as tables from "./tables.mjs";
+import * as theme from "./theme.mjs";
+import { createView } from "./view.mjs";
+
+/** Panels are read again after a calm of the first, at the latest after the second, in ms. */
+const PULSE_MS = [1000, 3000];
+
+const programme = document.querySelector('meta[name="vaxtrace-programme"]')?.content ?? null;
+const page = { root: null, map: null, news: null, finder: null, months: null, target: null };
+const view = createView(viewChanged);
+
+let pulses = 0;
+const pulse = debounce(() => dash.setProps("pulse", { data: (pulses += 1) }), ...PULSE_MS);
+
+/** Tells Python what is on screen. The camera is not part of it: moving the map wakes nobody. */
+function mirror() {
+  const { area, facility, vaccine, month, colour } = view.get();
+  dash.setProps("view", { data: { programme, area, facility, vaccine, month, colour, theme: theme.current() } });
+}
+
+function viewChanged(now, before, cause) {
+  mirror();
+  sync();
+  page.news?.watch(now.facility);
+  page.map?.viewChanged(now, before, cause);
+  if (now.area !== before.area || now.facility !== before.facility) sheet.reveal();
+}
+
+/** Makes what Dash has just rendered show what is so. Changes nothing when all is well. */
+function sync() {
+  controls.sync(view.get());
+  tables.sync();
+  page.finder?.sync();
+  page.months?.sync(view.get().month);
+  page.map?.legend();
+  page.news?.sync();
+}
+
+async function start() {
+  mirror();
+  controls.attach(view);
+  page.root = await present("stage-map");
+  const registry = indexRegistry(await getJson(`/api/v1/${programme}/registry`));
+  const go = (patch) => view.set(patch);
+  page.finder = search.attach(programme, go);
+  page.months = createMonths(registry.months, { set: (month, how) => view.set({ month }, how) });
+  theme.attach((wanted) => {
+    mirror();
+    page.map?.theme(wanted);
+  });
+  keep(sync);
+  page.map = await createMap(page.root, { programme, registry, view, go });
+  if (page.target) aim(page.target);
+  page.news = await follow({ programme, registry, view, map: page.map, pulse });
+  sync();
+}
+
+/** Dash has rendered the map's place: the map moves in, with the canvas it has. */
+export async function mount(holder) {
+  page.root ??= await present("stage-map");
+  holder.append(page.root);
+  dash.ready();
+  sync();
+}
+
+/** Dash is about to take the map's place away: the map stays, for the next one. */
+export function unmount() {
+  document.body.prepend(page.root);
+}
+
+/** Where the place lies that the view names, as Python says. */
+export function aim(target) {
+  page.target = target;
+  page.map?.aim(target);
+}
+
+Object.assign(window.vaxtrace, {
+  state: () => ({ ready: page.map !== null && page.news !== null, ...page.map?.state(), ...page.news?.state() }),
+  shown: (kind, id) => page.map?.shown(kind, id) ?? null,
+});
+
+tables.attach();
+sheet.attach();
+clock.start();
+if (programme) {
+  start().catch((problem) => {
+    if (problem.status === 401) location.assign("/login");
+    else say(`The map could not start. ${problem.message} Nothing that was recorded is lost.`, () => location.reload());
+  });
+} else {
+  theme.attach(() => null);
+}

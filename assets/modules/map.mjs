@@ -1,0 +1,141 @@
+// What does the map show, and when does it change? Joins the stage, the values and the view.
+
+import * as hover from "./hover.mjs";
+import * as legend from "./legend.mjs";
+import { say } from "./message.mjs";
+import { createPaint } from "./paint.mjs";
+import { boundsOf, differ } from "./places.mjs";
+import { createPulses } from "./pulses.mjs";
+import { createStage, refusal } from "./stage.mjs";
+import * as theme from "./theme.mjs";
+import { createValues } from "./values.mjs";
+import { createVectors } from "./vectors.mjs";
+
+/** A load that is quicker than this shows no sign of itself, in ms. */
+const BUSY_MS = 200;
+
+/** Resolves to the map, or to null where this browser cannot draw it (and the page says so). */
+export async function createMap(root, { programme, registry, view, go }) {
+  const reason = refusal();
+  if (reason) {
+    say(reason);
+    return null;
+  }
+  const vectors = createVectors(registry, registry.seq);
+  const values = createValues(programme, registry, vectors);
+  const wanted = () => {
+    const { vaccine, month, colour } = view.get();
+    return { product: registry.seatOf(vaccine), month, colour };
+  };
+  // Asked for while MapLibre is still on its way; `show` reports what goes wrong with it.
+  values.areas(wanted().product, wanted().month).catch(() => null);
+  const maplibre = await import("../vendor/maplibre-gl/maplibre-gl.mjs");
+  const stage = createStage(maplibre, root, { programme, registry, theme: theme.current(), at: view.get().at });
+  const { map, zooms } = stage;
+  await new Promise((resolve) => map.once("style.load", resolve));
+  const paint = createPaint(map, registry, vectors);
+  const pulses = createPulses(map, maplibre, stage);
+  let turn = 0;
+  let asked = view.get().at ? null : { ...place(view.get()), fitted: null };
+
+  const near = () => map.getZoom() >= zooms.near;
+  const inView = () => (near() ? registry.partitionsIn(map.getBounds().toArray().flat()) : []);
+  const drawLegend = () => legend.show({ colour: view.get().colour, near: near(), theme: theme.current() });
+
+  /** Repaints for the view as it is now; the last call wins. */
+  async function show() {
+    const mine = (turn += 1);
+    const next = wanted();
+    const busy = setTimeout(() => root.classList.add("busy"), BUSY_MS);
+    try {
+      await Promise.all([
+        values.areas(next.product, next.month),
+        values.partitions(inView(), next.product, next.month),
+      ]);
+      if (mine === turn) {
+        paint.all(next, inView());
+        say("");
+      }
+    } catch (problem) {
+      if (problem.status === 404) location.reload();
+      else if (mine === turn) say(`The map still shows what was there before. ${problem.message}`, show);
+    } finally {
+      clearTimeout(busy);
+      if (mine === turn) root.classList.remove("busy");
+    }
+  }
+
+  /** Brings and paints the facilities that a move has uncovered. */
+  async function uncover() {
+    const mine = turn;
+    const { product, month } = wanted();
+    const missing = inView().filter(({ seat }) => !vectors.hasPartition(seat, product, month));
+    if (missing.length === 0) return paint.some(inView());
+    await values.partitions(missing, product, month).catch((problem) => say(problem.message, uncover));
+    if (mine === turn) paint.some(inView());
+  }
+
+  function look({ area, facility, at }) {
+    asked = null;
+    if (at) return map.easeTo({ center: [at.lon, at.lat], zoom: at.zoom, ...stage.motion() });
+    if (!area && !facility) return stage.fit(registry.bbox);
+    const known = boundsOf(map, facility ? "facilities" : "areas", facility ?? area);
+    asked = { area, facility, fitted: known };
+    if (known) stage.fit(known);
+  }
+
+  map.on("moveend", () => {
+    const { lng: lon, lat } = map.getCenter();
+    view.moved({ zoom: map.getZoom(), lat, lon });
+    drawLegend();
+    uncover();
+  });
+  map.once("idle", () => values.prefetch());
+  hover.attach(map, {
+    read(kind, id) {
+      const { product, month } = wanted();
+      const partition = kind === "facilities" && registry.partitionOf(id);
+      return partition ? vectors.facility(id, partition, product, month) : vectors.area(id, product, month);
+    },
+    go: ({ kind, code }) => go(kind === "facilities" ? { facility: code } : { area: code, facility: null }),
+    leave: () => go(view.get().facility ? { facility: null } : { area: null }),
+  });
+  stage.select(view.get());
+  await show();
+
+  return {
+    map,
+    vectors,
+    legend: drawLegend,
+    theme(next) {
+      stage.theme(next);
+      stage.select(view.get());
+      drawLegend();
+    },
+    viewChanged(now, before, cause) {
+      stage.select(now);
+      drawLegend();
+      if (["vaccine", "month", "colour"].some((name) => now[name] !== before[name])) show();
+      if (cause === "history" || now.area !== before.area || now.facility !== before.facility) look(now);
+    },
+    /** Python says where a place lies: go there if the reader asked for it and is not there yet. */
+    aim({ area, facility, bounds }) {
+      if (!asked || !bounds || area !== asked.area || (facility ?? null) !== asked.facility) return;
+      if (differ(asked.fitted, bounds)) stage.fit(bounds);
+      asked = null;
+    },
+    update(seq, payload) {
+      vectors.apply(seq, payload);
+      paint.touch(payload);
+      if (!wanted().month) pulses.show(payload, wanted().product);
+    },
+    reload(seq) {
+      vectors.forget(seq);
+      show();
+    },
+    state: () => ({ ...wanted(), painted: paint.count, zoom: map.getZoom(), near: near() }),
+    shown: (kind, id) => paint.classOf[kind](id),
+  };
+}
+
+const place = ({ area, facility }) => ({ area, facility });

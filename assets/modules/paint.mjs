@@ -1,0 +1,67 @@
+// How do values get onto the map? As feature-state, a whole switch or a push in one frame.
+
+import { areaClass, facilityClass } from "./classes.mjs";
+import { perFrame } from "./batch.mjs";
+
+const AREAS = { source: "areas", sourceLayer: "areas" };
+const FACILITIES = { source: "facilities", sourceLayer: "facilities" };
+
+export function createPaint(map, registry, vectors) {
+  let now = { product: 0, month: null, colour: "risk" };
+  const painted = new Set();
+  let count = 0;
+
+  const classOf = {
+    areas: (seat) => areaClass(vectors.area(seat, now.product, now.month), now.colour),
+    facilities(ordinal) {
+      const partition = registry.partitionOf(ordinal);
+      return facilityClass(partition && vectors.facility(ordinal, partition, now.product, now.month), now.colour);
+    },
+  };
+
+  const setArea = (seat) => map.setFeatureState({ ...AREAS, id: seat }, { k: classOf.areas(seat) });
+  const setFacility = (ordinal) =>
+    map.setFeatureState({ ...FACILITIES, id: ordinal }, { k: classOf.facilities(ordinal) });
+
+  const touch = perFrame((updates) => {
+    if (now.month) return;
+    for (const update of updates) {
+      for (const [seat, product] of update.areas ?? []) if (product === now.product) setArea(seat);
+      for (const [ordinal, product] of update.facilities ?? []) {
+        if (product === now.product && painted.has(registry.partitionOf(ordinal)?.seat)) setFacility(ordinal);
+      }
+    }
+    count += 1;
+  });
+
+  return {
+    classOf,
+    touch,
+    get count() {
+      return count;
+    },
+
+    /**
+     * Repaints everything. States of facilities are thrown away first: MapLibre keeps them through tile reloads, and one
+     * that the new vectors do not cover must be drawn as unknown, not as it was for another vaccine.
+     */
+    all(next, partitions) {
+      now = next;
+      for (let seat = 0; seat < registry.areas; seat++) setArea(seat);
+      map.removeFeatureState(FACILITIES);
+      painted.clear();
+      this.some(partitions);
+      map.once("render", () => (count += 1));
+      map.triggerRepaint();
+    },
+
+    /** Paints the facilities of those partitions whose vectors are here and which are not painted yet. */
+    some(partitions) {
+      for (const { seat, first, count: size } of partitions) {
+        if (painted.has(seat) || !vectors.hasPartition(seat, now.product, now.month)) continue;
+        painted.add(seat);
+        for (let ordinal = first; ordinal < first + size; ordinal++) setFacility(ordinal);
+      }
+    },
+  };
+}

@@ -1,0 +1,58 @@
+// Which view does an address stand for? Pure: text in, values out.
+
+export const COLOURS = ["risk", "state", "probability", "reporting"];
+const NAMES = ["area", "facility", "vaccine", "month"];
+const MONTH = /^\d{4}-(0[1-9]|1[0-2])$/;
+
+/** The view in a query string; what is absent or malformed is null (colour: "risk"). */
+export function parse(search) {
+  const query = new URLSearchParams(search);
+  const view = Object.fromEntries(NAMES.map((name) => [name, query.get(name) || null]));
+  if (!MONTH.test(view.month ?? "")) view.month = null;
+  const colour = query.get("colour");
+  view.colour = COLOURS.includes(colour) ? colour : "risk";
+  view.at = parseAt(query.get("at"));
+  return view;
+}
+
+/** The query string of a view, "?area=…" or "" for the nation as it is now. */
+export function format(view) {
+  const query = new URLSearchParams();
+  for (const name of NAMES) if (view[name]) query.set(name, view[name]);
+  if (view.colour && view.colour !== "risk") query.set("colour", view.colour);
+  const at = view.at ? `at=${formatAt(view.at)}` : "";
+  const text = [query.toString(), at].filter(Boolean).join("&");
+  return text ? `?${text}` : "";
+}
+
+/**
+ * The view after following a link's query: only what the link names changes, an empty value removes.
+ * Another area drops the facility and the camera, unless the link names them.
+ */
+export function merge(view, search) {
+  const query = new URLSearchParams(search);
+  const wanted = parse(search);
+  const next = { ...view };
+  for (const name of [...NAMES, "colour"]) if (query.has(name)) next[name] = wanted[name];
+  if (query.has("area") && !query.has("facility")) next.facility = null;
+  if (query.has("at")) next.at = wanted.at;
+  else if (next.area !== view.area || next.facility !== view.facility) next.at = null;
+  return next;
+}
+
+/** Whether two views show the same thing, wherever the camera stands. */
+export function same(a, b) {
+  return [...NAMES, "colour"].every((name) => (a[name] ?? null) === (b[name] ?? null));
+}
+
+function parseAt(text) {
+  const parts = (text ?? "").split("/").map((part) => (part.trim() === "" ? NaN : Number(part)));
+  if (parts.length !== 3 || parts.some((part) => !Number.isFinite(part))) return null;
+  const [zoom, lat, lon] = parts;
+  const inside = zoom >= 0 && zoom <= 22 && Math.abs(lat) <= 85 && Math.abs(lon) <= 180;
+  return inside ? { zoom, lat, lon } : null;
+}
+
+function formatAt({ zoom, lat, lon }) {
+  return [zoom.toFixed(2), lat.toFixed(4), lon.toFixed(4)].join("/");
+}

@@ -1,0 +1,85 @@
+// How does the map come to be? It is created before Dash is there, and adopted by MapView when Dash mounts it.
+
+import * as camera from "./camera.mjs";
+import * as icons from "./icons.mjs";
+import { build } from "./style.mjs";
+import { still } from "./dom.mjs";
+
+/** Why no map can be drawn here, or null. Asked before MapLibre is fetched: it needs WebGL 2. */
+export function refusal() {
+  const canvas = document.createElement("canvas");
+  const gl = canvas.getContext("webgl2");
+  if (!gl) return "This browser cannot draw the map (it lacks WebGL 2). The panel lists the same numbers as a table.";
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return null;
+}
+
+export function createStage(maplibre, container, { programme, registry, theme, at }) {
+  const room = () => camera.insets(container.clientWidth, container.clientHeight, innerWidth);
+  const nationZoom = camera.zoomToFit(registry.bbox, container.clientWidth, container.clientHeight, room());
+  const zooms = camera.thresholds(nationZoom, registry.deepest);
+  const motion = () => ({ duration: still() ? 0 : 600 });
+  const style = (wanted) =>
+    build({
+      theme: wanted,
+      bounds: registry.bbox,
+      deepest: registry.deepest,
+      tiles: (layer) => `${location.origin}/tiles/${programme}/${registry.version}/${layer}/{z}/{x}/{y}.mvt`,
+      ...zooms,
+    });
+  const map = new maplibre.Map({
+    container,
+    style: style(theme),
+    ...(at
+      ? { center: [at.lon, at.lat], zoom: at.zoom }
+      : { bounds: registry.bbox, fitBoundsOptions: { padding: room() } }),
+    minZoom: Math.max(0, nationZoom - 1.5),
+    maxZoom: 16,
+    dragRotate: false,
+    pitchWithRotate: false,
+    touchPitch: false,
+    attributionControl: false,
+    fadeDuration: 0,
+    renderWorldCopies: false,
+  });
+  map.touchZoomRotate.disableRotation();
+  map.keyboard.disableRotation();
+  map.addControl(new maplibre.NavigationControl({ showCompass: false }), "bottom-right");
+  map
+    .getCanvas()
+    .setAttribute(
+      "aria-label",
+      "Map. Arrow keys move, plus and minus zoom, Enter opens the place in the middle, Escape goes back.",
+    );
+  map.on("style.load", () => icons.add(map));
+
+  return {
+    map,
+    zooms,
+    motion,
+    /** Moves so that a box is in view; a point is shown at the zoom of a facility. */
+    fit([west, south, east, north]) {
+      const options = { padding: room(), ...motion() };
+      const point = east - west < 1e-6 && north - south < 1e-6;
+      if (point) map.easeTo({ center: [west, south], zoom: Math.max(map.getZoom(), 12), ...options });
+      else
+        map.fitBounds(
+          [
+            [west, south],
+            [east, north],
+          ],
+          { maxZoom: 13, ...options },
+        );
+    },
+    theme(wanted) {
+      map.setStyle(style(wanted));
+    },
+    /** Draws the outline of the area and the ring of the facility that the view names. */
+    select({ area, facility }) {
+      for (const layer of ["selected-halo", "selected"]) map.setFilter(layer, ["==", ["get", "code"], area ?? ""]);
+      map.setFilter("facility-selected", ["==", ["get", "code"], facility ?? ""]);
+    },
+    /** The level of the areas that are filled at a zoom. */
+    level: (zoom) => (registry.deepest > 1 && zoom >= zooms.split ? 2 : 1),
+  };
+}

@@ -1,0 +1,64 @@
+// Which vectors are needed, and how do they get here? Fetches each once, keeps it right through `vectors`.
+
+import { getBytes } from "./http.mjs";
+
+/** A vector may be older than the stream (a cache on the way); asking again this often is enough. */
+const TRIES = 3;
+
+export function createValues(programme, registry, vectors) {
+  const flights = new Map();
+  const root = `/values/${programme}/${registry.version}`;
+
+  function once(name, load) {
+    if (!flights.has(name))
+      flights.set(
+        name,
+        load().finally(() => flights.delete(name)),
+      );
+    return flights.get(name);
+  }
+
+  async function load(address, month, keep) {
+    const query = month ? `?month=${month}` : "";
+    for (let attempt = 0; attempt < TRIES; attempt++) {
+      const { bytes, seq } = await getBytes(`${root}/${address}${query}`, { fresh: attempt > 0 });
+      if (keep(seq, bytes)) return;
+    }
+    throw new Error("The values on the server are older than what was already shown.");
+  }
+
+  return {
+    /** Resolves when the areas of a product (by its seat) are here. */
+    async areas(product, month) {
+      if (vectors.hasAreas(product, month)) return;
+      await once(`areas|${product}|${month}`, () =>
+        load(`areas/${product}`, month, (seq, bytes) => vectors.putAreas(product, month, seq, bytes)),
+      );
+    },
+
+    /** Resolves when the facilities of these partitions are here. */
+    async partitions(list, product, month) {
+      await Promise.all(
+        list
+          .filter(({ seat }) => !vectors.hasPartition(seat, product, month))
+          .map((partition) =>
+            once(`${partition.seat}|${product}|${month}`, () =>
+              load(`${partition.seat}/${product}`, month, (seq, bytes) =>
+                vectors.putPartition(partition, product, month, seq, bytes),
+              ),
+            ),
+          ),
+      );
+    },
+
+    /** Fetches the areas of every other product, one after the other while the browser is idle, so that a switch needs no network. */
+    async prefetch() {
+      for (const { seat } of [{ seat: 0 }, ...registry.products]) {
+        await new Promise((resolve) => idle(resolve));
+        await this.areas(seat, null).catch(() => null);
+      }
+    },
+  };
+}
+
+const idle = window.requestIdleCallback ?? ((run) => setTimeout(run, 200));
