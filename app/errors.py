@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from data import errors
+from geo.errors import NotThere
 
 log = structlog.get_logger()
 
@@ -36,6 +37,7 @@ STATUS: tuple[tuple[type[errors.DataError], HTTPStatus], ...] = (
     (errors.UnknownArea, HTTPStatus.NOT_FOUND),
     (errors.UnknownFacility, HTTPStatus.NOT_FOUND),
     (errors.UnknownProduct, HTTPStatus.NOT_FOUND),
+    (NotThere, HTTPStatus.NOT_FOUND),
     (errors.Overdraw, HTTPStatus.CONFLICT),
     (errors.ConflictingRepeat, HTTPStatus.CONFLICT),
     (errors.DatabaseUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),

@@ -1,0 +1,191 @@
+"""Who answers for tiles and value vectors? A WSGI function in front of Flask: what is cached costs next to nothing.
+
+It lets nobody in by itself: `who` says whose request this is, as everywhere else. It answers 200 with gzip where that
+is accepted, 204 where a tile is empty, 304 where the browser has it; 401, 404, 405, 422, 503 with the common body.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from http import HTTPStatus
+from typing import Any, Protocol
+from urllib.parse import parse_qs
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+import sqlalchemy as sa
+
+from app.errors import NotSignedIn, body, status
+from data.errors import DataError, UnknownProgramme
+from geo import errors, tiles
+from geo.cache import Cache, Key, Recent
+from geo.registry import Registries, Registry
+from geo.values import Values, Vector
+
+#: A tile's address holds its version, so it never changes; `private` because it asks for a session.
+FOREVER = "private, max-age=31536000, immutable"
+ASK_AGAIN = "private, no-cache"
+
+_TILE = re.compile(r"/tiles/([^/]+)/([0-9]{1,9})/([a-z_]+)/([0-9]{1,2})/([0-9]{1,9})/([0-9]{1,9})\.mvt")
+_AREAS = re.compile(r"/values/([^/]+)/([0-9]{1,9})/areas/([0-9]{1,4})")
+_FACILITIES = re.compile(r"/values/([^/]+)/([0-9]{1,9})/([0-9]{1,9})/([0-9]{1,4})")
+_MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
+_GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?=,|$)", re.IGNORECASE)
+
+_OK, _EMPTY, _UNCHANGED = "200 OK", "204 No Content", "304 Not Modified"
+
+Headers = list[tuple[str, str]]
+
+
+class ReadOnly(DataError):
+    """Tiles and values can only be read."""
+
+
+class Principal(Protocol):
+    """Who asks, as far as this module cares."""
+
+    @property
+    def programmes(self) -> frozenset[str]:
+        """The codes of the programmes that may be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZippedKey(Key):
+    """A compressed vector. Never stale: `etag` is the digest of its content."""
+
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response before it is a response. `encoded` says that the content is gzip."""
+
+    status: str
+    content: bytes
+    headers: Headers
+    encoded: bool = False
+
+
+class Front:
+    """The WSGI application: `/tiles/` and `/values/` are answered here, everything else by the one behind."""
+
+    def __init__(
+        self,
+        behind: WSGIApplication,
+        engine: sa.Engine,
+        cache: Cache,
+        who: Callable[[Mapping[str, Any]], Principal | None],
+    ) -> None:
+        self._behind = behind
+        self._engine = engine
+        self._cache = cache
+        self._who = who
+        self._values = Values(engine, cache.link)
+        self._registries = Registries(engine)
+        self._zipped = Recent(8 << 20)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        path = environ.get("PATH_INFO", "")
+        if not path.startswith(("/tiles/", "/values/")):
+            return self._behind(environ, start_response)
+        answer = self._answer(environ, path)
+        content = answer.content
+        if answer.encoded:
+            if _GZIP.search(environ.get("HTTP_ACCEPT_ENCODING", "")):
+                answer.headers.append(("Content-Encoding", "gzip"))
+            else:
+                content = gzip.decompress(content)
+        if answer.status not in (_EMPTY, _UNCHANGED):
+            answer.headers.append(("Content-Length", str(len(content))))
+        start_response(answer.status, answer.headers)
+        return [content] if content and environ["REQUEST_METHOD"] != "HEAD" else []
+
+    def _answer(self, environ: WSGIEnvironment, path: str) -> Answer:
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return _refusal(ReadOnly(), HTTPStatus.METHOD_NOT_ALLOWED, ("Allow", "GET, HEAD"))
+        try:
+            principal = self._who(environ)
+            if principal is None:
+                raise NotSignedIn(remedy="Sign in, or send Authorization: Bearer with a valid token.")
+            known = environ.get("HTTP_IF_NONE_MATCH", "")
+            if address := _TILE.fullmatch(path):
+                return self._tile(principal, known, *address.groups())
+            month = _month(environ.get("QUERY_STRING", ""))
+            if address := _AREAS.fullmatch(path):
+                code, version, product_seat = address.groups()
+                registry = self._find(principal, code, version)
+                return self._vector(known, self._values.areas(registry, int(product_seat), month))
+            if address := _FACILITIES.fullmatch(path):
+                code, version, partition, product_seat = address.groups()
+                registry = self._find(principal, code, version)
+                return self._vector(known, self._values.facilities(registry, int(partition), int(product_seat), month))
+            raise errors.NotThere(field="path")
+        except NotSignedIn as error:
+            return _refusal(error, status(error), ("WWW-Authenticate", "Bearer"))
+        except DataError as error:
+            return _refusal(error, status(error))
+
+    def _tile(
+        self, principal: Principal, known: str, code: str, version: str, layer: str, z: str, x: str, y: str
+    ) -> Answer:
+        registry = self._find(principal, code, version)
+        key = tiles.TileKey(registry.id, registry.version, layer, int(z), int(x), int(y))
+        content = self._cache.held(key)
+        if content is None:
+            tiles.check(layer, key.z, key.x, key.y)
+            content = tiles.encoded(self._engine, self._cache, key)
+        if not content:
+            return Answer(_EMPTY, b"", [("Cache-Control", FOREVER)])
+        # The end of a gzip file is the checksum and the length of what is in it: a digest that costs nothing.
+        etag = f'W/"{content[-8:].hex()}"'
+        headers = [("Cache-Control", FOREVER), ("ETag", etag), ("Vary", "Accept-Encoding")]
+        if etag in known:
+            return Answer(_UNCHANGED, b"", headers)
+        return Answer(_OK, content, [("Content-Type", "application/vnd.mapbox-vector-tile"), *headers], encoded=True)
+
+    def _vector(self, known: str, vector: Vector) -> Answer:
+        etag = f'W/"{vector.etag}"'
+        headers = [
+            ("Cache-Control", ASK_AGAIN),
+            ("ETag", etag),
+            ("Vary", "Accept-Encoding"),
+            ("VaxTrace-Seq", str(vector.seq)),
+        ]
+        if etag in known:
+            return Answer(_UNCHANGED, b"", headers)
+        key = ZippedKey(vector.etag)
+        content = self._zipped.get(key)
+        if content is None:
+            content = gzip.compress(vector.body, compresslevel=6, mtime=0)
+            self._zipped.put(key, content)
+        return Answer(_OK, content, [("Content-Type", "application/octet-stream"), *headers], encoded=True)
+
+    def _find(self, principal: Principal, code: str, version: str) -> Registry:
+        # Somebody else's programme and one that does not exist look alike.
+        if code not in principal.programmes:
+            raise UnknownProgramme(value=code, field="programme", remedy="Choose one of /api/v1/programmes.")
+        return self._registries.find(code, int(version))
+
+
+def _month(query: str) -> date | None:
+    asked = parse_qs(query).get("month", [""])[-1] if query else ""
+    if not asked:
+        return None
+    found = _MONTH.fullmatch(asked)
+    if found is None or found[1] == "0000":
+        raise errors.InvalidMonth(value=asked, field="month", remedy="Take one of the registry's months.")
+    return date(int(found[1]), int(found[2]), 1)
+
+
+def _refusal(error: DataError, code: HTTPStatus, *headers: tuple[str, str]) -> Answer:
+    said = json.dumps(body(error), default=str).encode()
+    return Answer(_line(code), said, [("Content-Type", "application/json"), ("Cache-Control", "no-store"), *headers])
+
+
+def _line(code: HTTPStatus) -> str:
+    return f"{code.value} {code.phrase}"
