@@ -1,0 +1,64 @@
+"""In which state did each reported month end? The columns of stock_month that are worked out once, at the load."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data.insight import history
+from data.packs.country import Country
+
+_AMOUNTS = ["closing", "opening", "received", "used", "days_out"]
+
+
+def judge(reports: pd.DataFrame, country: Country) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """State and probability at the end of the month of each report, in their order; NaN where there is none.
+
+    Only full months are to be given: a running month has not ended in any state yet.
+    """
+    facility = country.facilities.set_index("code")
+    product = country.products.set_index("code")
+    place = facility.index.get_indexer(pd.Index(reports["facility"].astype("str")))
+    item = product.index.get_indexer(pd.Index(reports["product"].astype("str")))
+    positions, row = np.unique(place.astype(np.int64) * len(product) + item, return_inverse=True)
+    number = reports["month"].dt.year.to_numpy() * 12 + reports["month"].dt.month.to_numpy() - 1
+    first, last = int(number.min()), int(number.max())
+    column = number - first
+    shape = (positions.size, last - first + 1)
+
+    def grid(name: str) -> NDArray[np.float64]:
+        values = np.full(shape, np.nan)
+        values[row, column] = pd.to_numeric(reports[name]).astype("float64").to_numpy(na_value=np.nan)
+        return values
+
+    at, what = facility.iloc[positions // len(product)], product.iloc[positions % len(product)]
+    tier = pd.Categorical(at["tier"]).codes.astype(np.int64)
+    state, probability = history.states(
+        **{name: grid(name) for name in _AMOUNTS},
+        days=pd.period_range(_period(first), _period(last), freq="M").days_in_month.to_numpy(dtype=np.float64),
+        group=np.unique((positions % len(product)) * 100 + tier, return_inverse=True)[1],
+        expected_monthly=_expected(at, what),
+        doses_per_vial=_numbers(what["doses_per_vial"]),
+        lead_time_days=_numbers(at["lead_time_days"]),
+        delivery_interval_days=_numbers(at["delivery_interval_days"]),
+        preset=country.programme.preset,
+    )
+    return state[row, column], probability[row, column]
+
+
+def _expected(at: pd.DataFrame, what: pd.DataFrame) -> NDArray[np.float64]:
+    """Doses a month that the children of the catchment would need, with what opened vials waste."""
+    wastage = np.nan_to_num(_numbers(what["open_vial_wastage"]))
+    need: NDArray[np.float64] = _numbers(at["catchment"]) * _numbers(what["doses_per_child"]) / 12 / (1 - wastage)
+    return need
+
+
+def _numbers(values: pd.Series[Any]) -> NDArray[np.float64]:
+    return pd.to_numeric(values).astype("float64").to_numpy(na_value=np.nan)
+
+
+def _period(number: int) -> pd.Period:
+    return pd.Period(year=number // 12, month=number % 12 + 1, freq="M")
