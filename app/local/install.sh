@@ -116,7 +116,11 @@ may_be_root() { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }
 
 cannot() {
     if is_debian; then
-        how="  sudo apt-get install --no-install-recommends $*"
+        how="  sudo apt-get install --no-install-recommends $*
+
+or, so that the services in them are neither started nor enabled:
+
+  sudo sh app/local/packages.sh install $*"
     else
         how="  Python's venv and ensurepip, PostgreSQL 15 or newer with PostGIS 3.3 or newer, Redis 6 or newer, nginx"
     fi
