@@ -68,7 +68,7 @@ PRESETS = {
             # The safety stock of a min-max system with periodic review is at least one review period's demand.
             "MSH", Level(lead_times=1, intervals=1), Level(lead_times=1, intervals=2),
             "minimum = AMC x lead time + one review period's demand, maximum = minimum + AMC x review period",
-            "Management Sciences for Health, Family Planning Management's Handbook, chapter 8",
+            "Management Sciences for Health, Family Planning Manager's Handbook, chapter 8",
         ),
     )
 }  # fmt: skip
