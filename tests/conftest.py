@@ -70,14 +70,14 @@ def template(postgres: servers.Server, administration: sa.Engine) -> str:
 def database_url(postgres: servers.Server, administration: sa.Engine, template: str) -> Iterator[str]:
     """The address of a migrated, empty database of this test's own, for code that commits."""
     name = f"test_{next(_numbers)}"
-    _sql(administration, f"create database {name} template {template}")
+    _clone(administration, name, template)
     yield _named(postgres.url, name, driver=False)
     _sql(administration, f"drop database {name} with (force)")
 
 
 @pytest.fixture(scope="session")
 def _shared_engine(postgres: servers.Server, administration: sa.Engine, template: str) -> Iterator[sa.Engine]:
-    _sql(administration, f"create database shared template {template}")
+    _clone(administration, "shared", template)
     engine = db.engine(_named(postgres.url, "shared", driver=False))
     yield engine
     engine.dispose()
@@ -114,6 +114,11 @@ def _named(url: str, database: str, *, driver: bool = True) -> str:
     """The same server, another database."""
     moved = url.replace(f"/{servers.NAME}?", f"/{database}?")
     return db.connect_url(moved) if driver else moved
+
+
+def _clone(engine: sa.Engine, name: str, template: str) -> None:
+    # Copying files takes 25 ms where the default, going through the log, takes 150: nothing here outlives the session.
+    _sql(engine, f"create database {name} template {template} strategy file_copy")
 
 
 def _sql(engine: sa.Engine, statement: str) -> None:
