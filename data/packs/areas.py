@@ -126,9 +126,7 @@ def _polygons(shape: shapely.Geometry) -> shapely.Geometry:
     return shapely.union_all(parts)
 
 
-def _usable(
-    reading: tables.Reading, rows: gpd.GeoDataFrame, above: list[gpd.GeoDataFrame]
-) -> gpd.GeoDataFrame:
+def _usable(reading: tables.Reading, rows: gpd.GeoDataFrame, above: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
     """The rows with a code of their own, a name and a parent that is there."""
     label = rows["name"] + " (" + rows["code"] + ")"
     blank = (rows["code"] == "") | (rows["name"] == "")
@@ -136,7 +134,9 @@ def _usable(
     taken = {code for frame in above for code in frame["code"]}
     repeated = ~blank & (rows["code"].duplicated() | rows["code"].isin(taken))
     reading.note("refused", "areas", "code is used twice", label[repeated], "Give every area a code of its own.")
-    orphan = rows["parent"].notna() & ~rows["parent"].isin(_codes(above, int(rows["level"].min()) - 1 if len(rows) else 0))
+    orphan = rows["parent"].notna() & ~rows["parent"].isin(
+        _codes(above, int(rows["level"].min()) - 1 if len(rows) else 0)
+    )
     reading.note(
         "refused", "areas", "parent is not an area that was kept", label[orphan & ~blank & ~repeated],
         "Correct the parent's code, or what is wrong with the parent.",

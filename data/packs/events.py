@@ -35,7 +35,7 @@ def read(reading: tables.Reading, reports: pd.DataFrame) -> pd.DataFrame:
             at = (line.month, line.step)
             if at not in times:
                 times[at] = moment(*at, zone)
-            source_id = f"{line.month:%Y-%m}/{line.step.name.lower()}"
+            source_id = f"{facility}/{product}/{line.month:%Y-%m}/{line.step.name.lower()}"
             events.append((facility, product, None, line.kind, line.doses, line.reason, times[at], source_id))
     frame = pd.DataFrame(events, columns=EVENT)
     _say(reading, reports, frame)
@@ -56,9 +56,7 @@ def moment(month: date, step: Step, zone: ZoneInfo) -> datetime:
 
 def _months(reports: pd.DataFrame) -> zip[tuple[tuple[str, str], replay.Month]]:
     """Each report as ((facility, product), Month), with None for what was not reported."""
-    amounts = [
-        [None if value is pd.NA else value for value in reports[name].astype("object")] for name in _AMOUNTS
-    ]
+    amounts = [[None if value is pd.NA else value for value in reports[name].astype("object")] for name in _AMOUNTS]
     months = map(replay.Month, reports["month"].dt.date, *amounts)
     return zip(zip(reports["facility"], reports["product"], strict=True), months, strict=True)
 
@@ -67,7 +65,7 @@ def _say(reading: tables.Reading, reports: pd.DataFrame, events: pd.DataFrame) -
     """What had to be implied, and what could not be."""
     reading.note("kept", "history", "stock events that follow from the reports", len(events))
     implied = events[(events["kind"] == Kind.ADJUSTMENT) & ~events["source_id"].str.endswith(("/found", "/missing"))]
-    labels = implied["facility"] + ", " + implied["product"] + ", " + implied["source_id"].str[:7]
+    labels = implied["facility"] + ", " + implied["product"] + ", " + implied["source_id"].str.rsplit("/", n=2).str[1]
     labels += ": " + tables.write(implied["doses"], "{:+,}")
     for reason, rows in labels.groupby(implied["reason"]):
         reading.note("flagged", "history", f"adjustment implied: {reason}", len(rows), _examples(rows))

@@ -191,7 +191,9 @@ def _flag(reading: tables.Reading, places: placing.Places, rows: pd.DataFrame, k
         "flagged", "facilities", "the same point as another facility", rows["said"][words["shared-point"]],
         "Check the coordinates.",
     )  # fmt: skip
-    rows["flags"] = [[w for w, where in zip(words, row, strict=True) if where] for row in zip(*words.values(), strict=True)]
+    rows["flags"] = [
+        [w for w, where in zip(words, row, strict=True) if where] for row in zip(*words.values(), strict=True)
+    ]
 
 
 def _supplied(reading: tables.Reading, rows: pd.DataFrame) -> pd.DataFrame:

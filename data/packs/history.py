@@ -18,9 +18,7 @@ AMOUNTS = ["opening", "received", "used", "lost", "adjusted", "closing", "days_o
 _KEY = ["facility", "product", "month"]
 
 
-def read(
-    reading: tables.Reading, facilities: pd.DataFrame, products: pd.DataFrame, now: datetime
-) -> pd.DataFrame:
+def read(reading: tables.Reading, facilities: pd.DataFrame, products: pd.DataFrame, now: datetime) -> pd.DataFrame:
     """The monthly reports of a pack, sorted by facility, product and month; none where it has no history."""
     spec = reading.pack.history
     if spec is None:

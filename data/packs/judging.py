@@ -52,12 +52,12 @@ def judge(reports: pd.DataFrame, country: Country) -> tuple[NDArray[np.uint8], N
 def _expected(at: pd.DataFrame, what: pd.DataFrame) -> NDArray[np.float64]:
     """Doses a month that the children of the catchment would need, with what opened vials waste."""
     wastage = np.nan_to_num(_numbers(what["open_vial_wastage"]))
-    need: NDArray[np.float64] = _numbers(at["catchment"]) * _numbers(what["doses_per_child"]) / 12 / (1 - wastage)
-    return need
+    need = _numbers(at["catchment"]) * _numbers(what["doses_per_child"]) / 12 / (1 - wastage)
+    return np.asarray(need, dtype=np.float64)
 
 
 def _numbers(values: pd.Series[Any]) -> NDArray[np.float64]:
-    return pd.to_numeric(values).astype("float64").to_numpy(na_value=np.nan)
+    return np.asarray(pd.to_numeric(values).astype("float64").to_numpy(na_value=np.nan))
 
 
 def _period(number: int) -> pd.Period:

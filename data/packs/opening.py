@@ -32,7 +32,9 @@ def read(
     bad = {f"{spec.doses} {reason}": where for reason, where in bad.items()}
     bad[f"{spec.doses} is negative or blank"] = ~(doses >= 0).fillna(False) & (rows["doses"].isin(["", *_minus(rows)]))
     rows["day"] = pd.to_datetime(rows["date"], format=spec.date_format, errors="coerce")
-    rows["expiry"] = pd.to_datetime(rows["expiry"].where(rows["expiry"] != ""), format=spec.date_format, errors="coerce")
+    rows["expiry"] = pd.to_datetime(
+        rows["expiry"].where(rows["expiry"] != ""), format=spec.date_format, errors="coerce"
+    )
     rows["doses"] = doses
     today = pd.Timestamp(now.astimezone(ZoneInfo(reading.pack.programme.timezone)).date())
     bad |= _wrong(rows, spec, facilities, products, today)

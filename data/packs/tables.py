@@ -73,7 +73,9 @@ class Reading:
         for join in joins:
             other = self._read(join.file)
             self.need(table, name, {f"{where}.join.on": join.on})
-            self.need(other, join.file, {f"{where}.join.key": join.key, **{f"{where}.join.where": c for c in join.where}})
+            self.need(
+                other, join.file, {f"{where}.join.key": join.key, **{f"{where}.join.where": c for c in join.where}}
+            )
             for column, value in join.where.items():
                 other = other[other[column] == value]
             repeated = other[join.key].duplicated()

@@ -1,0 +1,89 @@
+"""How does a country get into the database? All of it in one transaction, or nothing; the same again changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from data import db, errors
+from data.packs import movements, registry
+from data.packs.country import Country, Finding, check
+
+SQL = registry.SQL
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a load did: `unchanged` says that this very pack had been loaded already, and nothing was written."""
+
+    programme_id: int
+    code: str
+    registry_version: int
+    unchanged: bool
+    counts: Mapping[str, int] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+def load(
+    engine: sa.Engine, country: Country, *, digest: str | None, say: Callable[[str], None] = lambda _: None
+) -> Loaded:
+    """Store a country. `digest` names its content: the one that was loaded last changes nothing.
+
+    A programme that is there already is brought up to date: areas, facilities and products change in place by their
+    codes, facilities that are gone are closed, months that are new are added. Raises `PackError`, and stores nothing,
+    for a country that contradicts itself, drops areas or products on record, or replaces a simulated one.
+    """
+    check(country)
+    with db.transaction(engine) as conn:
+        conn.execute(SQL["one_at_a_time"], {"code": country.programme.code})
+        stored = conn.execute(SQL["programme"], {"code": country.programme.code}).one_or_none()
+        if stored is not None and digest is not None and stored.digest == digest:
+            return Loaded(stored.id, country.programme.code, stored.registry_version, unchanged=True)
+        if stored is not None and (stored.simulated or country.programme.simulated):
+            raise errors.PackError(
+                field="programme",
+                reason=f"a simulated country is not changed by another, and {country.programme.code} is there already",
+                remedy="Keep what is there, or start with an empty database.",
+            )
+        findings = list(country.findings)
+        programme = conn.execute(SQL["keep_programme"], _words(country, digest)).one()
+        say(f"Writing {len(country.areas):,} areas and {len(country.facilities):,} facilities.")
+        ids = registry.keep(conn, programme.id, country, findings)
+        counts = movements.keep(conn, programme.id, country, ids, findings, say)
+        conn.execute(SQL["drop_findings"], {"programme_id": programme.id})
+        _keep_findings(conn, programme.id, findings)
+    counts |= {"areas": len(country.areas), "facilities": len(country.facilities), "products": len(country.products)}
+    return Loaded(
+        programme.id, country.programme.code, programme.registry_version, False, counts, tuple(findings)
+    )  # fmt: skip
+
+
+def stored_digest(engine: sa.Engine, code: str) -> str | None:
+    """The digest of the pack that a programme was loaded from; None where there is no such programme."""
+    with db.transaction(engine) as conn:
+        stored = conn.execute(SQL["programme"], {"code": code}).one_or_none()
+    return None if stored is None else stored.digest
+
+
+def _words(country: Country, digest: str | None) -> dict[str, Any]:
+    words = country.programme
+    return {
+        "code": words.code, "name": words.name, "timezone": words.timezone, "level_names": list(words.level_names),
+        "preset": words.preset, "simulated": words.simulated, "notice": words.notice,
+        "sources": list(words.sources), "digest": digest,
+    }  # fmt: skip
+
+
+def _keep_findings(conn: sa.Connection, programme_id: int, findings: list[Finding]) -> None:
+    rows = [
+        {
+            "programme_id": programme_id, "severity": f.severity, "subject": f.table, "reason": f.reason,
+            "count": f.count, "remedy": f.remedy, "examples": list(f.examples),
+        }
+        for f in findings
+    ]  # fmt: skip
+    if rows:
+        conn.execute(SQL["keep_findings"], rows)

@@ -1,0 +1,203 @@
+"""How did the stock get to where it is? Reports and events of a country written once, with the balances they lead to.
+
+On a programme that is already there, only what is new is added: months that are not on record, and events later than
+the last one of their position. What is on record is never changed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from data import errors, queries
+from data.packs import copying, ledgers
+from data.packs.country import Country, Finding
+from data.packs.registry import Ids
+from data.record import partitions
+from data.types import Kind
+
+SQL = queries.read(Path(__file__).parent / "sql" / "movements.sql")
+
+#: The source of every event that comes from a pack.
+SOURCE = "pack"
+POSITION = ["facility_id", "product_id"]
+_LOT = [*POSITION, "lot_id"]
+_AMOUNTS = ["opening", "received", "used", "lost", "adjusted", "closing", "days_out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is on record before: months, positions, and balances by lot (0: no lot known)."""
+
+    months: pd.DataFrame
+    positions: pd.DataFrame
+    balances: pd.DataFrame
+
+
+def keep(
+    conn: sa.Connection, programme_id: int, country: Country, ids: Ids, findings: list[Finding],
+    say: Callable[[str], None],
+) -> dict[str, int]:  # fmt: skip
+    """Write what is new; returns how many reports, events and positions. Raises `PackError` where they contradict."""
+    before = _standing(conn, programme_id)
+    reports = _placed(country.reports, ids)
+    events = _placed(country.events, ids)
+    events["lot_id"] = _lot_ids(events, ids)
+    if len(before.positions):
+        reports, events = _only_new(country, reports, events, before, findings)
+    say(f"Checking {len(events):,} events and {len(reports):,} monthly reports.")
+    ledger = ledgers.replay(events, before.balances)
+    ledgers.check(ledger, reports, before.balances, country.programme.timezone)
+    copying.copy(conn, "stock_month", reports[[*POSITION, "month", *_AMOUNTS]])
+    say(f"Wrote {len(reports):,} monthly reports.")
+    now = datetime.now(UTC)
+    _write_events(conn, programme_id, ledger, now)
+    say(f"Wrote {len(ledger):,} events.")
+    positions = _write_balances(conn, country, ids, reports, ledger, before, now)
+    if conn.execute(SQL["disagreeing"], {"programme_id": programme_id}).first() is not None:
+        raise errors.PackError(reason="a balance would not be the sum of its events", field="events")
+    return {"reports": len(reports), "events": len(ledger), "positions": positions}
+
+
+def _frame(rows: sa.CursorResult[Any]) -> pd.DataFrame:
+    return pd.DataFrame(rows.all(), columns=list(rows.keys()))
+
+
+def _standing(conn: sa.Connection, programme_id: int) -> Standing:
+    asked = {"programme_id": programme_id}
+    conn.execute(SQL["hold_positions"])
+    return Standing(
+        _frame(conn.execute(SQL["months"], asked)),
+        _frame(conn.execute(SQL["standing"], asked | {"source": SOURCE})),
+        _frame(conn.execute(SQL["balances"], asked)),
+    )
+
+
+def _placed(rows: pd.DataFrame, ids: Ids) -> pd.DataFrame:
+    """Rows with the ids of their facility and product."""
+    return rows.assign(
+        facility_id=rows["facility"].map(ids.facilities).astype("int64"),
+        product_id=rows["product"].map(ids.products).astype("int64"),
+    )  # fmt: skip
+
+
+def _lot_ids(events: pd.DataFrame, ids: Ids) -> NDArray[np.int64]:
+    """The id of each event's lot; 0 stands for no lot known."""
+    number, numbers = pd.factorize(events["lot"])
+    product, products = pd.factorize(events["product_id"])
+    table = np.zeros((len(numbers) + 1, max(len(products), 1)), dtype=np.int64)
+    for n, text in enumerate(numbers):
+        for p, product_id in enumerate(products):
+            table[n, p] = ids.lots.get((int(product_id), text), -1)
+    found: NDArray[np.int64] = table[number, product] if len(events) else np.zeros(0, dtype=np.int64)
+    if (found < 0).any():
+        lost = events["lot"][found < 0].iloc[0]
+        raise errors.PackError(field="events.lot", reason=f"the lot {lost} of an event is not in the table of lots")
+    return found
+
+
+# -- what is new -------------------------------------------------------------------------------------------------
+
+
+def _only_new(
+    country: Country, reports: pd.DataFrame, events: pd.DataFrame, before: Standing, findings: list[Finding]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The months and events that may be added to what stands; why others may not goes to `findings`."""
+    reports = reports.merge(before.months, how="left", on=[*POSITION, "month"], suffixes=("", "_then"), indicator=True)
+    name = _names(reports)
+    there = reports["_merge"] == "both"
+    same = pd.Series(True, index=reports.index)
+    for amount in _AMOUNTS:
+        now, then = (reports[c].astype("Float64") for c in (amount, f"{amount}_then"))
+        same &= (now.isna() & then.isna()) | (now == then).fillna(False)
+    _refuse(findings, "the month is on record with other amounts, which were kept", name[there & ~same],
+            "Correct stock on record by counting it, not by another report.")  # fmt: skip
+    standing = before.positions[[*POSITION, "last_event_at", "others"]]
+    reports = reports[~there].drop(columns="_merge").merge(standing, how="left", on=POSITION)
+    moved = reports["others"].fillna(False).astype("bool")
+    name = _names(reports)
+    _refuse(findings, "stock has been recorded here since the last load: the report is not added to it", name[moved],
+            "Count the stock instead.")  # fmt: skip
+    reports, name = reports[~moved], name[~moved]
+    late = ledgers.month_end(reports["month"], country.programme.timezone) <= reports["last_event_at"]
+    if late.any():
+        reason = "a month before the last one on record: kept in the monthly history, moves no stock"
+        findings.append(Finding("flagged", "history", reason, int(late.sum()), "", name[late].head(5).tolist()))
+    events = events.merge(standing, how="left", on=POSITION)
+    fresh = events["last_event_at"].isna() | (events["occurred_at"] > events["last_event_at"])
+    fresh &= ~events["others"].fillna(False).astype("bool")
+    return reports, pd.concat([_bridge(events, fresh, before), events[fresh]], ignore_index=True)
+
+
+def _bridge(events: pd.DataFrame, fresh: pd.Series, before: Standing) -> pd.DataFrame:
+    """Adjustments from the balances on record to those that the pack's new events start from, where they differ."""
+    start = events[fresh].groupby(POSITION, as_index=False)["occurred_at"].min()
+    told = events[~fresh].groupby(_LOT, as_index=False)["doses"].sum()
+    lots = told.merge(before.balances, how="outer", on=_LOT, suffixes=("_told", "")).merge(start, on=POSITION)
+    lots["doses"] = (lots["doses_told"].fillna(0) - lots["doses"].fillna(0)).astype("int64")
+    lots = lots[lots["doses"] != 0]
+    at = lots["occurred_at"] - pd.Timedelta(seconds=1)
+    place = lots[_LOT].astype("str").agg("/".join, axis=1)
+    return lots.assign(
+        kind=Kind.ADJUSTMENT, reason="the pack's balance before differs from the one on record", occurred_at=at,
+        source_id="bridge/" + place + "/" + at.dt.strftime("%Y-%m-%d"),
+    )[[*_LOT, "kind", "doses", "reason", "occurred_at", "source_id"]]  # fmt: skip
+
+
+def _names(reports: pd.DataFrame) -> pd.Series:
+    """What a person calls each report."""
+    return pd.Series(
+        [f"{f}, {p}, {m:%Y-%m}" for f, p, m in zip(*(reports[c] for c in ("facility", "product", "month")), strict=True)],
+        index=reports.index, dtype="str",
+    )  # fmt: skip
+
+
+def _refuse(findings: list[Finding], reason: str, names: pd.Series, remedy: str) -> None:
+    if len(names):
+        findings.append(Finding("refused", "history", reason, len(names), remedy, names.head(5).tolist()))
+
+
+# -- writing -----------------------------------------------------------------------------------------------------
+
+
+def _write_events(conn: sa.Connection, programme_id: int, ledger: pd.DataFrame, now: datetime) -> None:
+    first = ledger["occurred_at"].min() if len(ledger) else now
+    ahead = pd.Timestamp(now) + pd.DateOffset(months=partitions.AHEAD)
+    partitions.ensure_partitions(conn, first.date(), ahead.date())
+    rows = ledger.assign(programme_id=programme_id, source=SOURCE, lot_id=_no_zero(ledger["lot_id"]))
+    columns = ["programme_id", *_LOT, "kind", "doses", "counted", "reason", "occurred_at", "source", "source_id"]
+    copying.copy(conn, "stock_event", rows[columns])
+
+
+def _no_zero(lot_ids: pd.Series) -> pd.Series:
+    return lot_ids.astype("Int64").mask(lot_ids == 0)
+
+
+def _write_balances(
+    conn: sa.Connection, country: Country, ids: Ids, reports: pd.DataFrame, ledger: pd.DataFrame, before: Standing,
+    now: datetime,
+) -> int:  # fmt: skip
+    """The balances and positions that the events lead to; returns how many positions there are."""
+    shelves = ledgers.shelves(ledger, before.balances)
+    conn.execute(SQL["stage_balances"])
+    copying.copy(conn, "incoming_balance", shelves.assign(lot_id=_no_zero(shelves["lot_id"])))
+    conn.execute(SQL["keep_balances"])
+    today = pd.Timestamp(now).tz_convert(country.programme.timezone).tz_localize(None).normalize()
+    expired = pd.to_datetime(shelves["lot_id"].map(ids.expiries)) < today
+    usable = shelves.assign(usable=shelves["doses"].mask(expired, 0)).groupby(POSITION, as_index=False)["usable"].sum()
+    positions = ledgers.positions(ledger, before.positions, country.programme.timezone).merge(usable, on=POSITION)
+    silent = pd.concat([reports[POSITION].drop_duplicates(), before.positions[POSITION], positions[POSITION]])
+    silent = silent.drop_duplicates(keep=False).merge(reports[POSITION].drop_duplicates(), on=POSITION)
+    conn.execute(SQL["stage_positions"])
+    copying.copy(conn, "incoming_position", positions)
+    copying.copy(conn, "incoming_position", silent.assign(usable=0, total=0))
+    conn.execute(SQL["keep_positions"])
+    return len(positions) + len(silent)

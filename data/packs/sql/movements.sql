@@ -1,0 +1,71 @@
+-- hold_positions --
+-- Nobody records stock while months are added to what is there.
+lock table position in share row exclusive mode
+
+-- months --
+-- The months on record.
+select m.facility_id, m.product_id, m.month, m.opening, m.received, m.used, m.lost, m.adjusted, m.closing, m.days_out
+from stock_month m
+join facility f on f.id = m.facility_id
+where f.programme_id = :programme_id
+
+-- standing --
+-- Where each position stands, and whether anybody but a pack has moved it.
+select p.facility_id, p.product_id, p.last_event_at, p.last_received_on, p.out_since,
+       exists (
+           select from stock_event e
+           where e.facility_id = p.facility_id and e.product_id = p.product_id and e.source <> :source
+       ) as others
+from position p
+join facility f on f.id = p.facility_id
+where f.programme_id = :programme_id
+
+-- balances --
+-- The lots on the shelves; lot 0 stands for no lot known.
+select b.facility_id, b.product_id, coalesce(b.lot_id, 0) as lot_id, b.doses
+from lot_balance b
+join facility f on f.id = b.facility_id
+where f.programme_id = :programme_id
+
+-- stage_balances --
+-- Where balances wait.
+create temp table incoming_balance on commit drop as
+select facility_id, product_id, lot_id, doses, first_received_at from lot_balance with no data
+
+-- keep_balances --
+-- Balances as they are after the events; ck_lot_balance_not_negative refuses one below zero.
+insert into lot_balance as b (facility_id, product_id, lot_id, doses, first_received_at)
+select facility_id, product_id, lot_id, doses, first_received_at from incoming_balance
+on conflict on constraint uq_lot_balance_lot do update
+set doses = excluded.doses, first_received_at = least(b.first_received_at, excluded.first_received_at)
+
+-- stage_positions --
+-- Where positions wait.
+create temp table incoming_position on commit drop as
+select facility_id, product_id, usable, total, last_event_at, last_received_on, out_since from position with no data
+
+-- keep_positions --
+-- Positions as they are after the events; what follows from them is assessed afterwards.
+insert into position as p (facility_id, product_id, usable, total, last_event_at, last_received_on, out_since)
+select facility_id, product_id, usable, total, last_event_at, last_received_on, out_since from incoming_position
+on conflict (facility_id, product_id) do update
+set usable = excluded.usable, total = excluded.total, last_event_at = excluded.last_event_at,
+    last_received_on = coalesce(excluded.last_received_on, p.last_received_on), out_since = excluded.out_since,
+    version = p.version + 1
+
+-- disagreeing --
+-- Lots and positions whose balance is not the sum of their events: there are none.
+with events as (
+    select e.facility_id, e.product_id, e.lot_id, sum(e.doses) as doses
+    from stock_event e where e.programme_id = :programme_id
+    group by e.facility_id, e.product_id, e.lot_id
+), lots as (
+    select b.facility_id, b.product_id, b.lot_id, b.doses
+    from lot_balance b join facility f on f.id = b.facility_id
+    where f.programme_id = :programme_id
+)
+select coalesce(e.facility_id, l.facility_id) as facility_id, coalesce(e.product_id, l.product_id) as product_id
+from events e
+full join lots l on (l.facility_id, l.product_id) = (e.facility_id, e.product_id) and l.lot_id is not distinct from e.lot_id
+where coalesce(e.doses, 0) <> coalesce(l.doses, 0)
+limit 1
