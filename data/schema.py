@@ -41,7 +41,7 @@ def _count(name: str) -> sa.Column[Any]:
 
 def _folded() -> sa.Column[Any]:
     """Name and code as the search compares them: lower case, accents taken off (`geo.places.fold` does the same)."""
-    formula = "lower(regexp_replace(normalize(name || ' ' || code, NFD), '[\u0300-\u036f]', '', 'g'))"
+    formula = "lower(regexp_replace(normalize(name || ' ' || code, NFD), '[\\u0300-\\u036f]', '', 'g'))"
     return sa.Column("folded", sa.Text, sa.Computed(formula, persisted=True), nullable=False)
 
 
@@ -128,8 +128,6 @@ facility = sa.Table(
     sa.Column("point", Geometry("POINT", srid=4326, spatial_index=False)),
     _ref("facility", nullable=True, name="supplier_id"),
     sa.Column("catchment", sa.Integer),
-    # Children it stands for in roll-ups, 0 where it serves none; set by `geo.aggregates.weigh` from the catchments.
-    sa.Column("weight", sa.Integer, nullable=False, server_default="0"),
     sa.Column("delivery_interval_days", sa.SmallInteger, nullable=False, server_default="30"),
     sa.Column("lead_time_days", sa.SmallInteger, nullable=False, server_default="7"),
     sa.Column("report_interval_days", sa.SmallInteger, nullable=False, server_default="31"),
@@ -288,6 +286,16 @@ facility_status = sa.Table(
     _ref("facility", primary_key=True),
     sa.Column("state", sa.SmallInteger, nullable=False),
     sa.Column("probability", sa.REAL),
+)  # fmt: skip
+
+counted = sa.Table(
+    "counted", metadata,
+    # The facilities that roll-ups count (see geo.aggregates): the children each stands for, and the product seats
+    # (0: the worst of all) for which it is counted already.
+    sa.Column("facility_id", sa.Integer, sa.ForeignKey("facility.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("weight", sa.Integer, nullable=False),
+    sa.Column("seats", ARRAY(sa.SmallInteger), nullable=False),
+    sa.CheckConstraint("weight > 0", name="weight_positive"),
 )  # fmt: skip
 
 area_status = sa.Table(

@@ -89,7 +89,7 @@ def upgrade() -> None:
     sa.Column('population', sa.Integer(), nullable=True),
     sa.Column('target_children', sa.Integer(), nullable=True),
     sa.Column('seat', sa.Integer(), nullable=False),
-    sa.Column('folded', sa.Text(), sa.Computed("lower(regexp_replace(normalize(name || ' ' || code, NFD), '[̀-ͯ]', '', 'g'))", persisted=True), nullable=False),
+    sa.Column('folded', sa.Text(), sa.Computed("lower(regexp_replace(normalize(name || ' ' || code, NFD), '[\\u0300-\\u036f]', '', 'g'))", persisted=True), nullable=False),
     sa.Column('geom', Geometry(geometry_type='MULTIPOLYGON', srid=4326, dimension=2, spatial_index=False, from_text='ST_GeomFromEWKT', name='geometry', nullable=False), nullable=False),
     sa.CheckConstraint('level between 0 and 5', name=op.f('ck_area_level_in_range')),
     sa.ForeignKeyConstraint(['parent_id'], ['area.id'], name=op.f('fk_area_parent_id')),
@@ -229,13 +229,12 @@ def upgrade() -> None:
     sa.Column('point', Geometry(geometry_type='POINT', srid=4326, dimension=2, spatial_index=False, from_text='ST_GeomFromEWKT', name='geometry'), nullable=True),
     sa.Column('supplier_id', sa.Integer(), nullable=True),
     sa.Column('catchment', sa.Integer(), nullable=True),
-    sa.Column('weight', sa.Integer(), server_default='0', nullable=False),
     sa.Column('delivery_interval_days', sa.SmallInteger(), server_default='30', nullable=False),
     sa.Column('lead_time_days', sa.SmallInteger(), server_default='7', nullable=False),
     sa.Column('report_interval_days', sa.SmallInteger(), server_default='31', nullable=False),
     sa.Column('open', sa.Boolean(), server_default='true', nullable=False),
     sa.Column('flags', postgresql.ARRAY(sa.Text()), server_default='{}', nullable=False),
-    sa.Column('folded', sa.Text(), sa.Computed("lower(regexp_replace(normalize(name || ' ' || code, NFD), '[̀-ͯ]', '', 'g'))", persisted=True), nullable=False),
+    sa.Column('folded', sa.Text(), sa.Computed("lower(regexp_replace(normalize(name || ' ' || code, NFD), '[\\u0300-\\u036f]', '', 'g'))", persisted=True), nullable=False),
     sa.ForeignKeyConstraint(['area_id'], ['area.id'], name=op.f('fk_facility_area_id')),
     sa.ForeignKeyConstraint(['partition_id'], ['area.id'], name=op.f('fk_facility_partition_id')),
     sa.ForeignKeyConstraint(['programme_id'], ['programme.id'], name=op.f('fk_facility_programme_id')),
@@ -273,6 +272,14 @@ def upgrade() -> None:
     )
     op.create_index('ix_alert_programme_id_opened_at', 'alert', ['programme_id', 'opened_at'], unique=False)
     op.create_index('uq_alert_open', 'alert', ['facility_id', 'product_id', 'kind'], unique=True, postgresql_where=sa.text('resolved_at is null'))
+    op.create_table('counted',
+    sa.Column('facility_id', sa.Integer(), nullable=False),
+    sa.Column('weight', sa.Integer(), nullable=False),
+    sa.Column('seats', postgresql.ARRAY(sa.SmallInteger()), nullable=False),
+    sa.CheckConstraint('weight > 0', name=op.f('ck_counted_weight_positive')),
+    sa.ForeignKeyConstraint(['facility_id'], ['facility.id'], name=op.f('fk_counted_facility_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('facility_id', name=op.f('pk_counted'))
+    )
     op.create_table('facility_status',
     sa.Column('facility_id', sa.Integer(), nullable=False),
     sa.Column('state', sa.SmallInteger(), nullable=False),
@@ -379,6 +386,7 @@ def downgrade() -> None:
     op.drop_table('outbox')
     op.drop_table('lot_balance')
     op.drop_table('facility_status')
+    op.drop_table('counted')
     op.drop_index('uq_alert_open', table_name='alert', postgresql_where=sa.text('resolved_at is null'))
     op.drop_index('ix_alert_programme_id_opened_at', table_name='alert')
     op.drop_table('alert')
