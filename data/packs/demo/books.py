@@ -7,6 +7,7 @@ it last reported.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -136,12 +137,12 @@ class Books:
         local = first + (rows["second"] * 1_000_000).astype("timedelta64[us]")
         utc = local - np.timedelta64(self.utc_offset_hours, "h")
         return pd.DataFrame({
-            "facility": pd.Categorical.from_codes(facility, names.facilities),
-            "product": pd.Categorical.from_codes(product, names.products),
-            "lot": pd.Categorical.from_codes(lot, names.lots),
-            "kind": pd.Categorical.from_codes(kind, list(KINDS)),
+            "facility": _category(facility, names.facilities),
+            "product": _category(product, names.products),
+            "lot": _category(lot, names.lots),
+            "kind": _category(kind, KINDS),
             "doses": rows["doses"],
-            "reason": pd.Categorical.from_codes(rows["reason"], list(REASONS)),
+            "reason": _category(rows["reason"], REASONS),
             "occurred_at": pd.Series(utc).dt.tz_localize("UTC"),
             "source_id": _source_ids(names, facility, product, local, rows["word"], lot),
         })  # fmt: skip
@@ -154,11 +155,15 @@ class Books:
             np.array(self.calendar.months, dtype="datetime64[ns]"), [len(m["position"]) for m in self.months]
         )
         return pd.DataFrame({
-            "facility": pd.Categorical.from_codes(names.facility_of[position], names.facilities),
-            "product": pd.Categorical.from_codes(names.product_of[position], names.products),
+            "facility": _category(names.facility_of[position], names.facilities),
+            "product": _category(names.product_of[position], names.products),
             "month": month,
             **rows,
         })  # fmt: skip
+
+
+def _category(codes: NDArray[np.integer[Any]], names: Sequence[str]) -> pd.Categorical[Any]:
+    return pd.Categorical.from_codes(codes, pd.Index(names))
 
 
 def _joined(pieces: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:

@@ -35,7 +35,6 @@ def until(today: date) -> Calendar:
     days = pd.date_range(first, pd.Timestamp(today), inclusive="left")
     number = (days.year - first.year) * 12 + days.month - first.month
     months = tuple(day.date() for day in days[days.day == 1])
+    weekday = days.day_of_week.to_numpy(dtype=np.int32)
     starts = np.searchsorted(number, np.arange(len(months) + 1)).astype(np.int32)
-    return Calendar(
-        first.date(), len(days), months, starts, number.to_numpy(dtype=np.int32), days.weekday.to_numpy(dtype=np.int32)
-    )
+    return Calendar(first.date(), len(days), months, starts, number.to_numpy(dtype=np.int32), weekday)

@@ -21,6 +21,9 @@ from data.packs.demo.places import HERE
 #: Lots per product, and how many of them were in the country when the history opens.
 LOTS, OPENING_LOTS = 11, 3
 
+#: Months that the lots in the country have left when the history opens: old stock is low down, new stock high up.
+OPENING_LIFE = np.array([8, 14, 20])
+
 
 @dataclass(frozen=True, slots=True)
 class Lots:
@@ -63,8 +66,8 @@ def lots(rng: np.random.Generator, table: pd.DataFrame, calendar: Calendar) -> L
     later = LOTS - OPENING_LOTS
     spaced = (np.arange(later) + rng.uniform(0.1, 0.9, (len(table), later))) * (calendar.days - 5) / later
     arrival[:, OPENING_LOTS:] = np.sort(spaced.astype(np.int32), axis=1)
-    life = rng.integers(11, 19, shape)
-    life[:, :OPENING_LOTS] = np.array([8, 10, 12]) + rng.integers(-1, 2, (len(table), OPENING_LOTS))
+    life = rng.integers(18, 28, shape)
+    life[:, :OPENING_LOTS] = OPENING_LIFE + rng.integers(-1, 2, (len(table), OPENING_LOTS))
     expiry = np.maximum.accumulate(calendar.month_of_day[np.maximum(arrival, 0)] + life, axis=1).astype(np.int32)
     number = [
         f"{code[:3]}{100 + 37 * p % 800 + j:03d}{'ABCDEFGHKLM'[(p * 5 + j) % 11]}"

@@ -19,12 +19,15 @@ from data.packs.demo.places import HERE, NATION
 
 Ints = NDArray[np.int64]
 
+#: The national store's code, and its seat as P-code and LGA.
+NATIONAL_STORE, NATIONAL_SEAT = f"{NATION}-NSCS", "NG015/Municipal Area Council"
+
 TIERS = ("national", "zonal", "state", "lga", "facility")
 TYPES = ("General Hospital", "PHC", "Health Post")
 HOSPITAL, CLINIC, POST = range(3)
 
 #: Share of each type, and the people it draws compared with the others.
-TYPE_SHARE, TYPE_DRAW = (0.07, 0.53, 0.40), (2.6, 1.0, 0.32)
+TYPE_SHARE, TYPE_DRAW = (0.07, 0.53, 0.40), (2.6, 1.0, 0.4)
 
 INTERVAL = {"national": 60, "zonal": 90, "state": 30, "lga": 30, "facility": 30}
 LEAD_TIME = {"national": 45, "zonal": 14, "state": 10, "lga": 5, "facility": 3}
@@ -64,53 +67,67 @@ def states(gazetteer: pd.DataFrame) -> pd.DataFrame:
 def build(rng: np.random.Generator, gazetteer: pd.DataFrame, outlines: NDArray[Any], facilities: int) -> Network:
     """Stores and `facilities` health facilities for this gazetteer; `outlines` are its LGAs' polygons."""
     zones = states(gazetteer)
-    stores = _stores(gazetteer, zones, outlines)
+    stores = _stores(rng, gazetteer, zones, outlines)
     health = _health(rng, gazetteer, zones, outlines, facilities)
     both = pd.concat([stores, health], ignore_index=True)
-    row = pd.Series(both.index, index=both["code"])
-    both["supplier"] = both["supplier"].where(both["supplier"].isin(both["code"]), None)
-    supplier = row.reindex(both["supplier"]).fillna(-1).to_numpy(dtype=np.int64)
-    tier = both["tier"].map({name: i for i, name in enumerate(TIERS)}).to_numpy(dtype=np.int64)
-    interval = both["tier"].map(INTERVAL).to_numpy(dtype=np.int16)
-    interval[(tier == 2) & np.isin(both["state"], np.flatnonzero(zones["quarterly"] == 1))] = 90
-    often = (both["type"] == HOSPITAL) & (both["children"] > both["children"].quantile(0.97))
-    interval[often] = 14
-    both["delivery_interval_days"] = interval
+    number = pd.Index(both["code"]).get_indexer(pd.Index(both["supplier"]))
+    both["supplier"] = both["supplier"].astype(object).where(number >= 0, None)
+    tier = np.asarray(pd.Index(TIERS).get_indexer(pd.Index(both["tier"])), dtype=np.int64)
+    both["delivery_interval_days"] = _intervals(both, zones)
     both["lead_time_days"] = both["tier"].map(LEAD_TIME).astype("int16")
-    both["catchment"] = both["children"].round().astype("Int32").mask(tier < 4)
+    both["catchment"] = both["children"].round().astype("Int32").mask(tier < TIERS.index("facility"))
     both["flags"] = [["simulated"] for _ in range(len(both))]
     arrays = {name: both[name].to_numpy(dtype=np.int64) for name in ("lga", "state", "type")}
-    return Network(both[country.FACILITY], zones, tier, supplier, **arrays, children=both["children"].to_numpy())
+    return Network(
+        both[country.FACILITY], zones, tier, number.astype(np.int64), **arrays, children=both["children"].to_numpy()
+    )
 
 
-def _stores(gazetteer: pd.DataFrame, zones: pd.DataFrame, outlines: NDArray[Any]) -> pd.DataFrame:
+def _intervals(both: pd.DataFrame, zones: pd.DataFrame) -> NDArray[np.int16]:
+    """Days between deliveries: the tier's, but some states are served by the quarter and busy hospitals more often."""
+    days = both["tier"].map(INTERVAL).to_numpy(dtype=np.int16).copy()
+    quarterly = np.isin(both["state"], np.flatnonzero(zones["quarterly"] == 1))
+    days[quarterly & (both["tier"] == "state")] = 90
+    children = both["children"].to_numpy()
+    for share, often in ((0.03, 14), (0.005, 7)):
+        days[(both["type"] == HOSPITAL) & (children > np.quantile(children, 1 - share))] = often
+    return np.asarray(days)
+
+
+def _stores(
+    rng: np.random.Generator, gazetteer: pd.DataFrame, zones: pd.DataFrame, outlines: NDArray[Any]
+) -> pd.DataFrame:
     """National, zonal, state and LGA stores; one whose seat lies outside this gazetteer is left out."""
-    seat = pd.Series(gazetteer.index, index=gazetteer["state_pcode"] + "/" + gazetteer["lga"])
-    tables = []
-    if "NG015/Municipal Area Council" in seat.index:
-        tables.append({"code": f"{NATION}-NSCS", "name": "National Strategic Cold Store", "tier": "national",
-                       "lga": seat["NG015/Municipal Area Council"], "supplier": None, "state": -1})  # fmt: skip
-    for zone in zones[zones["zonal_seat"] != ""].itertuples():
-        tables.append({"code": f"{NATION}-{zone.zone}", "name": f"{zone.zone_name} Zonal Cold Store", "tier": "zonal",
-                       "lga": seat[f"{zone.state_pcode}/{zone.zonal_seat}"], "supplier": f"{NATION}-NSCS", "state": -1})  # fmt: skip
-    for i, one in enumerate(zones.itertuples()):
-        tables.append({"code": f"{one.state_pcode}-SCS", "name": f"{one.state} State Cold Store", "tier": "state",
-                       "lga": seat[f"{one.state_pcode}/{one.capital}"], "supplier": f"{NATION}-{one.zone}", "state": i})  # fmt: skip
-    lga = pd.DataFrame({
-        "code": gazetteer["code"] + "-LCS", "name": gazetteer["lga"] + " LGA Cold Store", "tier": "lga",
-        "lga": gazetteer.index, "supplier": gazetteer["state_pcode"] + "-SCS",
-        "state": _state_row(gazetteer, zones),
-    })  # fmt: skip
-    stores = pd.concat([pd.DataFrame(tables), lga], ignore_index=True)
-    stores["area"] = gazetteer["code"].to_numpy()[stores["lga"]]
-    point = _seats(gazetteer, outlines)[stores["lga"]]
+    row_of = pd.Series(gazetteer.index, index=gazetteer["state_pcode"] + "/" + gazetteer["lga"])
+    zonal = zones[zones["zonal_seat"] != ""]
+    tables: list[dict[str, Any]] = [
+        {"code": [NATIONAL_STORE], "name": ["National Strategic Cold Store"], "tier": "national",
+         "seat": [NATIONAL_SEAT], "supplier": None, "state": -1},
+        {"code": NATION + "-" + zonal["zone"], "name": zonal["zone_name"] + " Zonal Cold Store", "tier": "zonal",
+         "seat": zonal["state_pcode"] + "/" + zonal["zonal_seat"], "supplier": NATIONAL_STORE, "state": -1},
+        {"code": zones["state_pcode"] + "-SCS", "name": zones["state"] + " State Cold Store", "tier": "state",
+         "seat": zones["state_pcode"] + "/" + zones["capital"], "supplier": NATION + "-" + zones["zone"],
+         "state": zones.index},
+        {"code": gazetteer["code"] + "-LCS", "name": gazetteer["lga"] + " LGA Cold Store", "tier": "lga",
+         "seat": row_of.index, "supplier": gazetteer["state_pcode"] + "-SCS", "state": _state_row(gazetteer, zones)},
+    ]  # fmt: skip
+    stores = pd.concat([pd.DataFrame(table).astype({"supplier": object}) for table in tables], ignore_index=True)
+    stores = stores[stores["seat"].isin(row_of.index)].reset_index(drop=True)
+    lga = row_of.loc[stores["seat"]].to_numpy(dtype=np.int64)
+    stores["lga"], stores["area"] = lga, gazetteer["code"].to_numpy()[lga]
+    # Several stores share a seat: all but the LGA's own stand a little aside.
+    home = _seats(gazetteer, outlines)[lga]
+    aside = [
+        home + (stores["tier"] != "lga").to_numpy()[:, None] * rng.normal(0, 0.012, home.shape) for _ in range(TRIES)
+    ]
+    point = _first_inside(outlines, lga, aside, home).round(5)
     stores["lon"], stores["lat"] = point[:, 0], point[:, 1]
     stores["type"], stores["children"] = -1, 0.0
     return stores
 
 
 def _state_row(gazetteer: pd.DataFrame, zones: pd.DataFrame) -> Ints:
-    return pd.Index(zones["state_pcode"]).get_indexer(gazetteer["state_pcode"])
+    return np.asarray(pd.Index(zones["state_pcode"]).get_indexer(pd.Index(gazetteer["state_pcode"])), dtype=np.int64)
 
 
 def _seats(gazetteer: pd.DataFrame, outlines: NDArray[Any]) -> NDArray[np.float64]:
@@ -128,7 +145,7 @@ def share_out(weights: NDArray[np.float64], total: int, at_least: int) -> Ints:
     exact = floor + (exact - floor) * (total - floor * len(weights)) / max((exact - floor).sum(), 1e-9)
     whole = np.floor(exact).astype(np.int64)
     whole[np.argsort(whole - exact, kind="stable")[: total - whole.sum()]] += 1
-    return whole
+    return np.asarray(whole)
 
 
 def _health(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
+from shapely import affinity
 
 from data.packs.demo import places
 
@@ -84,7 +86,7 @@ def cells(sites: Floats, weights: Floats, box: tuple[float, float, float, float]
     """The power cells of the sites, clipped to a box: each the part of the plane nearer to it than to the others."""
     found = []
     for i in range(len(sites)):
-        cell = shapely.box(*box)
+        cell: shapely.Geometry = shapely.box(*box)
         for j in np.argsort(((sites - sites[i]) ** 2).sum(axis=1))[1:]:
             cell = shapely.intersection(cell, _half_plane(sites[i], sites[j], weights[i] - weights[j]))
         found.append(cell)
@@ -101,32 +103,54 @@ def _half_plane(a: Floats, b: Floats, gain: float) -> shapely.Polygon:
     return shapely.Polygon([foot + side, foot - side, foot - side - unit * 50.0, foot + side - unit * 50.0])
 
 
-def partition(outlines: pd.Series[Any], gazetteer: pd.DataFrame) -> Geometries:
-    """The outline of every LGA, in the gazetteer's order: a power diagram of each state's LGA points."""
-    rng = np.random.default_rng(0)
-    lines = [shapely.boundary(np.asarray(outlines.to_numpy()))]
-    sites_of: dict[str, tuple[Floats, Floats, NDArray[np.intp]]] = {}
-    for state, group in gazetteer.groupby("state", sort=True):
-        outline = outlines[state]
-        stretch = np.array([np.cos(np.radians(shapely.centroid(outline).y)), 1.0])
-        sites = _inside(outline, group[["lon", "lat"]].to_numpy()) * stretch
-        weights = weigh(sites, _sample(rng, outline) * stretch, group["area_km2"].to_numpy(dtype=np.float64))
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """The power diagram of one state: the gazetteer's rows, their points and weights, in degrees stretched to metres.
+
+    `stretch` is by how much a degree east is shorter than one north there.
+    """
+
+    rows: NDArray[np.intp]
+    sites: Floats
+    weights: Floats
+    stretch: float
+
+    def cells(self, outline: shapely.Geometry) -> Geometries:
+        """The cells, within the outline."""
         west, south, east, north = shapely.bounds(outline)
-        box = (west * stretch[0] - 1, south - 1, east * stretch[0] + 1, north + 1)
-        drawn = cells(sites, weights, box)
-        drawn = shapely.transform(drawn, lambda xy, stretch=stretch: xy / stretch)
-        lines.append(shapely.boundary(shapely.intersection(drawn, outline)))
-        sites_of[str(state)] = (sites / stretch, stretch, group.index.to_numpy())
-        sites_of[str(state)] = (np.column_stack([sites, weights]), stretch, group.index.to_numpy())
-    faces = _faces(np.concatenate(lines))
-    state_of = _nearest(np.asarray(outlines.to_numpy()), faces)
+        box = (west * self.stretch - 1, south - 1, east * self.stretch + 1, north + 1)
+        drawn = [
+            affinity.scale(cell, xfact=1 / self.stretch, origin=(0, 0)) for cell in cells(self.sites, self.weights, box)
+        ]
+        return np.asarray(shapely.intersection(np.array(drawn, dtype=object), outline))
+
+    def owner(self, points: Floats) -> NDArray[np.intp]:
+        """The gazetteer's row in whose cell each point lies."""
+        apart = ((points * (self.stretch, 1.0))[:, None, :] - self.sites[None, :, :]) ** 2
+        return np.asarray(self.rows[np.argmin(apart.sum(axis=2) - self.weights, axis=1)])
+
+
+def diagram(rng: np.random.Generator, outline: shapely.Geometry, lgas: pd.DataFrame) -> Diagram:
+    """Divide a state among the points of its LGAs, each about as large as the gazetteer says."""
+    stretch = float(np.cos(np.radians(shapely.centroid(outline).y)))
+    sites = _inside(outline, lgas[["lon", "lat"]].to_numpy()) * (stretch, 1.0)
+    samples = _sample(rng, outline) * (stretch, 1.0)
+    weights = weigh(sites, samples, lgas["area_km2"].to_numpy(dtype=np.float64))
+    return Diagram(lgas.index.to_numpy(dtype=np.intp), sites, weights, stretch)
+
+
+def partition(outlines: pd.Series[Any], gazetteer: pd.DataFrame) -> Geometries:
+    """The outline of every LGA, in the gazetteer's order. All borders are noded together, so that none has a gap."""
+    rng = np.random.default_rng(0)
+    shapes = np.asarray(outlines.to_numpy())
+    diagrams = [diagram(rng, outlines[name], gazetteer[gazetteer["state"] == name]) for name in outlines.index]
+    drawn = [shapely.boundary(one.cells(shape)) for one, shape in zip(diagrams, shapes, strict=True)]
+    faces = _faces(np.concatenate([shapely.boundary(shapes), *drawn]))
+    state_of = _nearest(shapes, faces)
     centre = shapely.get_coordinates(shapely.point_on_surface(faces))
     owner = np.empty(len(faces), dtype=np.intp)
-    for i, name in enumerate(outlines.index):
-        weighted, stretch, rows = sites_of[name]
-        mine = np.flatnonzero(state_of == i)
-        gap = ((centre[mine] * stretch)[:, None, :] - weighted[None, :, :2]) ** 2
-        owner[mine] = rows[np.argmin(gap.sum(axis=2) - weighted[:, 2], axis=1)]
+    for i, one in enumerate(diagrams):
+        owner[state_of == i] = one.owner(centre[state_of == i])
     return np.array([shapely.union_all(faces[owner == i]) for i in range(len(gazetteer))], dtype=object)
 
 
@@ -141,8 +165,8 @@ def _sample(rng: np.random.Generator, outline: shapely.Geometry) -> Floats:
     """Random places in the outline, about SAMPLES of them."""
     west, south, east, north = shapely.bounds(outline)
     share = shapely.area(outline) / ((east - west) * (north - south))
-    places_ = rng.uniform((west, south), (east, north), (int(SAMPLES / share), 2))
-    return np.asarray(places_[shapely.contains_xy(outline, places_)])
+    found = rng.uniform((west, south), (east, north), (int(SAMPLES / share), 2))
+    return np.asarray(found[shapely.contains_xy(outline, found)])
 
 
 def write(path: Path, codes: list[str], shapes: Geometries) -> None:
@@ -161,9 +185,10 @@ def main(source: Path) -> None:
     gazetteer = places.gazetteer()
     lgas = partition(states(source), gazetteer)
     write(places.HERE / "lgas.geojson", gazetteer["code"].to_list(), lgas)
-    by_state = gazetteer.groupby("state_pcode", sort=True).indices
-    merged = [shapely.union_all(lgas[rows]) for rows in by_state.values()]
-    write(places.HERE / "states.geojson", list(by_state), np.array(merged, dtype=object))
+    of_state = gazetteer["state_pcode"].to_numpy()
+    codes = sorted(set(of_state))
+    merged = [shapely.union_all(lgas[of_state == code]) for code in codes]
+    write(places.HERE / "states.geojson", codes, np.array(merged, dtype=object))
 
 
 if __name__ == "__main__":

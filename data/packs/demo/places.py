@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import geopandas as gpd
 import pandas as pd
@@ -55,16 +56,17 @@ def areas(table: pd.DataFrame, year: int) -> gpd.GeoDataFrame:
         "parent": [None, *[NATION] * len(codes), *table["state_pcode"]],
         "population": [people.sum(), *by_state, *people],
     })  # fmt: skip
+    frame["parent"] = frame["parent"].astype(object).where(frame["parent"].notna(), None)
     frame["target_children"] = (frame["population"] * SURVIVING_INFANTS).round().astype("int32")
     frame["population"] = frame["population"].round().astype("int32")
     shapes = [_multi(shape) for shape in (nation, *outlines, *lgas)]
     return gpd.GeoDataFrame(frame, geometry=shapes, crs="EPSG:4326")[country.AREA]
 
 
-def _outlines(name: str) -> pd.Series:
+def _outlines(name: str) -> pd.Series[Any]:
     features = gpd.read_file(HERE / name, engine="pyogrio")
     return pd.Series(features.geometry.to_numpy(), index=features["code"].to_list())
 
 
 def _multi(shape: shapely.Geometry) -> shapely.MultiPolygon:
-    return shape if isinstance(shape, shapely.MultiPolygon) else shapely.MultiPolygon([shape])
+    return shape if isinstance(shape, shapely.MultiPolygon) else shapely.MultiPolygon([cast(shapely.Polygon, shape)])

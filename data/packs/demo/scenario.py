@@ -1,4 +1,4 @@
-"""What happens to the demo country's supply? Seasons, campaigns, late rounds, outages and silence, before any dose moves.
+"""What happens to the demo country's supply? Seasons, campaigns, late rounds, outages, silence: before a dose moves.
 
 Everything is drawn from one generator, in a fixed order. Levels were set so that the country of today looks like a
 real one: most positions adequate, clusters of stockouts, about one facility in twelve not reporting.
@@ -33,7 +33,7 @@ CAMPAIGNS = (
 )
 
 #: Products in short supply in the whole country: product, days ago from and to, share of what is ordered.
-SHORTAGES = (("HEPB", 120, 0, 0.42), ("ROTA", 75, 0, 0.55), ("BCG", 260, 170, 0.4), ("YF", 200, 120, 0.5))
+SHORTAGES = (("HEPB", 70, 0, 0.75), ("ROTA", 60, 0, 0.75), ("BCG", 260, 190, 0.5), ("YF", 200, 140, 0.6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def _demand(
 def _deliveries(
     rng: np.random.Generator, network: Network, hard: NDArray[np.bool_], calendar: Calendar
 ) -> NDArray[np.int64]:
-    """Rounds of every store and facility: due each interval, some late with a heavy tail, some left out, none on Sundays.
+    """Rounds of every store and facility: due each interval, some late (heavy tail), some left out, none on Sundays.
 
     Stores of a state follow each other within days, and facilities collect in the week after their LGA store.
     """
@@ -105,9 +105,9 @@ def _deliveries(
     rounds = calendar.days // interval.min() + 2
     due = phase[:, None] + interval[:, None] * np.arange(rounds)[None, :]
     shape = due.shape
-    late = rng.random(shape) < np.where(hard, 0.45, 0.24)[:, None]
-    wait = np.where(late, np.minimum(np.round(rng.lognormal(1.3, 0.9, shape)), 40), 0).astype(np.int64)
-    kept = rng.random(shape) >= np.where(hard, 0.16, 0.025)[:, None]
+    late = rng.random(shape) < np.where(hard, 0.25, 0.07)[:, None]
+    wait = np.where(late, np.minimum(np.round(rng.lognormal(1.2, 0.85, shape)), 40), 0).astype(np.int64)
+    kept = rng.random(shape) >= np.where(hard, 0.09, 0.01 * (network.tier >= 3))[:, None]
     day = due + wait
     kept &= day < calendar.days
     facility = np.broadcast_to(np.arange(len(phase))[:, None], shape)
@@ -141,12 +141,12 @@ def _shocks(rng: np.random.Generator, network: Network, products: list[str], cal
         ]
     stores = rng.permutation(np.flatnonzero(network.tier == 2))
     # A bad quarter of a state's cold store: some of it now, some of it in the months before.
-    for i, store in enumerate(stores[: max(1, len(stores) // 4)]):
-        first = today - int(rng.integers(65, 95)) if i % 2 == 0 else int(rng.integers(20, max(21, today - 120)))
+    for i, store in enumerate(stores[: max(1, len(stores) // 7)]):
+        first = today - int(rng.integers(60, 85)) if i % 2 == 0 else int(rng.integers(20, max(21, today - 120)))
         hit = rng.random(len(products)) < 0.6
-        shocks.append(Shock(int(store), hit, first, first + int(rng.integers(60, 100)), 0.12))
+        shocks.append(Shock(int(store), hit, first, first + int(rng.integers(55, 90)), 0.2))
     # An LGA's cold room out of order.
-    for store in np.flatnonzero((network.tier == 3) & (rng.random(len(network.tier)) < 0.45)):
+    for store in np.flatnonzero((network.tier == 3) & (rng.random(len(network.tier)) < 0.15)):
         first = int(rng.integers(0, today))
         shocks.append(Shock(int(store), every, first, first + int(rng.gamma(3, 14)), 0.1))
     return shocks

@@ -23,15 +23,23 @@ Ints = NDArray[np.int64]
 Doses = NDArray[np.int32]
 Floats = NDArray[np.float64]
 
-#: Days of need that a place orders up to, for each day of its delivery interval, and on top, by tier.
-UP_TO_INTERVALS = np.array([1.0, 1.0, 1.0, 1.0, 1.0])
-UP_TO_DAYS = np.array([75.0, 30.0, 15.0, 12.0, 7.0])
+#: Days of need that a place orders up to on top of its delivery interval, by tier.
+UP_TO_DAYS = np.array([110.0, 45.0, 22.0, 18.0, 8.8])
+
+#: Share of the deliveries of a product, by tier, of which only a part arrives.
+PARTIAL = np.array([0.0, 0.0, 0.02, 0.03, 0.03])
+
+#: The older of the two lots that a tier may hold when the history opens, of those then in the country.
+OPENING_LOT = (1, 1, 1, 0, 0)
+
+#: Below so many vials a level is rounded up to a whole one.
+FEW_VIALS = 4
 
 #: How far (log standard deviation) the need that a facility plans with is from its true one.
-PLANNING_ERROR = 0.13
+PLANNING_ERROR = 0.07
 
 #: Month to month and place to place, demand is overdispersed: shape of the gamma factor on the Poisson mean.
-DISPERSION = 9.0
+DISPERSION = 100.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class Positions:
 def positions(
     rng: np.random.Generator, network: Network, products: pd.DataFrame, given: NDArray[np.bool_]
 ) -> Positions:
-    """Which facility holds which product: by its type and its state's schedule; a store holds what is given below it."""
+    """Which facility holds which product, by type and the state's schedule; a store holds what is given below it."""
     holds = _holdings(rng, network, products, given)
     facility, product = np.nonzero(holds)
     index = np.full(holds.shape, -1, dtype=np.int64)
@@ -73,9 +81,10 @@ def positions(
         need += np.bincount(supplier[rows], need[rows], len(need))
     vial = products["doses_per_vial"].to_numpy(dtype=np.int32)[product]
     interval = network.frame["delivery_interval_days"].to_numpy(dtype=np.float64)
-    cover = UP_TO_INTERVALS[network.tier] * interval + UP_TO_DAYS[network.tier]
+    cover = interval + UP_TO_DAYS[network.tier]
     error = rng.normal(0, PLANNING_ERROR, len(need)) * np.where(network.tier[facility] == 4, 1, 0.3)
-    up_to = np.where(need > 0, np.maximum(need * cover[facility] * np.exp(error), vial), 0)
+    vials = need * cover[facility] * np.exp(error) / vial
+    up_to = np.where(vials < FEW_VIALS, np.ceil(vials), vials) * vial
     start = np.searchsorted(facility, np.arange(len(network.tier) + 1))
     return Positions(facility, product, supplier, start, vial, need, up_to)
 
@@ -83,7 +92,10 @@ def positions(
 def _holdings(
     rng: np.random.Generator, network: Network, products: pd.DataFrame, given: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    holds = np.where(network.state[:, None] >= 0, given[np.maximum(network.state, 0)], given.any(axis=0))
+    holds = given[np.maximum(network.state, 0)] & (network.state >= 0)[:, None]
+    for tier in (2, 1):
+        stores = np.flatnonzero((network.tier == tier) & (network.supplier >= 0))
+        np.logical_or.at(holds, network.supplier[stores], holds[stores])
     chance = np.ones(holds.shape)
     chance[network.type == POST] = products["posts"].to_numpy(dtype=np.float64)
     chance[(network.type >= 0) & (network.type != POST) & (network.type != HOSPITAL)] = products["clinics"].to_numpy(
@@ -110,6 +122,7 @@ class Stock:
         self.sessions = _sessions(rng, network, positions)
         self.lots = self._opening()
         self.usable = np.asarray(self.lots.sum(axis=1), dtype=np.int32)
+        self.ending = np.zeros_like(self.usable)
 
     def _opening(self) -> Doses:
         """Somewhere between two rounds, on one or two of the lots in the country."""
@@ -119,7 +132,7 @@ class Stock:
         doses = (np.ceil(self.at.order_up_to * fill / self.at.vial) * self.at.vial).astype(np.int32)
         older = np.where(self.rng.random(len(doses)) < 0.35, self.rng.random(len(doses)), 0)
         older = (doses // self.at.vial * older).astype(np.int32) * self.at.vial
-        first = self.rng.integers(0, 2, len(doses))
+        first = np.array(OPENING_LOT)[self.network.tier[self.at.facility]]
         held = np.zeros((len(doses), self.expiry_month.shape[1]), dtype=np.int32)
         rows = np.arange(len(doses))
         held[rows, first] = older
@@ -157,6 +170,9 @@ class Stock:
     def _expire(self, month: int) -> None:
         gone = np.where(self.expiry_month == month - 1, self.lots, 0).sum(axis=1)
         self.usable -= gone.astype(np.int32)
+        # What a store can no longer pass on in time does not count as stock when it orders.
+        ending = np.where(self.expiry_month == month, self.lots, 0).sum(axis=1)
+        self.ending = np.where(self.health, 0, ending).astype(np.int32)
 
     def _shock(self, day: int) -> None:
         for shock in self.scenario.shocks:
@@ -176,8 +192,12 @@ class Stock:
         state = np.maximum(self.network.state[self.at.facility[rows]], 0)
         level = self.at.order_up_to[rows] * self.scenario.boost[state, self.at.product[rows], month]
         vial = self.at.vial[rows]
-        wanted = np.ceil((level - self.usable[rows]) / vial)
-        partial = np.where(self.rng.random(len(rows)) < 0.08, self.rng.uniform(0.3, 0.9, len(rows)), 1)
+        wanted = np.round((level - self.usable[rows] + self.ending[rows]) / vial)
+        partial = np.where(
+            self.rng.random(len(rows)) < PARTIAL[self.network.tier[self.at.facility[rows]]],
+            self.rng.uniform(0.3, 0.9, len(rows)),
+            1,
+        )
         supplier = self.at.supplier[rows]
         share = partial * np.where(supplier >= 0, self.passing_on[supplier], 1)
         vials = np.floor(np.maximum(wanted, 0) * share + np.where(share < 1, self.rng.random(len(rows)), 0))
@@ -220,7 +240,8 @@ class Stock:
         """Hold the sessions of this weekday; powders are opened by whole vials, what is not there is not given."""
         rows, share = self.sessions[self.calendar.weekday[day]]
         unit = self.unit[rows]
-        asked = self.rng.poisson(mean[rows] * share / unit) * unit
+        asked = self.rng.poisson(mean[rows] * share)
+        asked = np.floor(asked / unit + self.rng.random(len(rows))).astype(np.int64) * unit
         given = np.minimum(asked, self.usable[rows]).astype(np.int32)
         self.usable[rows] -= given
         used[rows] += given
@@ -252,7 +273,7 @@ class Stock:
 
     def _miscount(self, month: int, whole: float) -> Doses:
         """Small differences found when counting, up or down, on the lot in use."""
-        rows = np.flatnonzero((self.rng.random(len(self.usable)) < 0.03 * whole) & (self.usable > 0))
+        rows = np.flatnonzero((self.rng.random(len(self.usable)) < 0.02 * whole) & (self.usable > 0))
         good = np.where(self.expiry_month[rows] >= month, self.lots[rows], 0)
         lot = np.argmax(good > 0, axis=1)
         vials = np.maximum(np.round(self.usable[rows] / self.at.vial[rows] * self.rng.exponential(0.02, len(rows))), 1)

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.packs import country, demo
+from data.types import Kind, Loss
+
+TODAY = date(2026, 11, 20)
+STATES = ("Kano", "Enugu", "Borno")
+POSITION = ["facility", "product"]
+
+
+@pytest.fixture(scope="module")
+def small() -> country.Country:
+    """Three states: one with a zonal store, one in another zone, and one where much is hard to reach."""
+    return demo.build(today=TODAY, facilities=400, states=STATES)
+
+
+@pytest.fixture(scope="module")
+def full(small: country.Country) -> pd.DataFrame:
+    """The reports of full months."""
+    return small.reports[small.reports["month"] < pd.Timestamp(TODAY.replace(day=1))]
+
+
+def test_a_country_has_every_column_that_is_promised(small: country.Country) -> None:
+    country.check(small)
+
+
+def test_the_same_arguments_make_the_same_country(small: country.Country) -> None:
+    again = demo.build(today=TODAY, facilities=400, states=STATES)
+    for table in ("areas", "facilities", "products", "lots", "reports", "events"):
+        pd.testing.assert_frame_equal(getattr(again, table), getattr(small, table))
+
+
+def test_another_seed_makes_another_country(small: country.Country) -> None:
+    other = demo.build(today=TODAY, facilities=400, seed=8, states=STATES)
+    assert not other.facilities["lon"].equals(small.facilities["lon"])
+
+
+def test_no_lot_is_ever_below_zero(small: country.Country) -> None:
+    in_time = small.events.sort_values("occurred_at", kind="stable")
+    balance = in_time.groupby([*POSITION, "lot"], observed=True)["doses"].cumsum()
+    assert balance.min() >= 0
+
+
+def test_events_add_up_to_the_closing_of_every_reported_month(small: country.Country) -> None:
+    local = small.events["occurred_at"].dt.tz_convert("Africa/Lagos").dt.tz_localize(None)
+    months = small.events.assign(month=local.dt.to_period("M").dt.to_timestamp())
+    moved = months.groupby([*POSITION, "month"], observed=True)["doses"].sum().unstack(fill_value=0).cumsum(axis=1)
+    booked = moved.stack().rename("booked")
+    both = small.reports.set_index([*POSITION, "month"]).join(booked)
+    assert (both["closing"] == both["booked"].fillna(0)).all()
+
+
+def test_a_report_opens_where_the_books_stood_and_balances(small: country.Country) -> None:
+    right = (
+        small.reports["opening"]
+        + small.reports["received"]
+        - small.reports["used"]
+        - small.reports["lost"]
+        + small.reports["adjusted"]
+    )
+    assert (right == small.reports["closing"]).all()
+    before = small.reports.groupby(POSITION, observed=True)["closing"].shift()
+    assert (before.isna() | (before == small.reports["opening"])).all()
+
+
+def test_a_month_not_reported_leaves_no_event_and_reappears_as_an_adjustment(small: country.Country) -> None:
+    month = pd.Timestamp("2026-05-01")
+    health = set(small.facilities.loc[small.facilities["tier"] == "facility", "code"])
+    silent = health - set(small.reports.loc[small.reports["month"] == month, "facility"])
+    assert silent
+    local = small.events["occurred_at"].dt.tz_convert("Africa/Lagos")
+    inside = (local.dt.year == 2026) & (local.dt.month == 5) & small.events["facility"].isin(silent)
+    assert not inside.any()
+    next_month = small.reports[(small.reports["month"] == "2026-06-01") & small.reports["facility"].isin(silent)]
+    assert (next_month["adjusted"] != 0).mean() > 0.5
+
+
+def test_the_first_event_of_a_lot_held_at_the_start_is_a_count(small: country.Country) -> None:
+    first = small.events.sort_values("occurred_at", kind="stable").groupby([*POSITION, "lot"], observed=True).first()
+    opened = small.events[small.events["kind"] == Kind.COUNT]
+    assert (opened["occurred_at"].dt.tz_convert("Africa/Lagos").dt.date == date(2025, 11, 1)).all()
+    assert (first.loc[list(opened[[*POSITION, "lot"]].itertuples(index=False)), "kind"] == Kind.COUNT).all()
+
+
+def test_kinds_signs_and_reasons_are_those_of_the_ledger(small: country.Country) -> None:
+    assert set(small.events["kind"]) <= set(Kind)
+    doses = small.events.groupby("kind", observed=True)["doses"]
+    assert doses.min()[[Kind.RECEIPT, Kind.COUNT]].min() > 0
+    assert doses.max()[[Kind.ADMINISTERED, Kind.ISSUE, Kind.LOSS]].max() < 0
+    assert (small.events["doses"] != 0).all()
+    assert set(small.events["reason"].dropna()) <= set(Loss)
+    assert (small.events["reason"].notna() == (small.events["kind"] == Kind.LOSS)).all()
+
+
+def test_every_event_has_its_own_source_id(small: country.Country) -> None:
+    assert small.events["source_id"].is_unique
+
+
+def test_nothing_happens_today_or_at_night(small: country.Country) -> None:
+    local = small.events["occurred_at"].dt.tz_convert("Africa/Lagos")
+    assert local.max() < pd.Timestamp(TODAY, tz="Africa/Lagos")
+    assert local.dt.hour.between(7, 17).all()
+
+
+def test_use_is_one_event_a_month_and_lot(small: country.Country) -> None:
+    given = small.events[small.events["kind"] == Kind.ADMINISTERED]
+    month = given["occurred_at"].dt.tz_convert("Africa/Lagos").dt.strftime("%Y-%m")
+    assert not given.assign(month=month).duplicated([*POSITION, "lot", "month"]).any()
+
+
+def test_what_a_store_issues_is_what_those_below_it_receive(small: country.Country) -> None:
+    network = small.facilities.set_index("code")
+    always = network[(network["tier"] == "lga")]
+    received = small.events[(small.events["kind"] == Kind.RECEIPT) & small.events["facility"].isin(always.index)]
+    by_supplier = received.groupby(
+        [received["facility"].astype(str).map(always["supplier"]), "product", "lot"], observed=True
+    )
+    issued = small.events[(small.events["kind"] == Kind.ISSUE) & small.events["facility"].isin(always["supplier"])]
+    out = issued.groupby(["facility", "product", "lot"], observed=True)["doses"].sum()
+    assert (-out).sort_index().to_list() == by_supplier["doses"].sum().sort_index().to_list()
+
+
+def test_vaccine_arrives_in_whole_vials_and_from_lots_that_still_last(small: country.Country) -> None:
+    received = small.events[small.events["kind"] == Kind.RECEIPT]
+    vial = received["product"].astype(str).map(small.products.set_index("code")["doses_per_vial"])
+    assert (received["doses"] % vial == 0).all()
+    expiry = pd.to_datetime(received["lot"].astype(str).map(small.lots.set_index("number")["expiry"]))
+    assert (expiry > received["occurred_at"].dt.tz_localize(None) + pd.Timedelta(days=25)).all()
+
+
+def test_few_lots_are_held_at_a_time(small: country.Country) -> None:
+    held = small.events.groupby([*POSITION, "lot"], observed=True)["doses"].sum()
+    count = (held > 0).groupby(POSITION, observed=True).sum()
+    assert count.quantile(0.99) <= 3
+
+
+def test_lots_expire_at_all_distances(small: country.Country) -> None:
+    days = (pd.to_datetime(small.lots["expiry"]) - pd.Timestamp(TODAY)).dt.days
+    assert small.lots.groupby("product").size().between(6, 12).all()
+    assert small.lots["number"].is_unique
+    assert (days < 0).any()
+    assert days.between(0, 90).any()
+    assert (days > 180).any()
+
+
+@pytest.mark.parametrize("today", [date(2026, 11, 1), date(2026, 3, 1), date(2024, 2, 29), date(2026, 1, 2)])
+def test_any_day_can_be_today(today: date) -> None:
+    built = demo.build(today=today, facilities=20, states=("Ekiti",))
+    months = built.reports["month"].drop_duplicates()
+    assert len(months) == (12 if today.day == 1 else 13)
+    assert built.events["occurred_at"].max() < pd.Timestamp(today, tz="Africa/Lagos")
+    assert built.events["source_id"].is_unique
+    balance = built.events.groupby([*POSITION, "lot"], observed=True)["doses"].sum()
+    assert balance.min() >= 0
+
+
+def test_a_month_out_of_stock_is_a_month_of_days(small: country.Country, full: pd.DataFrame) -> None:
+    dry = full[(full["opening"] == 0) & (full["received"] == 0) & (full["adjusted"] == 0)]
+    assert len(dry)
+    assert (dry["days_out"] == dry["month"].dt.days_in_month).all()
+    assert (full["days_out"] <= full["month"].dt.days_in_month).all()
+    assert np.issubdtype(small.reports["days_out"].dtype, np.integer)
