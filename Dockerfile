@@ -1,7 +1,7 @@
 # Two images from one file: `--target app` runs web, live, worker and the command line; `--target proxy` is nginx with
-# the assets. Bases are pinned by tag, not by digest: renew the tags on purpose, with the lock files (docs/deploy.md).
+# the assets. Bases are pinned by minor version and not by digest: a build with --pull brings their security fixes.
 
-FROM python:3.11.14-slim-bookworm AS build
+FROM python:3.11-slim-bookworm AS build
 
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/app \
@@ -31,7 +31,7 @@ RUN python -m app vendor \
     && python -m compileall -q app data geo
 
 
-FROM nginx:1.28.0-alpine AS proxy
+FROM nginx:1.30-alpine AS proxy
 
 LABEL org.opencontainers.image.title="VaxTrace proxy" \
       org.opencontainers.image.description="nginx: one address for web and live, and the assets"
@@ -51,7 +51,7 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
     CMD ["/bin/sh", "-c", "wget -q -O /dev/null \"http://127.0.0.1:$LISTEN/assets/boot.js\""]
 
 
-FROM python:3.11.14-slim-bookworm AS app
+FROM python:3.11-slim-bookworm AS app
 
 LABEL org.opencontainers.image.title="VaxTrace" \
       org.opencontainers.image.description="A live map of a nation's vaccine stock"

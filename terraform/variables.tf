@@ -132,7 +132,7 @@ variable "processes" {
 }
 
 variable "secrets_version" {
-  description = "Raise by one to replace the database password and the signing key (this signs everyone out), then redeploy."
+  description = "Raise by one to replace the database password and the key that signs forms (docs/deploy.md says what follows)."
   type        = number
   default     = 1
 }
