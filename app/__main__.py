@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 Work = Callable[[argparse.Namespace], int | None]
 
@@ -62,6 +63,35 @@ def migrate(args: argparse.Namespace) -> None:
     migrate.upgrade(settings.read().database_url.get_secret_value())
 
 
+def load(args: argparse.Namespace) -> int:
+    """Load a country from its pack.toml; the same again changes nothing."""
+    from app import loading, settings
+    from data import db, errors
+
+    engine = db.engine(settings.read().database_url.get_secret_value())
+    try:
+        loaded = loading.pack(engine, args.pack, args.files, print)
+    except errors.PackError as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        engine.dispose()
+    print(loading.report(loaded))
+    return 0
+
+
+def demo(args: argparse.Namespace) -> None:
+    """Make and load the demo country: real places, simulated facilities and stock."""
+    from app import loading, settings
+    from data import db
+
+    engine = db.engine(settings.read().database_url.get_secret_value())
+    loaded = loading.demo_country(engine, args.facilities, args.seed, lambda text: print(f"    {text}", flush=True))
+    engine.dispose()
+    if loaded is None:
+        print("    The demo country is there already and stays as it is.")
+
+
 def vendor(args: argparse.Namespace) -> None:
     """Copy the browser's libraries into assets/vendor, and compress everything static."""
     from app import vendor
@@ -92,6 +122,12 @@ def _parser() -> argparse.ArgumentParser:
     add(live)
     add(worker)
     add(migrate)
+    command = add(load)
+    command.add_argument("pack", type=Path, metavar="PACK", help="a pack.toml, or the folder that holds it")
+    command.add_argument("--files", type=Path, metavar="FOLDER", help="where its files are, if not where it says")
+    command = add(demo)
+    command.add_argument("--facilities", type=int, default=8000, metavar="N", help="health facilities (8000)")
+    command.add_argument("--seed", type=int, default=7, metavar="S", help="another country of the same shape (7)")
     add(vendor)
     return parser
 
