@@ -98,7 +98,7 @@ def assess(positions: Positions, delay: Delay | None = None) -> Assessment:
 
     State, the first that applies (DOMAIN: bands and the state on the map):
 
-    1. NO_REPORT: nothing reported, or not within interval + grace; the last day of grace still counts as reported.
+    1. NO_REPORT: no stock reported, or not within interval + grace; the last day of grace still counts as reported.
     2. INACTIVE: no demand, whatever is in stock. Less than a vial without demand is not a stockout, and stock
        without demand is neither adequate nor over: there is nothing to judge it by. So is stock of which the demand
        is not known at all.
@@ -113,7 +113,7 @@ def assess(positions: Positions, delay: Delay | None = None) -> Assessment:
     delay = delay or Delay()
     at = _arrays(positions)
     wait = expected_wait(at.due, at.interval, delay)
-    reported = at.since_report <= at.report_within
+    reported = (at.since_report <= at.report_within) & ~np.isnan(at.usable)
     active, empty = at.active, at.usable < at.vial
     judged = reported & active & ~empty & at.known
     with np.errstate(invalid="ignore", divide="ignore"):

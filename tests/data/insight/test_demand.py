@@ -120,6 +120,14 @@ def test_a_place_that_had_stock_and_used_none_has_no_demand():
     assert d.active.tolist() == [False, True, True, True]
 
 
+def test_two_quiet_months_are_too_few_to_say_that_there_is_no_demand():
+    peers = [[50] * 6, [60] * 6, [70] * 6]
+    two = estimate([[np.nan] * 4 + [0, 0], *peers])
+    assert two.active[0]
+    assert 0 < two.amc[0] < 60
+    assert not estimate([[np.nan] * 3 + [0, 0, 0], *peers]).active[0]
+
+
 def test_a_place_that_never_had_stock_has_no_known_demand_unless_it_is_meant_to():
     out = np.broadcast_to(YEAR[:6], (4, 6)) * np.array([[1], [0], [0], [0]])
     used = [[0] * 6, [50] * 6, [60] * 6, [70] * 6]

@@ -41,6 +41,7 @@ def state(*args, **more):
         ({"days_since_report": 38}, State.ADEQUATE),
         ({"days_since_report": 38.01}, State.NO_REPORT),
         ({"days_since_report": np.nan}, State.NO_REPORT),
+        ({"usable": np.nan}, State.NO_REPORT),
         ({"days_since_report": 8, "report_interval_days": 7, "grace_days": 0}, State.NO_REPORT),
         ({"usable": 0, "days_since_report": 39}, State.NO_REPORT),
         ({"usable": 0, "amc": 0, "days_since_report": 39}, State.NO_REPORT),
