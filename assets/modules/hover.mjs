@@ -1,6 +1,7 @@
 // What is under the pointer, or under the cross in the middle for those who use keys? A card says it, a click goes there.
 
 import { NO_REPORT, STATES } from "./classes.mjs";
+import { perFrame } from "./batch.mjs";
 import { element } from "./dom.mjs";
 import { percent } from "./words.mjs";
 
@@ -50,31 +51,40 @@ export function attach(map, { read, go, leave }) {
   }
 
   const middle = () => map.project(map.getCenter());
-  const focused = () => !cross.hidden;
-  let pending = false;
+  let pointer = null;
+
+  /** Says what is under the pointer, or under the cross, by now. */
+  const refresh = perFrame(() => {
+    const point = cross.hidden ? pointer : middle();
+    if (point && !map.isMoving()) show(at(point), point);
+    else show(null);
+  });
 
   map.on("mousemove", ({ point }) => {
-    if (pending || map.isMoving()) return;
-    pending = true;
-    requestAnimationFrame(() => {
-      pending = false;
-      show(at(point), point);
-    });
+    pointer = point;
+    refresh();
   });
-  map.on("mouseout", () => show(null));
-  map.on("movestart", () => show(null));
-  map.on("moveend", () => focused() && show(at(middle()), middle()));
+  map.on("mouseout", () => {
+    pointer = null;
+    refresh();
+  });
+  map.on("movestart", refresh);
+  map.on("moveend", refresh);
   map.on("click", ({ point, originalEvent }) => {
     const feature = at(point);
-    if (originalEvent.pointerType === "touch") show(null);
+    // A touch leaves no pointer behind that the card could follow.
+    if (originalEvent.pointerType === "touch" || !matchMedia("(hover: hover)").matches) pointer = null;
     if (feature) go(feature);
   });
 
   const canvas = map.getCanvas();
-  canvas.addEventListener("focus", () => (cross.hidden = !canvas.matches(":focus-visible")));
+  canvas.addEventListener("focus", () => {
+    cross.hidden = !canvas.matches(":focus-visible");
+    refresh();
+  });
   canvas.addEventListener("blur", () => {
     cross.hidden = true;
-    show(null);
+    refresh();
   });
   canvas.addEventListener("keydown", (event) => {
     if (event.key === "Enter") {
@@ -84,6 +94,7 @@ export function attach(map, { read, go, leave }) {
     else return;
     event.preventDefault();
   });
+  return { refresh };
 }
 
 function sentences(kind, values) {

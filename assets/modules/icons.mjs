@@ -2,8 +2,9 @@
 
 const RATIO = 2;
 
-/** Adds the pictures to a map. */
+/** Adds the pictures to a map; both themes at once, so that a switch of the theme needs none. */
 export function add(map) {
+  if (map.hasImage("hatch-light")) return;
   for (const theme of ["light", "dark"]) map.addImage(`hatch-${theme}`, hatch(theme), { pixelRatio: RATIO });
   for (const [name, draw] of Object.entries(MARKS))
     map.addImage(`mark-${name}`, picture(28, draw), { pixelRatio: RATIO });

@@ -54,6 +54,7 @@ export async function createMap(root, { programme, registry, view, go }) {
       ]);
       if (mine === turn) {
         paint.all(next, inView());
+        card.refresh();
         say("");
       }
     } catch (problem) {
@@ -91,7 +92,7 @@ export async function createMap(root, { programme, registry, view, go }) {
     uncover();
   });
   map.once("idle", () => values.prefetch());
-  hover.attach(map, {
+  const card = hover.attach(map, {
     read(kind, id) {
       const { product, month } = wanted();
       const partition = kind === "facilities" && registry.partitionOf(id);

@@ -1,6 +1,7 @@
 // Where is it? A combobox over the search of the API: type, arrow, Enter; Escape closes.
 
 import { debounce } from "./batch.mjs";
+import * as dash from "./dash.mjs";
 import { byId, element } from "./dom.mjs";
 import { getJson } from "./http.mjs";
 
@@ -64,6 +65,8 @@ export function attach(programme, go) {
 
   function choose(option) {
     close();
+    // The input may be Dash's own, which remembers what was typed.
+    dash.setProps("search", { value: "" });
     box().value = "";
     box().blur();
     go(

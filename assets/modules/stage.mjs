@@ -3,7 +3,7 @@
 import * as camera from "./camera.mjs";
 import * as icons from "./icons.mjs";
 import { build } from "./style.mjs";
-import { still } from "./dom.mjs";
+import { byId, still } from "./dom.mjs";
 
 /** Why no map can be drawn here, or null. Asked before MapLibre is fetched: it needs WebGL 2. */
 export function refusal() {
@@ -15,7 +15,7 @@ export function refusal() {
 }
 
 export function createStage(maplibre, container, { programme, registry, theme, at }) {
-  const room = () => camera.insets(container.clientWidth, container.clientHeight, innerWidth);
+  const room = () => covered(container);
   const nationZoom = camera.zoomToFit(registry.bbox, container.clientWidth, container.clientHeight, room());
   const zooms = camera.thresholds(nationZoom, registry.deepest);
   const motion = () => ({ duration: still() ? 0 : 600 });
@@ -82,4 +82,21 @@ export function createStage(maplibre, container, { programme, registry, theme, a
     /** The level of the areas that are filled at a zoom. */
     level: (zoom) => (registry.deepest > 1 && zoom >= zooms.split ? 2 : 1),
   };
+}
+
+/** Pixels of the map that other things lie over: as they are, or as they will be while Dash has not rendered them yet. */
+function covered(container) {
+  const { left, right, top, bottom, width, height } = container.getBoundingClientRect();
+  const guess = camera.insets(width, height, innerWidth);
+  const rect = (id) => byId(id)?.getBoundingClientRect();
+  const [strip, panel, legend] = [rect("headline"), rect("panel"), rect("legend")];
+  if (!strip || !panel || !legend) return guess;
+  const sheet = panel.left <= left + 1;
+  const room = {
+    top: strip.bottom - top + 12,
+    left: guess.left,
+    right: sheet ? guess.right : Math.min(guess.right, right - panel.left + 16),
+    bottom: bottom - legend.top + 12,
+  };
+  return height - room.top - room.bottom < 120 ? guess : room;
 }

@@ -9,11 +9,11 @@ export function createValues(programme, registry, vectors) {
   const flights = new Map();
   const root = `/values/${programme}/${registry.version}`;
 
-  function once(name, load) {
+  function once(name, start) {
     if (!flights.has(name))
       flights.set(
         name,
-        load().finally(() => flights.delete(name)),
+        start().finally(() => flights.delete(name)),
       );
     return flights.get(name);
   }
