@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -13,14 +14,6 @@ from data import errors, queries
 from data.types import Kind, State
 
 SQL = queries.read(Path(__file__).parent / "sql" / "stock.sql")
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """What a programme calls its levels (from the nation down) and whose data it is."""
-
-    level_names: list[str]
-    sources: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +161,6 @@ class Found:
     created_at: datetime
 
 
-def labels(conn: sa.Connection, programme_id: int) -> Labels:
-    """The words of a programme that exists."""
-    return Labels(**conn.execute(SQL["labels"], {"programme_id": programme_id}).one()._asdict())
-
-
 def products(conn: sa.Connection, programme_id: int) -> list[Product]:
     """The products of a programme in screen order."""
     return [Product(**r._asdict()) for r in conn.execute(SQL["products"], {"programme_id": programme_id})]
@@ -198,6 +186,12 @@ def positions(conn: sa.Connection, facility_id: int, month: date | None = None) 
     statement = SQL["positions"] if month is None else SQL["positions_at"]
     rows = conn.execute(statement, {"facility_id": facility_id} | ({} if month is None else {"month": month}))
     return [Position(**(r._asdict() | {"state": State(r.state)})) for r in rows]
+
+
+def usable(conn: sa.Connection, facility_ids: Sequence[int], product_id: int) -> dict[int, int]:
+    """The usable doses of one product at facilities that handle it, by facility id."""
+    rows = conn.execute(SQL["usable"], {"facility_ids": list(facility_ids), "product_id": product_id})
+    return {r.facility_id: r.usable for r in rows}
 
 
 def lots(conn: sa.Connection, facility_id: int, product_id: int) -> list[LotHeld]:

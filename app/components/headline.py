@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from operator import attrgetter
 
@@ -11,26 +10,7 @@ from dash import html
 
 from app.components import parts, spark, words
 from app.components.ids import Id
-
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """Facilities of an area for one product seat, now or at the end of a month; the same a month before."""
-
-    handling: int
-    reporting: int
-    out: int
-    at_risk: int
-
-
-@dataclass(frozen=True, slots=True)
-class Headline:
-    """The numbers, those of a month ago (None where unknown), and the twelve months before by number's name."""
-
-    now: Numbers
-    before: Numbers | None
-    series: Sequence[Numbers | None]
-    newest: datetime | None
+from geo.areas import Headline, Numbers
 
 
 def render(

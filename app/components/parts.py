@@ -71,6 +71,13 @@ def chance(probability: float | None) -> Node:
     return html.Span(words.percent(probability), className="chance", style={"--p": f"{probability:.3f}"})
 
 
+def share(percent: int) -> Node:
+    """A share of an area in whole percent, as roll-ups keep it: 255 where there is nothing to take a share of."""
+    if percent > 100:
+        return html.Span("no data", className="muted")
+    return html.Span(f"{percent} %", className="chance", style={"--p": f"{percent / 100:.2f}"})
+
+
 def formula(label: str, text: str, figures: str = "") -> html.Details:
     """A number's name that opens to the formula in force, and to the figures that went into it here."""
     return html.Details(
@@ -122,6 +129,6 @@ def empty(*sentences: str) -> html.Div:
     return html.Div([html.P(s) for s in sentences], className="empty")
 
 
-def failure(heading: str, *sentences: str) -> html.Div:
+def failure(heading: str, *sentences: Node) -> html.Div:
     """Something that could not be shown: what happened, and what to do."""
     return html.Div([html.H1(heading), *[html.P(s) for s in sentences]], className="error", role="alert")

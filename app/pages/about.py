@@ -44,7 +44,6 @@ def page(conn: sa.Connection, programme: Programme, person: plain.Person) -> str
         "About the data",
         programme,
         person,
-        labels=stock.labels(conn, programme.id),
         findings=stock.findings(conn, programme.id),
         products=stock.products(conn, programme.id),
         preset=policy.PRESETS[programme.preset],

@@ -32,6 +32,12 @@ JOIN product r ON r.id = m.product_id
 WHERE m.facility_id = :facility_id AND m.month = :month
 ORDER BY r.seat
 
+-- usable --
+-- What may be used of one product at several facilities.
+SELECT facility_id, usable
+FROM position
+WHERE facility_id = ANY(CAST(:facility_ids AS integer[])) AND product_id = :product_id
+
 -- lots --
 -- The lots of one product at one facility, in the order in which they are to be issued.
 SELECT l.number, l.expiry, b.doses, b.vvm_stage, b.first_received_at
@@ -82,10 +88,6 @@ ORDER BY a.opened_at DESC, a.id DESC
 -- alert_count --
 -- How many alerts are open in a programme.
 SELECT count(*) FROM alert WHERE programme_id = :programme_id AND resolved_at IS NULL
-
--- labels --
--- What a programme calls its levels, and whose data it is.
-SELECT level_names, sources FROM programme WHERE id = :programme_id
 
 -- products --
 -- The products of a programme, in screen order.

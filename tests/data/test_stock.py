@@ -169,3 +169,12 @@ def test_findings_start_with_what_was_refused(conn: sa.Connection, country: smal
         )
     found = stock.findings(conn, country.programme_id)
     assert [(f.severity, f.count) for f in found] == [("refused", 40), ("refused", 1), ("flagged", 3), ("kept", 900)]
+
+
+def test_what_suppliers_hold_is_read_at_once_and_only_where_they_handle_it(
+    conn: sa.Connection, country: small.Small
+) -> None:
+    ids = [country.facilities["F-W1"], country.facilities["F-E1"]]
+    conn.execute(sa.text("update position set usable = 70 where facility_id = :id"), {"id": ids[0]})
+    conn.execute(sa.text("delete from position where facility_id = :id"), {"id": ids[1]})
+    assert stock.usable(conn, ids, country.products["BCG"]) == {ids[0]: 70}

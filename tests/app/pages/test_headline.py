@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from app.components import headline, spark
-from app.components.headline import Headline, Numbers
+from geo.areas import Headline, Numbers
 
 NOW_NUMBERS = Numbers(handling=774, reporting=712, out=41, at_risk=66)
 

@@ -9,8 +9,10 @@ from app.pages import plain, shell
 from data.programmes import Programme
 from data.stock import Product
 
-DEMO = Programme(1, "demo", "Nigeria", "Africa/Lagos", "NPHCDA", True, "Stock is simulated.", 1, None)
-UGANDA = Programme(2, "uga", "Uganda", "Africa/Kampala", "NPHCDA", False, "", 1, None)
+DEMO = Programme(
+    1, "demo", "Nigeria", "Africa/Lagos", "NPHCDA", True, "Stock is simulated.", 1, None, ["Nation", "State"], []
+)
+UGANDA = Programme(2, "uga", "Uganda", "Africa/Kampala", "NPHCDA", False, "", 1, None, [], [])
 BCG = Product(1, "BCG", "BCG", 1, "dose", 20, True, "birth", 0.5, 1.44, 1.0)
 PERSON = plain.Person("Demo: Analyst", "Analyst", "token")
 
@@ -70,5 +72,5 @@ def test_the_document_holds_what_dash_needs_and_the_map_before_it() -> None:
 
 
 def test_a_programme_cannot_bring_markup_into_the_document() -> None:
-    page = shell.index(DASH, Programme(1, "x", "<script>boo</script>", "UTC", "NPHCDA", False, "", 1, None))
+    page = shell.index(DASH, Programme(1, "x", "<script>boo</script>", "UTC", "NPHCDA", False, "", 1, None, [], []))
     assert "<script>boo" not in page

@@ -1,0 +1,186 @@
+"""What is known of one facility for its panel? Reads the record and puts the reasons into words."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from app.components import chart, panel_facility, words
+from app.components.panel_facility import Chosen, Supplier
+from data import stock
+from data.insight import demand, expiry, policy, reasons
+from data.programmes import Programme
+from data.record import rules
+from data.stock import Facility, LotHeld, Month, Position
+from data.types import State
+from geo import network
+
+#: Lines of the bin card in the panel.
+LINES = 10
+
+_COVER = (
+    "Days until the last dose is used if nothing arrives, from use a month and how it varies here: the middle of what"
+    " may happen; in brackets, the range of eight outcomes in ten."
+)
+_PROBABILITY = (
+    "The chance that what is usable is used up before the next delivery arrives; use varies as it did here, and"
+    " deliveries come late as often as they do."
+)
+
+
+def panel(
+    conn: sa.Connection,
+    programme: Programme,
+    code: str,
+    vaccine: str | None,
+    now: datetime,
+    *,
+    month: date | None = None,
+    theme: chart.Theme = "light",
+) -> tuple[Any, Facility]:
+    """The panel of a facility, and the facility; `now` is in the programme's zone. Raises `UnknownFacility`."""
+    facility = stock.facility(conn, programme.id, code)
+    positions = stock.positions(conn, facility.id, month)
+    position = panel_facility.choose(positions, vaccine)
+    chosen = None if position is None else choice(conn, programme, facility, position, now, month)
+    made = panel_facility.render(
+        now,
+        facility,
+        positions,
+        chosen,
+        supply(conn, facility, position),
+        month=month,
+        notice=programme.notice if programme.simulated else None,
+        theme=theme,
+    )
+    return made, facility
+
+
+def choice(
+    conn: sa.Connection, programme: Programme, facility: Facility, position: Position, now: datetime, month: date | None
+) -> Chosen:
+    """All about one product at one facility."""
+    months = stock.months(conn, facility.id, position.product_id, month or now.date().replace(day=1))
+    if month is not None:
+        return Chosen(position, [], None, {}, [], months, [])
+    lots = stock.lots(conn, facility.id, position.product_id)
+    band = _band(programme, facility, position)
+    facts = _facts(facility, position, band, lots, months, now)
+    return Chosen(
+        position=position,
+        reasons=reasons.explain(facts),
+        band=band,
+        formulas=_formulas(programme, facility, position, months, now.date()),
+        lots=lots,
+        months=months,
+        lines=stock.lines(conn, facility.id, position.product_id, position.total or 0, LINES),
+    )
+
+
+def _band(programme: Programme, facility: Facility, position: Position) -> tuple[float, float] | None:
+    if not position.amc:
+        return None
+    low, high = policy.bands(programme.preset, position.amc, facility.lead_time_days, facility.delivery_interval_days)
+    return float(low), float(high)
+
+
+def _facts(
+    facility: Facility,
+    position: Position,
+    band: tuple[float, float] | None,
+    lots: list[LotHeld],
+    months: list[Month],
+    now: datetime,
+) -> reasons.Facts:
+    today, zone = now.date(), now.tzinfo
+    ratio, since = _shift(months, today)
+
+    def day(moment: datetime | None) -> date | None:
+        return None if moment is None else moment.astimezone(zone).date()
+
+    return reasons.Facts(
+        state=position.state,
+        product=position.name,
+        today=today,
+        unit=position.unit,
+        usable=position.usable,
+        doses_per_vial=position.doses_per_vial,
+        out_since=day(position.out_since),
+        cover_days=position.cover_p50,
+        next_delivery_on=position.next_delivery_on,
+        minimum=None if band is None else band[0],
+        maximum=None if band is None else band[1],
+        expiring=_expiring(lots, position, today),
+        amc=position.amc,
+        use_ratio=ratio,
+        use_since=since,
+        last_report_on=day(position.last_event_at),
+        report_interval_days=facility.report_interval_days,
+    )
+
+
+def _expiring(lots: list[LotHeld], position: Position, today: date) -> int | None:
+    """Doses that will expire before they are used, by the rule of the assessment."""
+    usable = sorted(
+        (
+            lot
+            for lot in lots
+            if lot.vvm_stage <= rules.LAST_USABLE_STAGE and (lot.expiry is None or lot.expiry >= today)
+        ),
+        key=lambda lot: lot.expiry or date.max,
+    )
+    daily = math.nan if position.amc is None else position.amc / policy.DAYS_PER_MONTH
+    left = [math.nan if lot.expiry is None else (lot.expiry - today).days + 1 for lot in usable]
+    [lost] = expiry.expiring([0] * len(usable), [lot.doses for lot in usable], left, [daily])
+    return None if math.isnan(lost) or position.state == State.INACTIVE else round(float(lost))
+
+
+def _shift(months: list[Month], today: date) -> tuple[float | None, date | None]:
+    """Recent use over usual use in the full months, and the first of the recent ones; None where it cannot be told."""
+    days = [d for d in chart.slots(today.replace(day=1))[:-1]]
+    known = {m.month: m for m in months}
+    rows = [known.get(d) for d in days]
+    used = np.array([[math.nan if m is None or m.used is None else m.used for m in rows]])
+    out = np.array([[0 if m is None or m.days_out is None else m.days_out for m in rows]])
+    lengths = np.array([(_next(d) - d).days for d in days])
+    ratio = float(demand.shift(used, out, ~np.isnan(used), lengths)[0])
+    return (None, None) if math.isnan(ratio) else (ratio, days[-3])
+
+
+def _next(month: date) -> date:
+    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
+
+
+def _formulas(
+    programme: Programme, facility: Facility, position: Position, months: list[Month], today: date
+) -> dict[str, str]:
+    """Each formula in force, followed by this place's own figures."""
+    full = [m for m in months if m.month < today.replace(day=1) and m.used is not None][-demand.WINDOW :]
+    used, out = sum(m.used or 0 for m in full), sum(m.days_out or 0 for m in full)
+    preset = policy.PRESETS[programme.preset]
+    interval, lead = (words.counted(d, "day") for d in (facility.delivery_interval_days, facility.lead_time_days))
+    said = {
+        "amc": f"{demand.FORMULA.format(window=demand.WINDOW)}. Here, in {words.counted(len(full), 'full month')}:"
+        f" used {words.amount(used, position.unit)}, out of stock on {words.counted(out, 'day')}.",
+        "probability": f"{_PROBABILITY} Here: a delivery every {interval}, {lead} on the way.",
+        "cover": _COVER,
+        "band": f"{preset.name}: {preset.formula}. Here: {words.amount(position.amc, position.unit)} a month.",
+    }
+    if position.amc and position.usable is not None:
+        plain = position.usable / position.amc * policy.DAYS_PER_MONTH
+        said["cover"] += (
+            f" Here: {words.amount(position.usable, position.unit)} at {words.number(position.amc)} a month are"
+            f" {words.counted(plain, 'day')} at even use."
+        )
+    return said
+
+
+def supply(conn: sa.Connection, facility: Facility, position: Position | None) -> list[Supplier]:
+    """The chain above a facility, nearest first, with what each holds of the chosen product."""
+    chain = network.supply(conn, facility.id)
+    held = {} if position is None else stock.usable(conn, [s.id for s in chain], position.product_id)
+    return [Supplier(s.code, s.name, s.tier, s.km, held.get(s.id)) for s in chain]

@@ -1,0 +1,126 @@
+"""What is shown beside the map? One callback: the view and the pulse come in, panel, numbers and target go out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from dash import Dash, Input, Output, ctx, no_update
+from dash.exceptions import PreventUpdate
+
+from app import services
+from app.callbacks import area as area_panel
+from app.callbacks import facility as facility_panel
+from app.components import chart
+from app.components import parts as pieces
+from app.components.ids import Id
+from app.components.map_view import Target
+from app.services import Services
+from data import db, errors, stock
+from data.programmes import Programme
+from data.stock import Product
+from geo import areas
+from geo.errors import InvalidMonth
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is on screen, as the browser tells it; see assets/README.md."""
+
+    programme: str
+    area: str | None
+    facility: str | None
+    vaccine: str | None
+    month: date | None
+    theme: chart.Theme
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The answer: the panel, the strip over the map, and where the place shown lies."""
+
+    panel: Any
+    strip: Any
+    target: Target
+
+
+def register(dash: Dash, parts: Services) -> None:
+    """Tie the panel, the strip and the map's target to the view and the pulse."""
+
+    @dash.callback(
+        Output(Id.PANEL_BODY, "children"),
+        Output(Id.HEADLINE_SLOT, "children"),
+        Output(Id.MAP, "target"),
+        Input(Id.VIEW, "data"),
+        Input(Id.PULSE, "data"),
+    )
+    def show(view: dict[str, str | None] | None, pulse: int) -> tuple[Any, Any, Any]:
+        if not view:
+            raise PreventUpdate
+        try:
+            with db.transaction(parts.engine) as conn:
+                programme = services.programme(conn, view.get("programme") or "")
+                shown = read(conn, programme, parse(view), datetime.now(UTC))
+        except errors.DataError as error:
+            return failure(error), no_update, no_update
+        return shown.panel, shown.strip, no_update if ctx.triggered_id == Id.PULSE else shown.target
+
+
+def parse(view: dict[str, str | None]) -> View:
+    """The view as values; raises `InvalidMonth`."""
+    return View(
+        programme=view.get("programme") or "",
+        area=view.get("area") or None,
+        facility=view.get("facility") or None,
+        vaccine=view.get("vaccine") or None,
+        month=_month(view.get("month")),
+        theme="dark" if view.get("theme") == "dark" else "light",
+    )
+
+
+def _month(text: str | None) -> date | None:
+    if not text:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007  # a month has no time zone
+    except ValueError as error:
+        raise InvalidMonth("month", "Choose one on the slider.", value=text) from error
+
+
+def read(conn: sa.Connection, programme: Programme, view: View, at: datetime) -> Shown:
+    """Everything beside the map for one view; raises the error that names what is not there."""
+    now = at.astimezone(ZoneInfo(programme.timezone))
+    area = areas.area(conn, programme.id, view.area)
+    product = _product(conn, programme, view.vaccine)
+    strip = area_panel.strip(conn, programme, area, product, now, view.month)
+    if view.facility is None:
+        panel = area_panel.panel(conn, programme, area, product, now, month=view.month)
+        return Shown(panel, strip, {"area": area.code, "facility": None, "bounds": list(area.bounds)})
+    panel, facility = facility_panel.panel(
+        conn, programme, view.facility, view.vaccine, now, month=view.month, theme=view.theme
+    )
+    if facility.lon is None or facility.lat is None:
+        bounds = areas.area(conn, programme.id, facility.lineage[-1].code).bounds
+    else:
+        bounds = (facility.lon, facility.lat, facility.lon, facility.lat)
+    return Shown(panel, strip, {"area": view.area, "facility": facility.code, "bounds": list(bounds)})
+
+
+def _product(conn: sa.Connection, programme: Programme, code: str | None) -> Product | None:
+    if code is None:
+        return None
+    found = next((p for p in stock.products(conn, programme.id) if p.code == code), None)
+    if found is None:
+        raise errors.UnknownProduct("vaccine", "Choose one from the list of vaccines.", value=code)
+    return found
+
+
+def failure(error: errors.DataError) -> Any:
+    """What the panel says where it cannot show what was asked for."""
+    if isinstance(error, errors.DatabaseUnavailable):
+        return pieces.failure("The numbers cannot be read just now", error.message)
+    back = pieces.link("Show the whole country", area="", facility="", vaccine="", month="")
+    return pieces.failure("This is not here", error.message, back)
