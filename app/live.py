@@ -24,6 +24,8 @@ from data import db, errors, programmes
 
 log = structlog.get_logger()
 
+#: The Redis channel between the worker and every live process.
+CHANNEL = "vaxtrace:socketio"
 #: A socket whose session has ended is closed within so many seconds.
 RECHECK_SECONDS = 1.0
 
@@ -40,7 +42,7 @@ def facility_room(programme: str, facility: str) -> str:
 
 def publisher(redis_url: str) -> RedisManager:
     """What the worker sends through: a writer to the queue that every live process reads."""
-    return RedisManager(redis_url, channel="vaxtrace:socketio", write_only=True)
+    return RedisManager(redis_url, channel=CHANNEL, write_only=True)
 
 
 def create_live(settings: Settings, engine: sa.Engine) -> tuple[Flask, SocketIO]:
@@ -50,8 +52,8 @@ def create_live(settings: Settings, engine: sa.Engine) -> tuple[Flask, SocketIO]
     sockets = SocketIO(
         app,
         async_mode="gevent",
-        message_queue=settings.redis_url.get_secret_value(),
-        channel="vaxtrace:socketio",
+        # Named, because Flask-SocketIO itself would look for Kombu behind a Redis on a unix socket.
+        client_manager=RedisManager(settings.redis_url.get_secret_value(), channel=CHANNEL),
         cors_allowed_origins=None,
         manage_session=False,
         ping_interval=20,

@@ -201,13 +201,13 @@ def end(pid: int, first: signal.Signals, *, patience: float) -> None:
             return
 
 
-def wait_until(done: Question, seconds: float) -> bool:
-    """Ask every 50 ms until `done()` or the time is over; returns whether it is done."""
+def wait_until(done: Question, seconds: float, *, every: float = 0.05) -> bool:
+    """Ask again and again until `done()` or the time is over; returns whether it is done."""
     deadline = time.monotonic() + seconds
     while not done():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(every)
     return True
 
 

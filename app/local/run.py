@@ -145,23 +145,23 @@ def _command(name: str, env: dict[str, str], *arguments: str) -> Command:
 
 
 def _wait_healthy(started: Sequence[Child], port: int) -> None:
-    """Wait until /health says 200 through the front; a process that ends meanwhile ends the start."""
+    """Wait until web and live answer through the front; a process that ends meanwhile ends the start."""
     dead: list[Child] = []
 
     def settled() -> bool:
         dead.extend(child for child in started if not child.running())
-        return bool(dead) or _healthy(port)
+        return bool(dead) or (_says_200(port, "/health") and _says_200(port, "/socket.io/health"))
 
-    if not children.wait_until(settled, 120):
+    if not children.wait_until(settled, 120, every=0.2):
         raise NotStarted(f"http://{ports.HOST}:{port}/health did not say 200 in two minutes. Logs are in {LOCAL}/log.")
     if dead:
         raise NotStarted(f"{dead[0].name} ended at its start. The end of {dead[0].log}:\n{dead[0].last_words(20)}")
 
 
-def _healthy(port: int) -> bool:
+def _says_200(port: int, path: str) -> bool:
     connection = http.client.HTTPConnection(ports.HOST, port, timeout=10)
     try:
-        connection.request("GET", "/health")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False
