@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from html import escape
 from pathlib import Path
 
@@ -69,8 +70,12 @@ def build(assets: Path = ASSETS) -> list[Path]:
     return copied
 
 
+@cache
 def digest(assets: Path = ASSETS) -> str:
-    """What everything static amounts to, in 12 letters: part of its address, so that it can be cached for ever."""
+    """What everything static amounts to, in 12 letters: part of its address, so that it can be cached for ever.
+
+    Read once per process: files that change under a running server keep their old address.
+    """
     total = hashlib.sha256()
     for path in _static(assets):
         total.update(path.relative_to(assets).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

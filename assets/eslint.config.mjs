@@ -1,3 +1,4 @@
+// Run from the project's root, so that the tests beside assets/ are held to the same rules: `npm run lint`.
 import js from "@eslint/js";
 import globals from "globals";
 
@@ -14,9 +15,9 @@ const strict = {
 };
 
 export default [
-  { ignores: ["vendor/**", "node_modules/**"] },
+  { ignores: ["**/vendor/**", "**/node_modules/**"] },
   js.configs.recommended,
-  { files: ["modules/**/*.mjs"], languageOptions: { globals: globals.browser }, rules: strict },
-  { files: ["boot.js"], languageOptions: { globals: globals.browser, sourceType: "script" }, rules: strict },
-  { files: ["eslint.config.mjs", "**/*.test.mjs"], languageOptions: { globals: globals.node } },
+  { files: ["assets/modules/*.mjs"], languageOptions: { globals: globals.browser }, rules: strict },
+  { files: ["assets/boot.js"], languageOptions: { globals: globals.browser, sourceType: "script" }, rules: strict },
+  { files: ["assets/eslint.config.mjs", "tests/assets/*.test.mjs"], languageOptions: { globals: globals.node } },
 ];

@@ -8,8 +8,9 @@ import { percent } from "./words.mjs";
 const FACILITY_LAYERS = ["facility-worst", "facility"];
 const AREA_LAYERS = ["near-ground", "far-ground"];
 
-/** `read(kind, id)` gives the values on screen; `go(feature)` is called with what was chosen, `leave()` with Escape. */
-export function attach(map, { read, go, leave }) {
+/** `read(kind, id)` gives the values on screen; `go(feature)` is called with what was chosen, `leave()` with Escape;
+ * `middle()` is the point that keys aim at. */
+export function attach(map, { read, go, leave, middle }) {
   const card = element("div", "map-card", undefined, { role: "status" });
   const cross = element("div", "map-cross", undefined, { "aria-hidden": "true" });
   card.hidden = cross.hidden = true;
@@ -50,12 +51,12 @@ export function attach(map, { read, go, leave }) {
     card.style.transform = `translate(${Math.max(8, left)}px, ${top}px)`;
   }
 
-  const middle = () => map.project(map.getCenter());
   let pointer = null;
 
   /** Says what is under the pointer, or under the cross, by now. */
   const refresh = perFrame(() => {
     const point = cross.hidden ? pointer : middle();
+    if (!cross.hidden) cross.style.transform = `translate(${point.x}px, ${point.y}px)`;
     if (point && !map.isMoving()) show(at(point), point);
     else show(null);
   });

@@ -34,10 +34,11 @@ function mirror() {
 }
 
 function viewChanged(now, before, cause) {
-  mirror();
+  page.map?.viewChanged(now, before, cause);
+  // The map repaints first: what Dash renders after it must not hold up the frame.
+  setTimeout(mirror);
   sync();
   page.news?.watch(now.facility);
-  page.map?.viewChanged(now, before, cause);
   if (now.area !== before.area || now.facility !== before.facility) sheet.reveal();
 }
 

@@ -99,6 +99,7 @@ export async function createMap(root, { programme, registry, view, go }) {
       return partition ? vectors.facility(id, partition, product, month) : vectors.area(id, product, month);
     },
     go: ({ kind, code }) => go(kind === "facilities" ? { facility: code } : { area: code, facility: null }),
+    middle: stage.middle,
     leave: () => go(view.get().facility ? { facility: null } : { area: null }),
   });
   stage.select(view.get());

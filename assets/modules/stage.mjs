@@ -57,6 +57,12 @@ export function createStage(maplibre, container, { programme, registry, theme, a
     map,
     zooms,
     motion,
+    /** The point in the middle of what nothing lies over. */
+    middle() {
+      const { left, right, top, bottom } = room();
+      const { clientWidth: wide, clientHeight: high } = container;
+      return new maplibre.Point((left + wide - right) / 2, (top + high - bottom) / 2);
+    },
     /** Moves so that a box is in view; a point is shown at the zoom of a facility. */
     fit([west, south, east, north]) {
       const options = { padding: room(), ...motion() };

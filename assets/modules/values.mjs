@@ -5,6 +5,9 @@ import { getBytes } from "./http.mjs";
 /** A vector may be older than the stream (a cache on the way); asking again this often is enough. */
 const TRIES = 3;
 
+/** How long a busy browser may put off the next vector that nobody has asked for yet, in ms. */
+const IDLE_MS = 300;
+
 export function createValues(programme, registry, vectors) {
   const flights = new Map();
   const root = `/values/${programme}/${registry.version}`;
@@ -54,11 +57,11 @@ export function createValues(programme, registry, vectors) {
     /** Fetches the areas of every other product, one after the other while the browser is idle, so that a switch needs no network. */
     async prefetch() {
       for (const { seat } of [{ seat: 0 }, ...registry.products]) {
-        await new Promise((resolve) => idle(resolve));
+        await new Promise((resolve) => idle(resolve, { timeout: IDLE_MS }));
         await this.areas(seat, null).catch(() => null);
       }
     },
   };
 }
 
-const idle = window.requestIdleCallback ?? ((run) => setTimeout(run, 200));
+const idle = window.requestIdleCallback ?? ((run) => setTimeout(run, IDLE_MS));

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { format, merge, parse, same } from "../../assets/modules/query.mjs";
+
+const nation = parse("");
+
+test("an address without a query is the nation now, coloured by risk", () => {
+  assert.deepEqual(nation, { area: null, facility: null, vaccine: null, month: null, colour: "risk", at: null });
+  assert.equal(format(nation), "");
+});
+
+test("a view survives its own address", () => {
+  const view = {
+    area: "NG 020/é",
+    facility: "F&1",
+    vaccine: "BCG",
+    month: "2016-05",
+    colour: "state",
+    at: { zoom: 7.25, lat: 11.5, lon: 8.25 },
+  };
+  assert.deepEqual(parse(format(view)), view);
+});
+
+test("what is malformed is left out and harms nothing else", () => {
+  const view = parse("?area=NG020&month=2016-13&colour=pink&at=7/91/8");
+  assert.deepEqual(view, { ...nation, area: "NG020" });
+  for (const at of ["7/8", "a/b/c", "//", "23/0/0", "7/8/181"]) assert.equal(parse(`?at=${at}`).at, null);
+});
+
+test("a link changes only what it names", () => {
+  const view = { ...nation, area: "NG020", vaccine: "BCG", colour: "state" };
+  assert.deepEqual(merge(view, "?facility=F1"), { ...view, facility: "F1" });
+  assert.deepEqual(merge(view, "?vaccine="), { ...view, vaccine: null });
+});
+
+test("a link to another area leaves the facility and the camera behind", () => {
+  const view = { ...nation, area: "NG020", facility: "F1", at: { zoom: 9, lat: 1, lon: 2 } };
+  const next = merge(view, "?area=NG021");
+  assert.deepEqual([next.area, next.facility, next.at], ["NG021", null, null]);
+});
+
+test("a link to where one is already keeps the camera", () => {
+  const view = { ...nation, area: "NG020", at: { zoom: 9, lat: 1, lon: 2 } };
+  assert.deepEqual(merge(view, "?vaccine=BCG").at, view.at);
+});
+
+test("moving the camera shows nothing else", () => {
+  assert.ok(same(nation, { ...nation, at: { zoom: 9, lat: 1, lon: 2 } }));
+  assert.ok(!same(nation, { ...nation, colour: "state" }));
+});
