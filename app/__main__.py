@@ -65,31 +65,33 @@ def migrate(args: argparse.Namespace) -> None:
 
 def load(args: argparse.Namespace) -> int:
     """Load a country from its pack.toml; the same again changes nothing."""
-    from app import loading, settings
+    from app import countries, findings, settings
     from data import db, errors
+    from data.packs import reader
 
-    engine = db.engine(settings.read().database_url.get_secret_value())
+    told = settings.read()
+    engine = db.engine(told.database_url.get_secret_value())
     try:
-        loaded = loading.pack(engine, args.pack, args.files, print)
+        digest = reader.digest(args.pack, args.files)
+        country = reader.read(args.pack, args.files)
+        loaded = countries.bring_in(engine, country, digest=digest, say=_say, demo_mode=told.demo)
     except errors.PackError as error:
         print(error, file=sys.stderr)
         return 1
     finally:
         engine.dispose()
-    print(loading.report(loaded))
+    print(findings.told(loaded))
     return 0
 
 
 def demo(args: argparse.Namespace) -> None:
     """Make and load the demo country: real places, simulated facilities and stock."""
-    from app import loading, settings
+    from app import countries, settings
     from data import db
 
     engine = db.engine(settings.read().database_url.get_secret_value())
-    loaded = loading.demo_country(engine, args.facilities, args.seed, lambda text: print(f"    {text}", flush=True))
+    countries.bring_in_demo(engine, facilities=args.facilities, seed=args.seed, say=_say)
     engine.dispose()
-    if loaded is None:
-        print("    The demo country is there already and stays as it is.")
 
 
 def vendor(args: argparse.Namespace) -> None:
@@ -97,6 +99,10 @@ def vendor(args: argparse.Namespace) -> None:
     from app import vendor
 
     vendor.build()
+
+
+def _say(text: str) -> None:
+    print(f"    {text}", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
 from app.auth import demo
-from data import db, migrate
+from data import db, migrate, programmes
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +16,14 @@ class Access:
     token: str
 
 
-def newest_tables(database_url: str) -> list[str]:
-    """Migrate the database; returns the codes of the programmes it holds."""
+def newest_tables(database_url: str) -> bool:
+    """Migrate the database; returns whether it holds a country, and each of them whole."""
     migrate.upgrade(database_url)
     engine = db.engine(database_url)
     try:
         with db.transaction(engine) as conn:
-            return list(conn.execute(sa.text("select code from programme order by id")).scalars())
+            found = programmes.every(conn)
+        return bool(found) and all(programme.assessed_on is not None for programme in found)
     finally:
         engine.dispose()
 

@@ -75,10 +75,10 @@ def _start(started: list[Child], *, still: bool, facilities: int | None, seed: i
     vendor.build()
     env = os.environ | _servers(started) | {"SECRET_KEY": _secret_key(), "DEMO": "true", "PYTHONUNBUFFERED": "1"}
     with _step("The tables are at their newest version"):
-        programmes = prepare.newest_tables(env["DATABASE_URL"])
-    if programmes and not (facilities is None and seed is None):
+        whole = prepare.newest_tables(env["DATABASE_URL"])
+    if whole and not (facilities is None and seed is None):
         _say("A country is loaded already: --facilities and --seed count again after `make clean`.")
-    if not programmes:
+    if not whole:
         _load_demo(env, facilities or FACILITIES, seed)
     with _step("Demo users may sign in"):
         access = prepare.access(env["DATABASE_URL"], env["SECRET_KEY"])

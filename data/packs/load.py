@@ -28,19 +28,13 @@ class Loaded:
 
 
 def load(
-    engine: sa.Engine,
-    country: Country,
-    *,
-    digest: str | None,
-    say: Callable[[str], None] = lambda _: None,
-    then: Callable[[sa.Connection, int], None] = lambda conn, programme_id: None,
+    engine: sa.Engine, country: Country, *, digest: str | None, say: Callable[[str], None] = lambda _: None
 ) -> Loaded:
     """Store a country. `digest` names its content: the one that was loaded last changes nothing.
 
     A programme that is there already is brought up to date: areas, facilities and products change in place by their
     codes, facilities that are gone are closed, months that are new are added. Raises `PackError`, and stores nothing,
-    for a country that contradicts itself, drops areas or products on record, or replaces a simulated one. `then` is
-    what others derive from a programme (outlines, roll-ups): it happens in the same transaction.
+    for a country that contradicts itself, drops areas or products on record, or replaces a simulated one.
     """
     check(country)
     with db.transaction(engine) as conn:
@@ -61,7 +55,6 @@ def load(
         counts = movements.keep(conn, programme.id, country, ids, findings, say)
         conn.execute(SQL["drop_findings"], {"programme_id": programme.id})
         _keep_findings(conn, programme.id, findings)
-        then(conn, programme.id)
     counts |= {"areas": len(country.areas), "facilities": len(country.facilities), "products": len(country.products)}
     return Loaded(
         programme.id, country.programme.code, programme.registry_version, False, counts, tuple(findings)
