@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from dash.development.base_component import Component
 
@@ -18,12 +18,13 @@ class MapView(Component):
 
     _namespace = "vaxtrace"
     _type = "MapView"
-    _children_props: ClassVar[list[str]] = []
-    _base_nodes: ClassVar[list[str]] = ["children"]
-    _prop_names: ClassVar[list[str]] = ["id", "target"]
-    _valid_wildcard_attributes: ClassVar[list[str]] = []
-    available_properties: ClassVar[list[str]] = ["id", "target"]
-    available_wildcard_properties: ClassVar[list[str]] = []
+    # Class attributes, because Dash's metaclass and its callback checks read them from the class.
+    _children_props: list[str] = []  # noqa: RUF012
+    _base_nodes: list[str] = ["children"]  # noqa: RUF012
+    _prop_names: list[str] = ["id", "target"]  # noqa: RUF012
+    _valid_wildcard_attributes: list[str] = []  # noqa: RUF012
+    available_properties: list[str] = ["id", "target"]  # noqa: RUF012
+    available_wildcard_properties: list[str] = []  # noqa: RUF012
 
     def __init__(self, id: str, target: Target | None = None) -> None:
-        super().__init__(id=id, **({} if target is None else {"target": target}))
+        super().__init__(id=id, **({} if target is None else {"target": target}))  # type: ignore[no-untyped-call]
