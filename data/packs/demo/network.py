@@ -154,7 +154,7 @@ def _health(
     count = share_out(gazetteer["population_2022"].to_numpy(dtype=np.float64), facilities, AT_LEAST)
     lga = np.repeat(np.arange(len(gazetteer)), count)
     number = np.arange(len(lga)) - np.repeat(np.cumsum(count) - count, count)
-    wards = np.clip(np.ceil(count / 3), 2, 14).astype(np.int64)
+    wards = np.clip(np.ceil(count / 1.7), 3, 20).astype(np.int64)
     ward = np.minimum((rng.beta(1.1, 1.7, len(lga)) * wards[lga]).astype(np.int64), wards[lga] - 1)
     kind = rng.choice(len(TYPES), len(lga), p=TYPE_SHARE)
     kind[number == 0] = np.where(count >= 6, HOSPITAL, CLINIC)[lga[number == 0]]
@@ -191,7 +191,7 @@ def _settle(
     anywhere = [middle[every] + half[every] * rng.uniform(-1, 1, (len(every), 2)) for _ in range(TRIES)]
     centre = _first_inside(outlines, every, anywhere, seats[every]).reshape(len(outlines), wards, 2)
     centre[:, 0] = seats
-    home, spread = centre[lga, ward], (np.sqrt(shapely.area(outlines)) * 0.07)[lga, None]
+    home, spread = centre[lga, ward], (np.sqrt(shapely.area(outlines)) * 0.1)[lga, None]
     around = [home + spread * rng.normal(0, 1, (len(lga), 2)) for _ in range(TRIES)]
     return _first_inside(outlines, lga, [xy.round(5) for xy in around], home)
 

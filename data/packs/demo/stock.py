@@ -36,7 +36,7 @@ OPENING_LOT = (1, 1, 1, 0, 0)
 FEW_VIALS = 4
 
 #: How far (log standard deviation) the need that a facility plans with is from its true one.
-PLANNING_ERROR = 0.07
+PLANNING_ERROR = 0.09
 
 #: Month to month and place to place, demand is overdispersed: shape of the gamma factor on the Poisson mean.
 DISPERSION = 100.0
