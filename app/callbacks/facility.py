@@ -10,17 +10,21 @@ import numpy as np
 import sqlalchemy as sa
 
 from app.components import chart, panel_facility, words
-from app.components.panel_facility import Chosen, Supplier
+from app.components.panel_facility import Chosen
 from data import stock
 from data.insight import demand, expiry, policy, reasons
 from data.programmes import Programme
 from data.record import rules
 from data.stock import Facility, LotHeld, Month, Position
-from data.types import State
+from data.types import AT_RISK, State
 from geo import network
+from geo.network import Neighbour
 
 #: Lines of the bin card in the panel.
 LINES = 10
+
+#: Help from nearby is offered from a week's need on.
+WEEKS_A_MONTH = policy.DAYS_PER_MONTH / 7
 
 _COVER = (
     "Days until the last dose is used if nothing arrives, from use a month and how it varies here: the middle of what"
@@ -47,12 +51,17 @@ def panel(
     positions = stock.positions(conn, facility.id, month)
     position = panel_facility.choose(positions, vaccine)
     chosen = None if position is None else choice(conn, programme, facility, position, now, month)
+    chain = network.supply(conn, facility.id)
+    # What stores hold is known as it is now, not as it was.
+    held = stock.usable(conn, [s.id for s in chain], position.product_id) if position and month is None else {}
     made = panel_facility.render(
         now,
         facility,
         positions,
         chosen,
-        supply(conn, facility, position),
+        chain,
+        held,
+        programme.level_names,
         month=month,
         notice=programme.notice if programme.simulated else None,
         theme=theme,
@@ -66,13 +75,14 @@ def choice(
     """All about one product at one facility."""
     months = stock.months(conn, facility.id, position.product_id, month or now.date().replace(day=1))
     if month is not None:
-        return Chosen(position, [], None, {}, [], months, [])
+        return Chosen(position, [], [], None, {}, [], months, [])
     lots = stock.lots(conn, facility.id, position.product_id)
     band = _band(programme, facility, position)
     facts = _facts(facility, position, band, lots, months, now)
     return Chosen(
         position=position,
         reasons=reasons.explain(facts),
+        spare=_spare(conn, facility, position, band),
         band=band,
         formulas=_formulas(programme, facility, position, months, now.date()),
         lots=lots,
@@ -179,8 +189,13 @@ def _formulas(
     return said
 
 
-def supply(conn: sa.Connection, facility: Facility, position: Position | None) -> list[Supplier]:
-    """The chain above a facility, nearest first, with what each holds of the chosen product."""
-    chain = network.supply(conn, facility.id)
-    held = {} if position is None else stock.usable(conn, [s.id for s in chain], position.product_id)
-    return [Supplier(s.code, s.name, s.tier, s.km, held.get(s.id)) for s in chain]
+def _spare(
+    conn: sa.Connection, facility: Facility, position: Position, band: tuple[float, float] | None
+) -> list[Neighbour]:
+    """Who nearby can help a place at risk, and still keep what would be its own maximum here."""
+    if position.state not in AT_RISK or band is None or not position.amc:
+        return []
+    worth_the_way = max(position.doses_per_vial, math.ceil(position.amc / WEEKS_A_MONTH))
+    return network.spare(
+        conn, facility.id, position.product_id, keep_months=band[1] / position.amc, least=worth_the_way
+    )

@@ -33,7 +33,7 @@ def render(
             _cell("out", "Out of stock", words.short(numbers.out), of_reporting, "state", headline),
             _cell("risk", "At risk", words.short(numbers.at_risk), of_reporting, "risk", headline),
             _cell("reporting", "Reporting", _share(numbers), of_handling, "reporting", headline),
-            _fresh(headline.newest, at),
+            _fresh(headline.newest, at, month),
         ],
         id=Id.HEADLINE,
         className="headline",
@@ -65,13 +65,18 @@ def _cell(name: str, label: str, value: str, detail: str, colour: str, headline:
     )
 
 
-def _fresh(newest: datetime | None, at: datetime) -> html.Button:
+def _fresh(newest: datetime | None, at: datetime, month: date | None) -> html.Button:
     marks: parts.Attributes = {} if newest is None else {"data-at": newest.isoformat()}
+    label, value, detail = "Newest report", "None", "nothing reported yet"
+    if month is not None:
+        label, value, detail = "As of", words.month_short(month), "the end of the month"
+    elif newest is not None:
+        value, detail = words.age(newest, at), "since the last report"
     return html.Button(
         [
-            html.Span("Newest report", className="label"),
-            html.Span("None" if newest is None else words.age(newest, at), className="value"),
-            html.Span("nothing reported yet" if newest is None else "since the last report", className="detail"),
+            html.Span(label, className="label"),
+            html.Span(value, className="value"),
+            html.Span(detail, className="detail"),
         ],
         id=f"{Id.HEADLINE}-fresh",
         className="headline-cell",

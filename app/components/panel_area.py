@@ -25,10 +25,10 @@ def render(
     notice: str | None = None,
 ) -> html.Div:
     """The whole panel; `product_name` is None for the worst of all, `notice` is None where data is real."""
-    noun = level_names[area.level + 1] if area.level + 1 < len(level_names) else "area"
+    noun = words.inline(level_names[area.level + 1]) if area.level + 1 < len(level_names) else "area"
     return html.Div(
         [
-            parts.crumbs(area.way),
+            *([parts.crumbs(area.way)] if area.level else []),
             html.H1(area.name),
             _who(area, level_names, notice),
             *([] if month is None else [parts.past(month)]),
@@ -99,18 +99,19 @@ def _worst(worst: Sequence[Worst], product_name: str | None, now: datetime, mont
     if not worst:
         what = product_name or "any vaccine"
         return [heading, parts.empty(f"No facility here {'was' if month else 'is'} out of {what}, or low.")]
-    heads = [("Facility", False), ("State", False), ("Days of cover", True)]
-    rows = [_worst_row(w, now, several=product_name is None) for w in worst]
+    heads = [("Facility", False), ("State", False), ("Days of cover" if month is None else "Balance", True)]
+    rows = [_worst_row(w, now, several=product_name is None, past=month is not None) for w in worst]
     return [heading, parts.table(heads, rows, "Worst facilities, the worst first")]
 
 
-def _worst_row(w: Worst, now: datetime, *, several: bool) -> html.Tr:
+def _worst_row(w: Worst, now: datetime, *, several: bool, past: bool) -> html.Tr:
     about = " ".join(s for s in (w.product_name if several else "", words.lasting(w.since, now)) if s)
+    lasts = words.number(w.usable) if past else words.cover(w.cover_p10, w.cover_p50, w.cover_p90)
     return parts.row(
         [
             parts.cell(parts.link(w.name, facility=w.code), w.area_name, number=False),
             parts.cell(parts.badge(w.state), about, number=False),
-            parts.cell(words.cover(w.cover_p10, w.cover_p50, w.cover_p90), parts.chance(w.probability)),
+            parts.cell(lasts, parts.chance(w.probability)),
         ],
         href=f"?facility={w.code}",
     )

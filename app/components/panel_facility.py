@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -12,6 +12,7 @@ from app.components import chart, parts, words
 from app.components.parts import Node
 from data.stock import Facility, Line, LotHeld, Month, Position
 from data.types import AT_RISK, WORST_FIRST, State
+from geo.network import Neighbour, Store
 
 #: A lot that expires within these days is marked, so that it is used or moved in time.
 EXPIRES_SOON_DAYS = 90
@@ -20,6 +21,7 @@ EXPIRES_SOON_DAYS = 90
 _VVM_DISCARD = 3
 
 _COLUMNS = (("Vaccine", False), ("Usable", True), ("Days of cover", True), ("Use a month", True))
+_PAST_COLUMNS = (("Vaccine", False), ("Balance", True), ("Chance of running out", True))
 _LOT_COLUMNS = (("Lot", False), ("Expires", False), ("Doses", True), ("VVM", True))
 
 
@@ -29,22 +31,12 @@ class Chosen:
 
     position: Position
     reasons: Sequence[str]
+    spare: Sequence[Neighbour]
     band: tuple[float, float] | None
     formulas: dict[str, str]
     lots: Sequence[LotHeld]
     months: Sequence[Month]
     lines: Sequence[Line]
-
-
-@dataclass(frozen=True, slots=True)
-class Supplier:
-    """A step of the supply chain: who delivers, how far away, and what they hold of the chosen product."""
-
-    code: str
-    name: str
-    tier: str
-    km: float | None
-    usable: int | None = None
 
 
 def choose(positions: Sequence[Position], code: str | None) -> Position | None:
@@ -60,24 +52,30 @@ def render(
     facility: Facility,
     positions: Sequence[Position],
     chosen: Chosen | None,
-    supply: Sequence[Supplier],
+    supply: Sequence[Store],
+    held: Mapping[int, int],
+    level_names: Sequence[str],
     *,
     month: date | None = None,
     notice: str | None = None,
     theme: chart.Theme = "light",
 ) -> html.Div:
-    """The whole panel; `notice` is what a simulated programme says about itself, None where data is real."""
+    """The whole panel.
+
+    `supply` is the chain above the facility and `held` what its stores may use of the chosen product, by their id;
+    `notice` is what a simulated programme says about itself, None where data is real.
+    """
     marks: parts.Attributes = {"data-facility": facility.code}
     return html.Div(
         [
             parts.crumbs([(a.code, a.name, a.level) for a in facility.lineage], facility.name),
             html.H1(facility.name),
-            _who(facility, now, month, notice),
+            _who(facility, level_names, now, month, notice),
             *([] if month is None else [parts.past(month)]),
             html.P(finding(facility, positions, now, month), className="lead"),
             *_stock(positions, chosen, now, month),
             *(_product(chosen, now, month, theme) if chosen else []),
-            *_supply(supply, chosen, facility),
+            *_supply(supply, held, chosen, facility, level_names),
         ],
         **marks,
     )
@@ -103,7 +101,11 @@ def finding(facility: Facility, positions: Sequence[Position], now: datetime, mo
     if near:
         return f"{_names(near)} may run out before the next delivery."
     low = [p for p in positions if p.state == State.LOW]
-    return f"{_names(low)} below the minimum." if low else "No vaccine is at risk here."
+    if low:
+        return f"{_names(low)} {'is' if len(low) == 1 else 'are'} below the minimum."
+    over = [p for p in positions if p.state == State.OVERSTOCK]
+    much = f"; there is more than needed of {_names(over)}" if over else ""
+    return f"No vaccine is at risk here{much}."
 
 
 def _names(positions: Sequence[Position]) -> str:
@@ -113,8 +115,10 @@ def _names(positions: Sequence[Position]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _who(facility: Facility, now: datetime, month: date | None, notice: str | None) -> html.P:
-    said: list[Node] = [html.Span(words.opening(facility.tier)), " · ", html.Span(facility.code)]
+def _who(
+    facility: Facility, level_names: Sequence[str], now: datetime, month: date | None, notice: str | None
+) -> html.P:
+    said: list[Node] = [html.Span(words.tier(facility.tier, level_names)), " · ", html.Span(facility.code)]
     if not facility.open:
         said += [" · ", "closed"]
     if month is None:
@@ -130,22 +134,27 @@ def _stock(positions: Sequence[Position], chosen: Chosen | None, now: datetime, 
     if not positions:
         return [parts.empty("Nothing was reported for this month." if month else "No product is handled here yet.")]
     picked = chosen.position.code if chosen else None
+    if month is not None:
+        rows = [_past_row(p, selected=p.code == picked) for p in positions]
+        return [html.H2("Stock by vaccine"), parts.table(_PAST_COLUMNS, rows, "Stock by vaccine", sortable=True)]
     rows = [_stock_row(p, now, selected=p.code == picked) for p in positions]
     return [html.H2("Stock by vaccine"), parts.table(_COLUMNS, rows, "Stock by vaccine", sortable=True)]
 
 
 def _stock_row(p: Position, now: datetime, *, selected: bool) -> html.Tr:
-    held = "" if p.usable is None or p.unit != "dose" else words.vials(p.usable, p.doses_per_vial)
-    delivery = f"delivery {words.due(p.next_delivery_on, now.date())}" if p.next_delivery_on else ""
+    silent = p.state == State.NO_REPORT
+    delivery = "" if silent or p.next_delivery_on is None else f"delivery {words.due(p.next_delivery_on, now.date())}"
     return parts.row(
         [
+            _vaccine(p),
             parts.cell(
-                parts.link(p.name, vaccine=p.code), parts.badge(p.state), sort=WORST_FIRST.index(p.state), number=False
+                words.amount(p.usable, p.unit),
+                "when last reported" if silent else _vials(p),
+                sort="" if p.usable is None else p.usable,
             ),
-            parts.cell(words.amount(p.usable, p.unit), held, sort="" if p.usable is None else p.usable),
             parts.cell(
                 words.cover(p.cover_p10, p.cover_p50, p.cover_p90),
-                parts.chance(p.probability),
+                None if p.probability is None else parts.chance(p.probability),
                 sort="" if p.cover_p50 is None else p.cover_p50,
             ),
             parts.cell(words.number(p.amc), delivery, sort="" if p.amc is None else p.amc),
@@ -155,37 +164,65 @@ def _stock_row(p: Position, now: datetime, *, selected: bool) -> html.Tr:
     )
 
 
+def _past_row(p: Position, *, selected: bool) -> html.Tr:
+    return parts.row(
+        [
+            _vaccine(p),
+            parts.cell(words.amount(p.usable, p.unit), _vials(p), sort="" if p.usable is None else p.usable),
+            parts.cell(parts.chance(p.probability), sort="" if p.probability is None else p.probability),
+        ],
+        href=f"?vaccine={p.code}",
+        selected=selected,
+    )
+
+
+def _vaccine(p: Position) -> html.Td:
+    name = parts.link(p.name, vaccine=p.code)
+    return parts.cell(name, parts.badge(p.state), sort=WORST_FIRST.index(p.state), number=False)
+
+
+def _vials(p: Position) -> str:
+    return "" if p.usable is None or p.unit != "dose" else words.vials(p.usable, p.doses_per_vial)
+
+
 def _product(chosen: Chosen, now: datetime, month: date | None, theme: chart.Theme) -> list[Node]:
     p = chosen.position
     until = month or now.date().replace(day=1)
     return [
         html.H2([p.name, " ", parts.badge(p.state)]),
-        *([html.Div([html.P(r) for r in chosen.reasons], className=_tone(p.state))] if chosen.reasons else []),
+        *_why(chosen),
         *([] if month else [_facts(chosen, now), *_lots(chosen, now)]),
         *_history(chosen, until, theme),
         *([] if month else _lines(chosen, now)),
     ]
 
 
-def _tone(state: State) -> str:
-    return "callout warn" if state in AT_RISK else "callout quiet"
+def _why(chosen: Chosen) -> list[Node]:
+    """Why it is so, and who nearby could help."""
+    said: list[Node] = [html.P(r) for r in chosen.reasons]
+    for near in chosen.spare:
+        offer = f", {words.distance(near.km)} away, can spare {words.amount(near.doses, chosen.position.unit)}."
+        said.append(html.P([parts.link(near.name, facility=near.code), offer]))
+    tone = "callout warn" if chosen.position.state in AT_RISK else "callout quiet"
+    return [html.Div(said, className=tone)] if said else []
 
 
 def _facts(chosen: Chosen, now: datetime) -> html.Dl:
     p, said = chosen.position, chosen.formulas
     pairs: list[tuple[Node, Node]] = [
-        ("Usable", words.amount(p.usable, p.unit)),
+        ("When last reported" if p.state == State.NO_REPORT else "Usable", words.amount(p.usable, p.unit)),
         (_explained("Cover", said.get("cover")), words.cover(p.cover_p10, p.cover_p50, p.cover_p90)),
         (_explained("Chance of running out", said.get("probability")), parts.chance(p.probability)),
         (_explained("Average monthly use", said.get("amc")), words.amount(p.amc, p.unit)),
-        ("Next delivery", _delivery(p, now)),
     ]
+    if p.state != State.NO_REPORT:
+        pairs.append(("Next delivery", _delivery(p, now)))
     if chosen.band is not None:
         low, high = (words.number(level) for level in chosen.band)
         pairs.append((_explained("Minimum to maximum", said.get("band")), f"{low} to {high}"))
     if p.total is not None and p.usable is not None and p.total > p.usable:
         pairs.append(("Held but not usable", words.amount(p.total - p.usable, p.unit)))
-    if p.out_since is not None:
+    if p.out_since is not None and p.state == State.STOCKOUT:
         pairs.append(("Out of stock", words.lasting(p.out_since, now)))
     return parts.facts(pairs)
 
@@ -308,21 +345,28 @@ def _where_from(line: Line) -> str:
     return " · ".join(s for s in said if s)
 
 
-def _supply(supply: Sequence[Supplier], chosen: Chosen | None, facility: Facility) -> list[Node]:
+def _supply(
+    supply: Sequence[Store],
+    held: Mapping[int, int],
+    chosen: Chosen | None,
+    facility: Facility,
+    level_names: Sequence[str],
+) -> list[Node]:
     if not supply:
         return [html.H2("Supplied by"), html.P("No supplier is known.", className="note")]
     steps = [
-        html.Li(parts.link([html.Span(s.name), html.Small(_step(s, chosen), className="below")], facility=s.code))
-        for s in supply
+        html.Li(_step(s, "further" if place else "away", held.get(s.id), chosen, level_names))
+        for place, s in enumerate(supply)
     ]
     every, way = (words.counted(d, "day") for d in (facility.delivery_interval_days, facility.lead_time_days))
     often = f"A delivery every {every}; {way} from order to arrival."
     return [html.H2("Supplied by"), html.Ul(steps, className="list"), html.P(often, className="note")]
 
 
-def _step(s: Supplier, chosen: Chosen | None) -> str:
-    away = words.distance(s.km) if s.km is None else f"{words.distance(s.km)} away"
-    said = [words.opening(s.tier), away]
-    if chosen is not None and s.usable is not None:
-        said.append(f"holds {words.amount(s.usable, chosen.position.unit)} of {chosen.position.name}")
-    return " · ".join(said)
+def _step(s: Store, how: str, held: int | None, chosen: Chosen | None, level_names: Sequence[str]) -> html.A:
+    """A store of the chain; its distance is from the place that it supplies."""
+    km = words.distance(s.km) if s.km is None else f"{words.distance(s.km)} {how}"
+    said = [words.tier(s.tier, level_names), km]
+    if chosen is not None and held is not None:
+        said.append(f"holds {words.amount(held, chosen.position.unit)} of {chosen.position.name}")
+    return parts.link([html.Span(s.name), html.Small(" · ".join(said), className="below")], facility=s.code)

@@ -6,6 +6,7 @@ Nothing here reads the clock: `now` and `today` are always given, in the program
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -224,6 +225,19 @@ def signed(value: int) -> str:
 def opening(text: str) -> str:
     """Words that open a line: the first letter large, the others as they are."""
     return text[:1].upper() + text[1:]
+
+
+def inline(name: str) -> str:
+    """A name of a level inside a sentence: `State` as `state`, `LGA` as it is."""
+    return name if name.isupper() else name[:1].lower() + name[1:]
+
+
+def tier(name: str, level_names: Sequence[str]) -> str:
+    """What a facility is: a store that is called as a level of the country is that level's store."""
+    level = next((level for level in level_names if level.lower() == name.lower()), None)
+    if level is not None:
+        return f"{opening(level)} store"
+    return "Health facility" if name == "facility" else opening(name)
 
 
 def distance(km: float | None) -> str:

@@ -21,7 +21,7 @@ KANO = _status("NG020", "Kano", 50, 40, 25, 785, children=400_000, risk_share=20
 ABIA = _status("NG001", "Abia", 0, 1, 0, 299, children=100_000, risk_share=1, children_out=1)
 BORNO = _status("NG008", "Borno", 200, 0, 0, 0)
 NATION = _status("NG", "Nigeria", 250, 41, 25, 1_084, children=500_000, risk_share=16, children_out=31_001)
-LEVELS = ["country", "state", "LGA"]
+LEVELS = ["Nation", "State", "LGA"]
 PLACE = Area(1, 0, "NG", "Nigeria", 0, 220_000_000, None, [("NG", "Nigeria", 0)], (2.7, 4.2, 14.7, 13.9))
 STATE = replace(PLACE, code="NG020", name="Kano", level=1, way=[*PLACE.way, ("NG020", "Kano", 1)])
 

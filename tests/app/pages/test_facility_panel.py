@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from app.components import chart, panel_facility
-from app.components.panel_facility import Chosen, Supplier
+from app.components.panel_facility import Chosen
 from data.stock import Facility, Line, LotHeld, Month, Place, Position
 from data.types import Kind, State
+from geo.network import Neighbour, Store
 
 FACILITY = Facility(
     id=1, code="NG-F1", name="Gwale PHC", tier="primary health centre",
@@ -36,20 +37,27 @@ def _months(**wanted: Any) -> list[Month]:
 
 def _chosen(position: Position = BCG, **more: Any) -> Chosen:
     given: dict[str, Any] = {
-        "reasons": ["The delivery due on 17 Nov is 3 days late."], "band": (100.0, 500.0),
+        "reasons": ["The delivery due on 17 Nov is 3 days late."], "spare": [], "band": (100.0, 500.0),
         "formulas": {"amc": "AMC = used / months"}, "lots": [], "months": _months(), "lines": [],
     }  # fmt: skip
     return Chosen(position, **(given | more))
 
 
+def _panel(
+    now: datetime, positions: list[Position], chosen: Chosen | None, chain: tuple[Store, ...] = (), **more: Any
+) -> Any:
+    facility, held = more.pop("facility", FACILITY), more.pop("held", {})
+    return panel_facility.render(now, facility, positions, chosen, chain, held, ["Nation", "State", "LGA"], **more)
+
+
 def test_the_panel_says_first_what_is_out_and_since_when(now: datetime, text: Any) -> None:
-    said = text(panel_facility.render(now, FACILITY, [BCG, PENTA], _chosen(), []))
+    said = text(_panel(now, [BCG, PENTA], _chosen()))
     assert "Out of BCG for 6 days." in said
     assert "3 days late" in said
 
 
 def test_every_vaccine_has_its_state_doses_vials_cover_chance_and_use(now: datetime, text: Any, find: Any) -> None:
-    panel = panel_facility.render(now, FACILITY, [BCG, PENTA], _chosen(), [])
+    panel = _panel(now, [BCG, PENTA], _chosen())
     table = find(panel, "Table")[0]
     rows = [text(r) for r in find(table, "Tr")]
     assert rows[0] == "Vaccine Usable Days of cover Use a month"
@@ -75,7 +83,7 @@ def test_lots_say_which_are_expired_expire_soon_or_have_turned(now: datetime, te
         LotHeld("D4", date(2028, 1, 31), 80, 1, None),
         LotHeld(None, None, 20, 1, None),
     ]
-    said = text(panel_facility.render(now, FACILITY, [BCG], _chosen(lots=lots), []))
+    said = text(_panel(now, [BCG], _chosen(lots=lots)))
     assert "A1 30 Jun 2027 100 stage 3: discard" in said
     assert "B2 19 Nov expired 40 stage 1" in said
     assert "C3 20 Dec in 30 days 60 stage 2" in said
@@ -84,42 +92,50 @@ def test_lots_say_which_are_expired_expire_soon_or_have_turned(now: datetime, te
 
 
 def test_doses_that_are_held_but_must_not_be_used_are_said(now: datetime, text: Any) -> None:
-    assert "Held but not usable 40 doses" in text(panel_facility.render(now, FACILITY, [BCG], _chosen(), []))
+    assert "Held but not usable 40 doses" in text(_panel(now, [BCG], _chosen()))
 
 
 def test_the_supply_chain_is_a_list_of_links_with_distances(now: datetime, text: Any, find: Any) -> None:
-    chain = [Supplier("S1", "Gwale store", "LGA store", 14.2, 400), Supplier("S2", "Kano store", "state store", None)]
-    panel = panel_facility.render(now, FACILITY, [BCG], _chosen(), chain)
+    chain = (Store(7, "S1", "Gwale store", "lga", "Gwale", 14.2), Store(8, "S2", "Far depot", "depot", "Kano", None))
+    panel = _panel(now, [BCG], _chosen(), chain, held={7: 400})
     assert "Gwale store LGA store · 14 km away · holds 400 doses of BCG" in text(panel)
-    assert "Kano store State store · distance not known" in text(panel)
+    assert "Far depot Depot · distance not known" in text(panel)
     assert "?facility=S1" in [a.href for a in find(panel, "A")]
+
+
+def test_who_can_spare_some_nearby_is_offered_beside_the_reason(now: datetime, text: Any) -> None:
+    near = Neighbour(9, "K1", "Kumbotso store", "lga", "Kumbotso", 14.0, 400)
+    assert "Kumbotso store , 14 km away, can spare 400 doses." in text(_panel(now, [BCG], _chosen(spare=[near])))
 
 
 def test_a_facility_without_a_recent_report_is_neither_stocked_nor_out(now: datetime, text: Any) -> None:
     silent = replace(FACILITY, state=State.NO_REPORT, last_event_at=now - timedelta(days=60))
     held = replace(PENTA, state=State.NO_REPORT)
-    said = text(panel_facility.render(now, silent, [held], _chosen(held, reasons=[]), []))
+    said = text(_panel(now, [held], _chosen(held, reasons=[]), facility=silent))
     assert "Last report 21 Sep; one is expected every 31 days. What is there now is not known." in said
+    assert "Pentavalent No report 1,240 doses when last reported" in said
+    assert "delivery" not in said.partition("Supplied by")[0]
 
 
 def test_a_facility_that_never_reported_says_so(now: datetime, text: Any) -> None:
-    said = text(panel_facility.render(now, replace(FACILITY, last_event_at=None), [], None, []))
+    said = text(_panel(now, [], None, facility=replace(FACILITY, last_event_at=None)))
     assert "No stock has been reported here." in said
     assert "last report never" in said
 
 
 def test_a_past_month_says_so_and_leaves_out_what_is_only_known_now(now: datetime, text: Any) -> None:
-    past = replace(PENTA, cover_p10=None, cover_p50=None, cover_p90=None, amc=None, next_delivery_on=None)
+    past = replace(PENTA, usable=340, cover_p10=None, cover_p50=None, cover_p90=None, amc=None, next_delivery_on=None)
     chosen = _chosen(past, lots=[LotHeld("A1", None, 5, 1, None)], reasons=[])
-    said = text(panel_facility.render(now, FACILITY, [past], chosen, [], month=date(2016, 5, 1)))
+    said = text(_panel(now, [past], chosen, month=date(2016, 5, 1)))
     assert "As it was at the end of May 2016." in said
     assert "A1" not in said
     assert "Next delivery" not in said
+    assert "Vaccine Balance Chance of running out Pentavalent Adequate 340 doses 34 vials under 1 %" in said
 
 
 def test_simulated_stock_is_labelled_on_the_panel(now: datetime, text: Any) -> None:
-    real = panel_facility.render(now, FACILITY, [BCG], _chosen(), [])
-    invented = panel_facility.render(now, FACILITY, [BCG], _chosen(), [], notice="All of it is simulated.")
+    real = _panel(now, [BCG], _chosen())
+    invented = _panel(now, [BCG], _chosen(), notice="All of it is simulated.")
     assert "Simulated data" not in text(real)
     assert "Simulated data" in text(invented)
 
@@ -129,14 +145,14 @@ def test_the_bin_card_shows_each_line_with_the_balance_after_it(now: datetime, t
         id=7, kind=Kind.ADMINISTERED, doses=-12, counted=None, reason=None, occurred_at=now - timedelta(hours=2),
         recorded_at=now, source="api", document=None, lot="A1", balance=388,
     )  # fmt: skip
-    said = text(panel_facility.render(now, FACILITY, [BCG], _chosen(lines=[line]), []))
+    said = text(_panel(now, [BCG], _chosen(lines=[line])))
     assert "2 hours ago given lot A1 \u221212 388" in said
 
 
 def test_the_chart_has_a_sentence_and_a_table_that_say_the_same(now: datetime, text: Any, find: Any) -> None:
     months = _months()
     months[3] = replace(months[3], days_out=9)
-    panel = panel_facility.render(now, FACILITY, [BCG], _chosen(months=months), [])
+    panel = _panel(now, [BCG], _chosen(months=months))
     said = text(panel)
     assert "used 5,040 doses, received 4,800 doses; out of stock on 9 days, in Mar 26." in said
     assert find(panel, "Graph")[0].figure["layout"]["shapes"]

@@ -1,0 +1,176 @@
+"""The map's page as a browser gets it: the document, Dash's layout, and the panel's callback, over HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import small
+import sqlalchemy as sa
+from werkzeug.test import Client
+
+from app import create_app, pipeline
+from app.auth import demo, sessions
+from app.settings import Settings
+from data import db, programmes
+from data.record import ledger
+from data.types import Kind, StockEvent
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def _received(facility: str, product: str, doses: int, ago: timedelta, kind: Kind = Kind.RECEIPT) -> StockEvent:
+    key = f"{facility}{product}{kind}"
+    return StockEvent(facility, product, kind, doses, NOW - ago, source="test", source_id=key)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[sa.Engine]:
+    """The small country: one post received BCG and used it up a week ago, one still holds some, two are silent."""
+    engine = db.engine(database_url)
+    with db.transaction(engine) as conn:
+        country = small.build(conn)
+        ledger.record(
+            conn,
+            country.programme_id,
+            [
+                _received("F-W1", "BCG", 200, timedelta(days=9)),
+                _received("F-W1", "BCG", 200, timedelta(days=7), Kind.ADMINISTERED),
+                _received("F-E1", "BCG", 1240, timedelta(days=2)),
+            ],
+        )
+        found = programmes.find(conn, "small")
+        pipeline.refresh(conn, found, found.day(NOW), NOW, "test")
+        small.build(conn, "hidden")
+    demo.ensure(engine)
+    with db.transaction(engine) as conn:
+        hidden = "programme_id = (select id from programme where code = 'hidden')"
+        conn.execute(sa.text(f"delete from user_grant where {hidden}"))  # noqa: S608  # a constant
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def client(engine: sa.Engine, database_url: str, redis_url: str) -> Client:
+    """A browser that is signed in as the national officer."""
+    settings = Settings(database_url=database_url, redis_url=redis_url, secret_key="k" * 40, demo=True)  # type: ignore[arg-type]
+    with db.transaction(engine) as conn:
+        user = conn.scalar(sa.text("select id from app_user where email = 'national@demo.example'"))
+    browser = Client(create_app(settings))
+    browser.set_cookie(sessions.COOKIE, sessions.Sessions(engine, demo=True).open(user))
+    return browser
+
+
+def _words(node: Any) -> str:
+    """What can be read in Dash's JSON."""
+    if isinstance(node, dict):
+        return _words(node.get("props", {}).get("children"))
+    if isinstance(node, list):
+        return " ".join(filter(None, (_words(n) for n in node)))
+    return "" if node is None else str(node)
+
+
+def _show(client: Client, changed: str = "view.data", **view: str) -> dict[str, Any]:
+    """Ask the callback for a view and return its outputs by id."""
+    body = {
+        "output": "..panel-body.children...headline-slot.children...map.target..",
+        "outputs": [
+            {"id": "panel-body", "property": "children"},
+            {"id": "headline-slot", "property": "children"},
+            {"id": "map", "property": "target"},
+        ],
+        "inputs": [
+            {"id": "view", "property": "data", "value": {"programme": "small", "theme": "light", **view}},
+            {"id": "pulse", "property": "data", "value": 0},
+        ],
+        "changedPropIds": [changed],
+    }
+    answer = client.post("/_dash-update-component", json=body)
+    assert answer.status_code == 200, answer.text
+    return dict(json.loads(answer.text)["response"])
+
+
+def test_the_document_names_the_programme_and_the_layout_follows_it(client: Client) -> None:
+    page = client.get("/small")
+    assert page.status_code == 200
+    assert '<meta name="vaxtrace-programme" content="small">' in page.text
+    layout = json.loads(client.get("/_dash-layout", headers={"Referer": "http://localhost/small"}).text)
+    assert "Worst of all BCG MR" in _words(layout)
+    assert "Simulated data" in _words(layout)
+    assert "Demo: National logistics officer" in _words(layout)
+
+
+def test_the_nation_is_told_in_words_and_numbers(client: Client) -> None:
+    shown = _show(client, vaccine="BCG")
+    panel = _words(shown["panel-body"]["children"])
+    assert "of 4 facilities did not report." in panel
+    assert "Health post F-W1" in panel
+    assert "Out of stock" in _words(shown["headline-slot"]["children"])
+    assert shown["map"]["target"] == {"area": "SM", "facility": None, "bounds": [0, 0, 4, 2]}
+
+
+def test_a_facility_is_told_with_its_stock_lots_and_history(client: Client) -> None:
+    shown = _show(client, facility="F-E1", vaccine="BCG")
+    panel = _words(shown["panel-body"]["children"])
+    assert "1,240 doses" in panel
+    assert "62 vials" in panel
+    assert "no lot number" in panel
+    assert "received 1,240 doses" in panel
+    assert shown["map"]["target"]["bounds"] == [3.0, 1.0, 3.0, 1.0]
+
+
+def test_a_pulse_reads_the_panel_again_and_leaves_the_map_where_it_is(client: Client) -> None:
+    shown = _show(client, "pulse.data", area="W")
+    assert "Area W" in _words(shown["panel-body"]["children"])
+    assert "map" not in shown
+
+
+@pytest.mark.parametrize(
+    ("view", "said"),
+    [
+        ({"facility": "GONE"}, "There is no facility with the code GONE in this programme."),
+        ({"area": "GONE"}, "There is no area with the code GONE in this programme."),
+        ({"vaccine": "GONE"}, "There is no product with the code GONE in this programme."),
+        ({"month": "soon"}, "soon is not a month; months look like 2016-05."),
+        ({"programme": "nowhere"}, "There is no programme called nowhere."),
+        # It exists, but this reader may not see it: the answer is the same.
+        ({"programme": "hidden"}, "There is no programme called hidden."),
+    ],
+)
+def test_what_is_not_there_is_said_in_words_with_a_way_back(client: Client, view: dict[str, str], said: str) -> None:
+    shown = _show(client, **view)
+    panel = _words(shown["panel-body"]["children"])
+    assert said in panel
+    assert "Show the whole country" in panel
+    assert "map" not in shown
+
+
+def test_a_facility_of_another_programme_is_not_shown(client: Client, engine: sa.Engine) -> None:
+    with db.transaction(engine) as conn:
+        conn.execute(
+            sa.text(
+                "update facility set code = 'F-ELSEWHERE' where code = 'F-E1'"
+                " and programme_id = (select id from programme where code = 'hidden')"
+            )
+        )
+    panel = _words(_show(client, facility="F-ELSEWHERE")["panel-body"]["children"])
+    assert "There is no facility with the code F-ELSEWHERE" in panel
+
+
+def test_plain_pages_are_read_without_dash(client: Client) -> None:
+    for address in ("/small/alerts", "/small/about"):
+        page = client.get(address)
+        assert page.status_code == 200
+        assert "dash_renderer" not in page.text
+        assert "Simulated data" in page.text
+    assert client.get("/hidden/alerts").status_code == 404
+
+
+def test_strangers_are_led_to_the_sign_in_page(client: Client) -> None:
+    client.delete_cookie(sessions.COOKIE)
+    for address in ("/small", "/small/alerts", "/small/about"):
+        answer = client.get(address, headers={"Accept": "text/html"})
+        assert (answer.status_code, answer.headers["Location"].split("?")[0]) == (302, "/login")
