@@ -157,7 +157,7 @@ def _reported(
 ) -> NDArray[np.bool_]:
     """Stores always report; a facility misses single months, and a few fall silent for months, some of them still."""
     shape = (len(network.tier), len(calendar.months))
-    habit = np.clip(rng.beta(1.3, 30, len(network.states)) * 1.0, 0.005, 0.12)[np.maximum(network.state, 0)]
+    habit = np.clip(rng.beta(1.3, 30, len(network.states)), 0.005, 0.12)[np.maximum(network.state, 0)]
     missed = rng.random(shape) < (habit + 0.06 * hard)[:, None]
     silent = rng.random(shape[0]) < np.where(hard, 0.3, 0.12)
     length = rng.integers(2, 7, shape[0])
