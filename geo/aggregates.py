@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 import sqlalchemy as sa
 
 from data import queries
-from data.types import AT_RISK, WORST_FIRST
+from data.types import AT_RISK, WORST_FIRST, State
 
 SQL = queries.read(Path(__file__).parent / "sql" / "aggregates.sql")
 
@@ -79,7 +79,11 @@ def rebuild_months(conn: sa.Connection, programme_id: int, since: date | None = 
     """
     asked = {"programme_id": programme_id, "since": since or _EVER}
     conn.execute(SQL["forget_months"], asked)
-    conn.execute(SQL["roll_up_months"], {**asked, **_STATES, "worst_first": [int(state) for state in WORST_FIRST]})
+    order = {
+        "worst_first": [int(state) for state in WORST_FIRST],
+        "ranks": [WORST_FIRST.index(state) + 1 for state in sorted(State)],
+    }
+    conn.execute(SQL["roll_up_months"], {**asked, **_STATES, **order})
 
 
 def move(conn: sa.Connection, changes: Iterable[Change]) -> list[AreaLine]:

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -32,7 +31,7 @@ import sqlalchemy as sa
 
 from data import db, queries
 from data.errors import UnknownProgramme
-from data.types import NO_PROBABILITY, WORST, WORST_FIRST
+from data.types import WORST, WORST_FIRST
 from geo import errors
 from geo.cache import LIFETIME, Down, Flights, Link
 from geo.registry import Registry
@@ -115,11 +114,6 @@ class Vector:
 class _Cells:
     cells: bytes
     seq: int
-
-
-def decile(probability: float | None) -> int:
-    """The byte of a probability: 0..9, or 255 for none. A hair is added because `real` makes 0.7 a little less."""
-    return NO_PROBABILITY if probability is None else min(9, math.floor(probability * 10 + 1e-6))
 
 
 class Values:

@@ -179,7 +179,7 @@ local AS (
         SELECT area_id, month, product_seat, state, weight FROM seen
         UNION ALL
         SELECT area_id, month, 0,
-               (CAST(:worst_first AS smallint[]))[min(array_position(CAST(:worst_first AS smallint[]), state))], weight
+               (CAST(:worst_first AS smallint[]))[min((CAST(:ranks AS smallint[]))[state + 1])], weight
         FROM seen
         WHERE tracer
         GROUP BY facility_id, area_id, month, weight

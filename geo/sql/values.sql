@@ -26,12 +26,14 @@ WHERE p.id = :programme_id;
 
 -- facilities_now --
 -- State and decile of one product, two bytes for each facility of a range of ordinals. A facility that holds other
--- products but not this one is inactive (1) for it; one that holds none has not reported (0).
+-- products but not this one is inactive (1) for it; one that holds none has not reported (0). Rounding before the floor
+-- keeps a probability of 0.7, which `real` makes a little less, in its decile, as data.insight.risk.decile does.
 SELECT p.registry_version AS version,
        coalesce((SELECT max(u.seq) FROM push u WHERE u.programme_id = p.id), 0) AS seq,
        (SELECT string_agg(int2send(CAST(
                    coalesce(n.state, CASE WHEN w.facility_id IS NULL THEN 0 ELSE 1 END) * 256
-                   + coalesce(least(floor(n.probability * 10 + 1e-6), 9), 255) AS smallint)), '' ORDER BY f.ordinal)
+                   + CASE WHEN n.probability IS NULL THEN 255
+                        ELSE least(floor(round(CAST(n.probability * 10 AS numeric), 5)), 9) END AS smallint)), '' ORDER BY f.ordinal)
         FROM facility f
         LEFT JOIN position n
                ON n.facility_id = f.id
@@ -46,7 +48,8 @@ WHERE p.id = :programme_id;
 SELECT p.registry_version AS version,
        coalesce((SELECT max(u.seq) FROM push u WHERE u.programme_id = p.id), 0) AS seq,
        (SELECT string_agg(int2send(CAST(
-                   coalesce(w.state, 0) * 256 + coalesce(least(floor(w.probability * 10 + 1e-6), 9), 255) AS smallint)),
+                   coalesce(w.state, 0) * 256 + CASE WHEN w.probability IS NULL THEN 255
+                        ELSE least(floor(round(CAST(w.probability * 10 AS numeric), 5)), 9) END AS smallint)),
                '' ORDER BY f.ordinal)
         FROM facility f
         LEFT JOIN facility_status w ON w.facility_id = f.id
@@ -60,7 +63,8 @@ SELECT p.registry_version AS version,
        coalesce((SELECT max(u.seq) FROM push u WHERE u.programme_id = p.id), 0) AS seq,
        (SELECT string_agg(int2send(CAST(
                    coalesce(m.state, CASE WHEN n.facility_id IS NULL AND w.facility_id IS NOT NULL THEN 1 ELSE 0 END) * 256
-                   + coalesce(least(floor(m.probability * 10 + 1e-6), 9), 255) AS smallint)),
+                   + CASE WHEN m.probability IS NULL THEN 255
+                        ELSE least(floor(round(CAST(m.probability * 10 AS numeric), 5)), 9) END AS smallint)),
                '' ORDER BY f.ordinal)
         FROM facility f
         LEFT JOIN position n
@@ -80,7 +84,8 @@ WHERE p.id = :programme_id;
 SELECT p.registry_version AS version,
        coalesce((SELECT max(u.seq) FROM push u WHERE u.programme_id = p.id), 0) AS seq,
        (SELECT string_agg(int2send(CAST(
-                   coalesce(m.state, 0) * 256 + coalesce(least(floor(m.probability * 10 + 1e-6), 9), 255) AS smallint)),
+                   coalesce(m.state, 0) * 256 + CASE WHEN m.probability IS NULL THEN 255
+                        ELSE least(floor(round(CAST(m.probability * 10 AS numeric), 5)), 9) END AS smallint)),
                '' ORDER BY f.ordinal)
         FROM facility f
         LEFT JOIN LATERAL (
