@@ -120,10 +120,10 @@ def _shaped(reading: tables.Reading, rows: gpd.GeoDataFrame, repair: bool) -> gp
     return rows
 
 
-def _polygons(shape: shapely.Geometry) -> shapely.Geometry:
-    """Only what has an area: repairing may leave lines and points behind."""
-    parts = [p for p in shapely.get_parts(shape, return_index=False) if p.geom_type in ("Polygon", "MultiPolygon")]
-    return shapely.union_all(parts)
+def _polygons(shape: shapely.Geometry) -> shapely.MultiPolygon:
+    """Only what has an area, as one MultiPolygon: repairing and joining may leave lines and points behind."""
+    whole = shapely.union_all([part for part in shapely.get_parts(shape) if shapely.get_dimensions(part) == 2])
+    return shapely.MultiPolygon([part for part in shapely.get_parts(whole) if isinstance(part, shapely.Polygon)])
 
 
 def _usable(reading: tables.Reading, rows: gpd.GeoDataFrame, above: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
@@ -155,8 +155,6 @@ def _nation(pack: packs.Pack, known: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame
     """The nation, where no file draws it: all of level 1 together."""
     shapes = [shape for frame in known for shape in frame.geometry[frame["level"] == 1]]
     whole = _polygons(shapely.union_all(shapes))
-    if whole.geom_type == "Polygon":
-        whole = shapely.MultiPolygon([whole])
     return gpd.GeoDataFrame(
         {"code": [pack.programme.code], "name": pack.programme.name, "level": 0, "parent": None,
          "population": pd.array([pd.NA], "Int64"), "target_children": pd.array([pd.NA], "Int64")},

@@ -67,8 +67,9 @@ def _say(reading: tables.Reading, reports: pd.DataFrame, events: pd.DataFrame) -
     implied = events[(events["kind"] == Kind.ADJUSTMENT) & ~events["source_id"].str.endswith(("/found", "/missing"))]
     labels = implied["facility"] + ", " + implied["product"] + ", " + implied["source_id"].str.rsplit("/", n=2).str[1]
     labels += ": " + tables.write(implied["doses"], "{:+,}")
+    labels.index = labels.index.astype("str")
     for reason, rows in labels.groupby(implied["reason"]):
-        reading.note("flagged", "history", f"adjustment implied: {reason}", len(rows), _examples(rows))
+        reading.note("flagged", "history", f"adjustment implied: {reason}", rows)
     keys = ["facility", "product"]
     anchored = reports[reports["closing"].notna() | reports["opening"].notna()]
     last = reports[keys].merge(anchored.groupby(keys, as_index=False)["month"].max(), how="left", on=keys)["month"]
@@ -78,7 +79,3 @@ def _say(reading: tables.Reading, reports: pd.DataFrame, events: pd.DataFrame) -
         "flagged", "history", "no balance is reported in or after the month: kept in the monthly history, moves no"
         " stock", int(loose.sum()), "Report the balance.",
     )  # fmt: skip
-
-
-def _examples(labels: pd.Series) -> str:
-    return "Such as " + "; ".join(labels.head(3)) + "."

@@ -205,7 +205,7 @@ def _supplied(reading: tables.Reading, rows: pd.DataFrame) -> pd.DataFrame:
     )  # fmt: skip
     rows["supplier"] = rows["supplier"].mask(unknown, None)
     by_tier = {policy.tier: policy for policy in reading.pack.policy}
-    others = by_tier.get(None, packs.Policy())
+    others = by_tier.get(None, packs.Policy(delivery_interval_days=30, lead_time_days=7))
     policies = [by_tier.get(tier, others) for tier in rows["tier"]]
     rows["delivery_interval_days"] = [policy.delivery_interval_days for policy in policies]
     rows["lead_time_days"] = [policy.lead_time_days for policy in policies]

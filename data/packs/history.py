@@ -66,7 +66,7 @@ def _declared(
 
 def _dated(reading: tables.Reading, rows: pd.DataFrame, spec: packs.History, now: datetime) -> pd.DataFrame:
     month = pd.to_datetime(rows["month"], format=spec.month_format, errors="coerce")
-    month = month.dt.to_period("M").dt.to_timestamp()
+    month = month - pd.to_timedelta(month.dt.day - 1, unit="D")
     reading.note(
         "refused", "history", f"month is not written as {spec.month_format}", rows["said"][month.isna()],
         "Correct the month, or month_format in [history].",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,17 @@ from data.insight import history
 from data.packs.country import Country
 
 _AMOUNTS = ["closing", "opening", "received", "used", "days_out"]
+
+
+def judged(country: Country, today: date) -> pd.DataFrame:
+    """The reports with `state` and `probability` as their months ended; missing while a month is running."""
+    reports = country.reports
+    ended = (reports["month"] < pd.Timestamp(today.replace(day=1))).to_numpy()
+    state = pd.array([pd.NA] * len(reports), dtype="Int16")
+    probability = np.full(len(reports), np.nan, dtype=np.float32)
+    if ended.any():
+        state[ended], probability[ended] = judge(reports[ended], country)
+    return reports.assign(state=state, probability=probability)
 
 
 def judge(reports: pd.DataFrame, country: Country) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

@@ -126,7 +126,9 @@ def shelves(ledger: pd.DataFrame, balances: pd.DataFrame) -> pd.DataFrame:
     if not len(balances):
         return last
     others = balances.merge(ledger[POSITION].drop_duplicates(), on=POSITION)
-    return pd.concat([last, others.assign(first_received_at=pd.NaT)]).drop_duplicates(LOT)
+    others["first_received_at"] = pd.Series(pd.NaT, index=others.index, dtype=last["first_received_at"].dtype)
+    shelves: pd.DataFrame = pd.concat([last, others])
+    return shelves.drop_duplicates(LOT)
 
 
 def positions(ledger: pd.DataFrame, before: pd.DataFrame, zone: str) -> pd.DataFrame:
@@ -143,9 +145,8 @@ def positions(ledger: pd.DataFrame, before: pd.DataFrame, zone: str) -> pd.DataF
     # The event after the last one that left something; the very first where none did.
     place = np.arange(len(ledger))
     some = np.maximum.reduceat(np.where(ledger["total"].to_numpy() > 0, place, -1), starts)
-    emptied = ledger["occurred_at"].to_numpy()[np.minimum(np.maximum(some + 1, starts), len(ledger) - 1)]
-    out = pd.Series(pd.DatetimeIndex(emptied), index=rows.index)
-    out = (out.dt.tz_localize("UTC") if out.dt.tz is None else out).where(rows["total"] == 0)
+    emptied = np.minimum(np.maximum(some + 1, starts), len(ledger) - 1)
+    out = ledger["occurred_at"].take(emptied).set_axis(rows.index).where(rows["total"] == 0)
     if len(before):
         then = rows[POSITION].merge(before[[*POSITION, "out_since"]], how="left", on=POSITION)["out_since"]
         earlier = pd.Series(some < starts, index=rows.index) & then.notna()

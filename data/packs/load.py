@@ -1,4 +1,4 @@
-"""How does a country get into the database? All of it in one transaction, or nothing; the same again changes nothing."""
+"""How does a country get into the database? In one transaction, all or nothing; the same again changes nothing."""
 
 from __future__ import annotations
 
@@ -61,11 +61,13 @@ def load(
     )  # fmt: skip
 
 
-def stored_digest(engine: sa.Engine, code: str) -> str | None:
-    """The digest of the pack that a programme was loaded from; None where there is no such programme."""
+def already(engine: sa.Engine, code: str, digest: str) -> Loaded | None:
+    """The programme of that code, where this very pack is the one that it was loaded from."""
     with db.transaction(engine) as conn:
         stored = conn.execute(SQL["programme"], {"code": code}).one_or_none()
-    return None if stored is None else stored.digest
+    if stored is None or stored.digest != digest:
+        return None
+    return Loaded(stored.id, code, stored.registry_version, unchanged=True)
 
 
 def _words(country: Country, digest: str | None) -> dict[str, Any]:

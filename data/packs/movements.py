@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -18,8 +19,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from data import errors, queries
-from data.packs import copying, ledgers
+from data.packs import copying, judging, ledgers
 from data.packs.country import Country, Finding
+from data.packs.ledgers import LOT, POSITION
 from data.packs.registry import Ids
 from data.record import partitions
 from data.types import Kind
@@ -28,8 +30,6 @@ SQL = queries.read(Path(__file__).parent / "sql" / "movements.sql")
 
 #: The source of every event that comes from a pack.
 SOURCE = "pack"
-POSITION = ["facility_id", "product_id"]
-_LOT = [*POSITION, "lot_id"]
 _AMOUNTS = ["opening", "received", "used", "lost", "adjusted", "closing", "days_out"]
 
 
@@ -48,7 +48,9 @@ def keep(
 ) -> dict[str, int]:  # fmt: skip
     """Write what is new; returns how many reports, events and positions. Raises `PackError` where they contradict."""
     before = _standing(conn, programme_id)
-    reports = _placed(country.reports, ids)
+    now = datetime.now(UTC)
+    today = now.astimezone(ZoneInfo(country.programme.timezone)).date()
+    reports = _placed(judging.judged(country, today), ids)
     events = _placed(country.events, ids)
     events["lot_id"] = _lot_ids(events, ids)
     if len(before.positions):
@@ -56,12 +58,13 @@ def keep(
     say(f"Checking {len(events):,} events and {len(reports):,} monthly reports.")
     ledger = ledgers.replay(events, before.balances)
     ledgers.check(ledger, reports, before.balances, country.programme.timezone)
-    copying.copy(conn, "stock_month", reports[[*POSITION, "month", *_AMOUNTS]])
+    with copying.filling(conn, "stock_month"):
+        copying.copy(conn, "stock_month", reports[[*POSITION, "month", *_AMOUNTS, "state", "probability"]])
     say(f"Wrote {len(reports):,} monthly reports.")
-    now = datetime.now(UTC)
     _write_events(conn, programme_id, ledger, now)
     say(f"Wrote {len(ledger):,} events.")
     positions = _write_balances(conn, country, ids, reports, ledger, before, now)
+    conn.execute(SQL["analyze"])
     if conn.execute(SQL["disagreeing"], {"programme_id": programme_id}).first() is not None:
         raise errors.PackError(reason="a balance would not be the sum of its events", field="events")
     return {"reports": len(reports), "events": len(ledger), "positions": positions}
@@ -140,24 +143,23 @@ def _only_new(
 def _bridge(events: pd.DataFrame, fresh: pd.Series, before: Standing) -> pd.DataFrame:
     """Adjustments from the balances on record to those that the pack's new events start from, where they differ."""
     start = events[fresh].groupby(POSITION, as_index=False)["occurred_at"].min()
-    told = events[~fresh].groupby(_LOT, as_index=False)["doses"].sum()
-    lots = told.merge(before.balances, how="outer", on=_LOT, suffixes=("_told", "")).merge(start, on=POSITION)
+    told = events[~fresh].groupby(LOT, as_index=False)["doses"].sum()
+    lots = told.merge(before.balances, how="outer", on=LOT, suffixes=("_told", "")).merge(start, on=POSITION)
     lots["doses"] = (lots["doses_told"].fillna(0) - lots["doses"].fillna(0)).astype("int64")
     lots = lots[lots["doses"] != 0]
     at = lots["occurred_at"] - pd.Timedelta(seconds=1)
-    place = lots[_LOT].astype("str").agg("/".join, axis=1)
-    return lots.assign(
+    place = lots[LOT].astype("str").agg("/".join, axis=1)
+    bridge = lots.assign(
         kind=Kind.ADJUSTMENT, reason="the pack's balance before differs from the one on record", occurred_at=at,
         source_id="bridge/" + place + "/" + at.dt.strftime("%Y-%m-%d"),
-    )[[*_LOT, "kind", "doses", "reason", "occurred_at", "source_id"]]  # fmt: skip
+    )  # fmt: skip
+    return pd.DataFrame(bridge[[*LOT, "kind", "doses", "reason", "occurred_at", "source_id"]])
 
 
 def _names(reports: pd.DataFrame) -> pd.Series:
     """What a person calls each report."""
-    return pd.Series(
-        [f"{f}, {p}, {m:%Y-%m}" for f, p, m in zip(*(reports[c] for c in ("facility", "product", "month")), strict=True)],
-        index=reports.index, dtype="str",
-    )  # fmt: skip
+    rows = zip(reports["facility"], reports["product"], reports["month"], strict=True)
+    return pd.Series([f"{f}, {p}, {month:%Y-%m}" for f, p, month in rows], index=reports.index, dtype="str")
 
 
 def _refuse(findings: list[Finding], reason: str, names: pd.Series, remedy: str) -> None:
@@ -173,8 +175,9 @@ def _write_events(conn: sa.Connection, programme_id: int, ledger: pd.DataFrame, 
     ahead = pd.Timestamp(now) + pd.DateOffset(months=partitions.AHEAD)
     partitions.ensure_partitions(conn, first.date(), ahead.date())
     rows = ledger.assign(programme_id=programme_id, source=SOURCE, lot_id=_no_zero(ledger["lot_id"]))
-    columns = ["programme_id", *_LOT, "kind", "doses", "counted", "reason", "occurred_at", "source", "source_id"]
-    copying.copy(conn, "stock_event", rows[columns])
+    columns = ["programme_id", *LOT, "kind", "doses", "counted", "reason", "occurred_at", "source", "source_id"]
+    with copying.filling(conn, "stock_event"):
+        copying.copy(conn, "stock_event", rows[columns])
 
 
 def _no_zero(lot_ids: pd.Series) -> pd.Series:
@@ -187,17 +190,24 @@ def _write_balances(
 ) -> int:  # fmt: skip
     """The balances and positions that the events lead to; returns how many positions there are."""
     shelves = ledgers.shelves(ledger, before.balances)
-    conn.execute(SQL["stage_balances"])
-    copying.copy(conn, "incoming_balance", shelves.assign(lot_id=_no_zero(shelves["lot_id"])))
-    conn.execute(SQL["keep_balances"])
     today = pd.Timestamp(now).tz_convert(country.programme.timezone).tz_localize(None).normalize()
     expired = pd.to_datetime(shelves["lot_id"].map(ids.expiries)) < today
     usable = shelves.assign(usable=shelves["doses"].mask(expired, 0)).groupby(POSITION, as_index=False)["usable"].sum()
     positions = ledgers.positions(ledger, before.positions, country.programme.timezone).merge(usable, on=POSITION)
     silent = pd.concat([reports[POSITION].drop_duplicates(), before.positions[POSITION], positions[POSITION]])
     silent = silent.drop_duplicates(keep=False).merge(reports[POSITION].drop_duplicates(), on=POSITION)
-    conn.execute(SQL["stage_positions"])
-    copying.copy(conn, "incoming_position", positions)
-    copying.copy(conn, "incoming_position", silent.assign(usable=0, total=0))
-    conn.execute(SQL["keep_positions"])
-    return len(positions) + len(silent)
+    positions = pd.concat([positions, silent.assign(usable=0, total=0)], ignore_index=True)
+    _put(conn, "lot_balance", shelves.assign(lot_id=_no_zero(shelves["lot_id"])), new=before.positions.empty)
+    _put(conn, "position", positions, new=before.positions.empty)
+    return len(positions)
+
+
+def _put(conn: sa.Connection, table: str, rows: pd.DataFrame, *, new: bool) -> None:
+    """Add rows; in a programme that is there already, change those that it has."""
+    if new:
+        with copying.filling(conn, table):
+            copying.copy(conn, table, rows)
+        return
+    conn.execute(SQL[f"stage_{table}"])
+    copying.copy(conn, f"incoming_{table}", rows)
+    conn.execute(SQL[f"keep_{table}"])

@@ -53,28 +53,27 @@ class Places:
 
         On a border, the area that the facility is stated to be in comes first.
         """
-        points = shapely.points(lon, lat)
-        area = pd.Series(None, index=lon.index, dtype="object")
-        km = pd.Series(0.0, index=lon.index)
+        points = [shapely.Point(x, y) for x, y in zip(lon, lat, strict=True)]
+        area: list[str | None] = [None] * len(points)
+        km = np.zeros(len(points))
         for level in self._levels:
-            open_ = np.flatnonzero(area.isna())
-            point, polygon = shapely.STRtree(level.geometry.array).query(points[open_], predicate="intersects")
-            hits = pd.DataFrame({"at": open_[point], "code": level.index[polygon]})
-            hits["other"] = [
-                not self.within(code, stated.iloc[at]) for at, code in zip(hits["at"], hits["code"], strict=True)
-            ]
-            hits = hits.sort_values(["at", "other", "code"]).drop_duplicates("at")
-            area.iloc[hits["at"]] = hits["code"]
-        for at in np.flatnonzero(area.isna()):
-            area.iloc[at], km.iloc[at] = self._near(points[at])
-        return pd.DataFrame({"area": area, "km": km})
+            waiting = [at for at, code in enumerate(area) if code is None]
+            asked = np.array([points[at] for at in waiting], dtype=object)
+            place, polygon = shapely.STRtree(level.geometry.array).query(asked, "intersects")
+            hits = [(waiting[at], str(level.index[p])) for at, p in zip(place, polygon, strict=True)]
+            for at, code in sorted(hits, key=lambda hit: (not self.within(hit[1], stated.iloc[hit[0]]), hit[1])):
+                area[at] = area[at] or code
+        for at, point in enumerate(points):
+            if area[at] is None:
+                area[at], km[at] = self._near(point)
+        return pd.DataFrame({"area": pd.Series(area, index=lon.index, dtype="object"), "km": km})
 
     def _near(self, point: shapely.Point) -> tuple[str, float]:
         """The nearest area and how far it is, over the ellipsoid; degrees alone only shortlist, with room to spare."""
-        close = self._nearest.query_nearest(point, return_distance=True)[1][0]
-        stretch = 1 / max(np.cos(np.radians(point.y)), 0.05)
-        candidates = self._nearest.query(point, predicate="dwithin", distance=close * stretch + 1e-9)
         shapes = self._leaves.geometry.array
+        close = float(shapely.distance(point, shapes[self._nearest.nearest(point)]))
+        stretch = 1 / max(np.cos(np.radians(point.y)), 0.05)
+        candidates = self._nearest.query(point, "dwithin", close * stretch + 1e-9)
         km = [_EARTH.geometry_length(shapely.shortest_line(point, shapes[c])) / 1000 for c in candidates]
         best = int(np.argmin(km))
         return str(self._leaves.index[candidates[best]]), float(km[best])

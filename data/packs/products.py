@@ -42,6 +42,5 @@ def _file(reading: tables.Reading, spec: packs.ProductFile) -> pd.DataFrame:
         "Correct it in the file.",
     )  # fmt: skip
     rows = rows[~(blank | odd)]
-    defaults = {"given_at": "", "freeze_sensitive": False, "tracer": True}
-    rows = rows.assign(doses_per_vial=size[rows.index], **defaults)
+    rows = rows.assign(doses_per_vial=size[rows.index], given_at="", freeze_sensitive=False, tracer=True)
     return rows.reindex(columns=PRODUCT)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import string
 import unicodedata
+import warnings
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from data.packs.country import Finding
 #: Files that hold shapes; everything else is read as delimited text.
 SHAPES = (".geojson", ".json", ".gpkg", ".shp")
 EXAMPLES = 5
+_APOSTROPHES = "'`\u2018\u2019"
 LARGEST = 2**31 - 1
 _WHOLE = r"[+-]?\d{1,12}(?:\.0*)?"
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
@@ -45,11 +47,15 @@ class Reading:
         rows: pd.Series | int,
         remedy: str = "",
     ) -> None:
-        """Add a finding; `rows` are labels indexed by row number, or just how many. None at all is no finding."""
+        """Add a finding; `rows` are labels, or just how many. None at all is no finding.
+
+        Labels are indexed by the row numbers of the file, or by text where they are not rows of a file.
+        """
         count = rows if isinstance(rows, int) else len(rows)
         if not count:
             return
-        shown = [] if isinstance(rows, int) else [f"row {n}: {text}" for n, text in rows.head(EXAMPLES).items()]
+        labels = [] if isinstance(rows, int) else list(rows.head(EXAMPLES).items())
+        shown = [f"row {n}: {text}" if isinstance(n, int) else str(text) for n, text in labels]
         self.findings.append(Finding(severity, table, reason, count, remedy, tuple(shown)))
 
     def path(self, name: str) -> Path:
@@ -71,42 +77,36 @@ class Reading:
         """
         table = self._read(name)
         for join in joins:
-            other = self._read(join.file)
-            self.need(table, name, {f"{where}.join.on": join.on})
-            self.need(
-                other, join.file, {f"{where}.join.key": join.key, **{f"{where}.join.where": c for c in join.where}}
-            )
-            for column, value in join.where.items():
-                other = other[other[column] == value]
-            repeated = other[join.key].duplicated()
-            self.note(
-                "flagged", where, f"{join.file} has more than one row for the same {join.key}; the first was used",
-                other.loc[repeated, join.key], f"Name the rows that count with where = {{...}} in [[{where}.join]].",
-            )  # fmt: skip
-            other = other[~repeated].drop(columns=[c for c in other.columns if c in table.columns and c != join.key])
-            other = pd.DataFrame(other).rename(columns={join.key: "\0key"})
-            index = table.index
-            table = table.merge(other, left_on=join.on, right_on="\0key", how="left").drop(columns="\0key")
-            table.index = index
-            text = [c for c in other.columns if c in table.columns]
-            table[text] = table[text].fillna("")
+            table = self._beside(table, name, where, join)
+        return table
+
+    def _beside(self, table: pd.DataFrame, name: str, where: str, join: packs.Join) -> pd.DataFrame:
+        """The table with the columns of a second file that it does not have itself."""
+        other = self._read(join.file)
+        self.need(table, name, {f"{where}.join.on": join.on})
+        self.need(other, join.file, {f"{where}.join.key": join.key})
+        self.need(other, join.file, {f"{where}.join.where.{column}": column for column in join.where})
+        for column, value in join.where.items():
+            other = other[other[column] == value]
+        repeated = other[join.key].duplicated()
+        self.note(
+            "flagged", where, f"{join.file} has more than one row for the same {join.key}; the first was used",
+            other.loc[repeated, join.key], f"Name the rows that count with where = {{...}} in the join of {where}.",
+        )  # fmt: skip
+        other = other[~repeated].set_index(join.key)
+        for column in other.columns.difference([*table.columns, "geometry"], sort=False):
+            table[column] = table[join.on].map(other[column]).fillna("").astype("str")
         return table
 
     def _read(self, name: str) -> pd.DataFrame:
         path, file = self.path(name), self.pack.files[name]
         try:
-            if path.suffix in SHAPES:
-                return _shapes(path)
-            table = pd.read_csv(
-                path, dtype="str", keep_default_na=False, encoding=file.encoding, sep=file.delimiter, index_col=False
-            )
-        except (ValueError, LookupError, OSError, RuntimeError) as error:
+            return _shapes(path) if path.suffix in SHAPES else _text(path, file)
+        except (ValueError, LookupError, OSError, RuntimeError, pd.errors.ParserWarning) as error:
             raise errors.PackError(
                 field=f"files.{name}", reason=f"{path.name} cannot be read: {error}",
                 remedy="Check that it is the file meant, and its encoding and delimiter.",
             ) from error  # fmt: skip
-        table.index = pd.RangeIndex(2, len(table) + 2)
-        return table.apply(lambda column: column.str.strip())
 
     def need(self, table: pd.DataFrame, file: str, specs: Dict[str, packs.From | None]) -> None:
         """Raise `PackError` that names every field of `specs` whose column the table does not have."""
@@ -130,6 +130,21 @@ class Reading:
         )
 
 
+def _text(path: Path, file: packs.File) -> pd.DataFrame:
+    encoding = "utf-8-sig" if file.encoding.lower() in ("utf-8", "utf8") else file.encoding
+    with warnings.catch_warnings():
+        # A row that is longer than the header would lose its end with nothing but a warning.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        table = pd.read_csv(
+            path, dtype="str", keep_default_na=False, encoding=encoding, sep=file.delimiter, index_col=False
+        )
+    table = table.set_axis(_numbers(2, table))
+    short = table.index[table.isna().any(axis=1)]
+    if len(short):
+        raise ValueError(f"row {short[0]} has fewer cells than the header")
+    return pd.DataFrame({column: table[column].str.strip() for column in table.columns})
+
+
 def _shapes(path: Path) -> gpd.GeoDataFrame:
     frame = gpd.read_file(path, on_invalid="ignore")
     if frame.crs is None:
@@ -138,8 +153,11 @@ def _shapes(path: Path) -> gpd.GeoDataFrame:
     for column in frame.columns.drop("geometry"):
         values = frame[column]
         frame[column] = values.map(lambda v: "" if pd.isna(v) else str(v).strip()).astype("str")
-    frame.index = pd.RangeIndex(1, len(frame) + 1)
-    return frame
+    return gpd.GeoDataFrame(frame.set_axis(_numbers(1, frame)))
+
+
+def _numbers(first: int, table: pd.DataFrame) -> pd.RangeIndex:
+    return pd.RangeIndex(first, first + len(table))
 
 
 def columns(spec: packs.From | None) -> list[str]:
@@ -193,5 +211,5 @@ def whole(text: pd.Series) -> tuple[pd.Series, dict[str, pd.Series]]:
 def fold(text: str) -> str:
     """A name without accents, capitals, hyphens and apostrophes: "N'Zi" and "NZI " fold alike."""
     plain = unicodedata.normalize("NFKD", text).casefold()
-    kept = "".join(c if c.isalnum() else " " if c not in "'’`" else "" for c in plain if not unicodedata.combining(c))
-    return " ".join(kept.split())
+    letters = "".join(c for c in plain if not unicodedata.combining(c) and c not in _APOSTROPHES)
+    return " ".join("".join(c if c.isalnum() else " " for c in letters).split())

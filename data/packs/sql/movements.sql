@@ -27,24 +27,24 @@ from lot_balance b
 join facility f on f.id = b.facility_id
 where f.programme_id = :programme_id
 
--- stage_balances --
+-- stage_lot_balance --
 -- Where balances wait.
-create temp table incoming_balance on commit drop as
+create temp table incoming_lot_balance on commit drop as
 select facility_id, product_id, lot_id, doses, first_received_at from lot_balance with no data
 
--- keep_balances --
+-- keep_lot_balance --
 -- Balances as they are after the events; ck_lot_balance_not_negative refuses one below zero.
 insert into lot_balance as b (facility_id, product_id, lot_id, doses, first_received_at)
-select facility_id, product_id, lot_id, doses, first_received_at from incoming_balance
+select facility_id, product_id, lot_id, doses, first_received_at from incoming_lot_balance
 on conflict on constraint uq_lot_balance_lot do update
 set doses = excluded.doses, first_received_at = least(b.first_received_at, excluded.first_received_at)
 
--- stage_positions --
+-- stage_position --
 -- Where positions wait.
 create temp table incoming_position on commit drop as
 select facility_id, product_id, usable, total, last_event_at, last_received_on, out_since from position with no data
 
--- keep_positions --
+-- keep_position --
 -- Positions as they are after the events; what follows from them is assessed afterwards.
 insert into position as p (facility_id, product_id, usable, total, last_event_at, last_received_on, out_since)
 select facility_id, product_id, usable, total, last_event_at, last_received_on, out_since from incoming_position
@@ -54,18 +54,34 @@ set usable = excluded.usable, total = excluded.total, last_event_at = excluded.l
     version = p.version + 1
 
 -- disagreeing --
--- Lots and positions whose balance is not the sum of their events: there are none.
-with events as (
-    select e.facility_id, e.product_id, e.lot_id, sum(e.doses) as doses
-    from stock_event e where e.programme_id = :programme_id
-    group by e.facility_id, e.product_id, e.lot_id
-), lots as (
-    select b.facility_id, b.product_id, b.lot_id, b.doses
+-- A position with a lot whose balance is not the sum of its events: there is none.
+select d.facility_id, d.product_id
+from (
+    select e.facility_id, e.product_id, e.lot_id, e.doses from stock_event e where e.programme_id = :programme_id
+    union all
+    select b.facility_id, b.product_id, b.lot_id, -b.doses
     from lot_balance b join facility f on f.id = b.facility_id
     where f.programme_id = :programme_id
-)
-select coalesce(e.facility_id, l.facility_id) as facility_id, coalesce(e.product_id, l.product_id) as product_id
-from events e
-full join lots l on (l.facility_id, l.product_id) = (e.facility_id, e.product_id) and l.lot_id is not distinct from e.lot_id
-where coalesce(e.doses, 0) <> coalesce(l.doses, 0)
+) d
+group by d.facility_id, d.product_id, d.lot_id
+having sum(d.doses) <> 0
 limit 1
+
+-- analyze --
+-- What the planner has to know about the rows that are new.
+analyze area, facility, stock_event, stock_month, lot_balance, position
+
+-- constraints --
+-- The keys of a table and what rests on them, primary key first, as statements that make them again.
+select c.conname as name, pg_get_constraintdef(c.oid) as definition
+from pg_constraint c
+where c.conrelid = CAST(:name AS regclass) and c.contype in ('p', 'u', 'f')
+order by c.contype = 'f', c.conname
+
+-- indexes --
+-- The indexes of a table beside those of its keys, as statements that make them again.
+select i.indexrelid::regclass::text as name, replace(pg_get_indexdef(i.indexrelid), ' ON ONLY ', ' ON ') as definition
+from pg_index i
+where i.indrelid = CAST(:name AS regclass)
+  and not exists (select from pg_constraint c where c.conindid = i.indexrelid and c.contype in ('p', 'u'))
+order by 1
