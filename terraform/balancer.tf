@@ -18,8 +18,8 @@ resource "aws_lb" "main" {
 }
 
 locals {
-  # What proves that the process answers, and nothing about PostgreSQL or Redis: replacing every task while one of those
-  # is away (/health says 503 then) would make an outage of a pause.
+  # What proves that the process answers, and nothing about PostgreSQL: replacing every task while the database fails
+  # over (/health says 503 then) would make an outage of a pause.
   health_checks = {
     web  = "/login"
     live = "/socket.io/?EIO=4&transport=polling"

@@ -14,7 +14,7 @@ output "cluster" {
 }
 
 output "one_off_task" {
-  description = "Task definition for one-off commands such as `user` and `audit` (docs/deploy.md)."
+  description = "Task definition for one-off commands such as `load` and `audit` (docs/deploy.md)."
   value       = aws_ecs_task_definition.process["worker"].family
 }
 
