@@ -38,6 +38,9 @@ _COPIES = {
     },
 }
 
+#: Nine tenths of what a first visit to the map has to fetch.
+_HEAVY = ("maplibre-gl.mjs", "maplibre-gl-worker.mjs")
+
 #: Compressed ahead of time; smaller files gain nothing.
 _COMPRESSED = {".mjs", ".js", ".css", ".svg", ".json"}
 _SMALLEST = 200
@@ -86,15 +89,18 @@ def head_tags(base: str, programme: str | None = None, assets: Path = ASSETS) ->
     """The tags of a page's head; `base` is where assets are served, `/assets/<digest>`.
 
     With a programme the page has a map: MapLibre, our modules and the registry are then asked for at once, before
-    anything of Dash. Without one (sign-in, plain pages) only the theme and the stylesheets are loaded.
+    anything of Dash. Without one (sign-in, plain pages) only the theme and the stylesheets are; what the map will
+    need is fetched when the browser has nothing else to do, for instance while somebody types a password.
     """
     base = escape(base)
     tags = [
         f'<link rel="stylesheet" href="{base}/{_path(path, assets)}">'
         for path in sorted((assets / "css").glob("*.css"))
     ]
-    if programme is not None:
-        maplibre = f"{base}/vendor/maplibre-gl"
+    maplibre = f"{base}/vendor/maplibre-gl"
+    if programme is None:
+        tags += [f'<link rel="prefetch" href="{maplibre}/{name}">' for name in _HEAVY]
+    else:
         code = escape(programme, quote=True)
         tags += [
             f'<meta name="vaxtrace-programme" content="{code}">',
