@@ -25,6 +25,12 @@ def index(dash_parts: Mapping[str, str], programme: Programme | None) -> str:
     return plain.render("shell.html", **(trusted | {"title": title, "head": plain.head(code), "programme": code}))
 
 
+def outline() -> html.Div:
+    """The frame without a programme: only what callbacks write and read."""
+    filled = [html.Div(id=Id.HEADLINE_SLOT), html.Div(id=Id.PANEL_BODY), MapView(id=Id.MAP)]
+    return html.Div([*filled, dcc.Store(id=Id.VIEW), dcc.Store(id=Id.PULSE)])
+
+
 def layout(
     programme: Programme,
     others: Sequence[Programme],

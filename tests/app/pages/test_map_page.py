@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from werkzeug.test import Client
 
 from app import create_app, pipeline
-from app.auth import demo, sessions
+from app.auth import sessions
 from app.settings import Settings
 from data import db, programmes
 from data.record import ledger
@@ -45,23 +45,29 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
         found = programmes.find(conn, "small")
         pipeline.refresh(conn, found, found.day(NOW), NOW, "test")
         small.build(conn, "hidden")
-    demo.ensure(engine)
-    with db.transaction(engine) as conn:
-        hidden = "programme_id = (select id from programme where code = 'hidden')"
-        conn.execute(sa.text(f"delete from user_grant where {hidden}"))  # noqa: S608  # a constant
+        conn.execute(
+            sa.text(
+                "with u as (insert into app_user (email, name, password_hash)"
+                " values ('officer@example.org', 'An officer', 'none') returning id)"
+                " insert into user_grant (user_id, programme_id, role) select id, :programme, 'national' from u"
+            ),
+            {"programme": country.programme_id},
+        )
     yield engine
     engine.dispose()
 
 
 @pytest.fixture
-def client(engine: sa.Engine, database_url: str, redis_url: str) -> Client:
+def client(engine: sa.Engine, database_url: str, redis_url: str) -> Iterator[Client]:
     """A browser that is signed in as the national officer."""
-    settings = Settings(database_url=database_url, redis_url=redis_url, secret_key="k" * 40, demo=True)  # type: ignore[arg-type]
+    settings = Settings(database_url=database_url, redis_url=redis_url, secret_key="k" * 40)  # type: ignore[arg-type]
     with db.transaction(engine) as conn:
-        user = conn.scalar(sa.text("select id from app_user where email = 'national@demo.example'"))
-    browser = Client(create_app(settings))
-    browser.set_cookie(sessions.COOKIE, sessions.Sessions(engine, demo=True).open(user))
-    return browser
+        user = conn.scalar(sa.text("select id from app_user where email = 'officer@example.org'"))
+    app = create_app(settings)
+    browser = Client(app)
+    browser.set_cookie(sessions.COOKIE, sessions.Sessions(engine, demo=False).open(user))
+    yield browser
+    app._engine.dispose()  # type: ignore[attr-defined]  # a process keeps its connections until it ends
 
 
 def _words(node: Any) -> str:
@@ -100,7 +106,7 @@ def test_the_document_names_the_programme_and_the_layout_follows_it(client: Clie
     layout = json.loads(client.get("/_dash-layout", headers={"Referer": "http://localhost/small"}).text)
     assert "Worst of all BCG MR" in _words(layout)
     assert "Simulated data" in _words(layout)
-    assert "Demo: National logistics officer" in _words(layout)
+    assert "An officer National logistics officer" in _words(layout)
 
 
 def test_the_nation_is_told_in_words_and_numbers(client: Client) -> None:
