@@ -6,6 +6,7 @@ Commands import what they need themselves, so that none of them waits for what o
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -64,10 +65,10 @@ def migrate(args: argparse.Namespace) -> None:
 
 
 def load(args: argparse.Namespace) -> int:
-    """Load a country from its pack.toml; the same again changes nothing."""
-    from app import countries, findings, settings
+    """Load a country from its pack.toml and say what was kept, refused and odd; the same again changes nothing."""
+    from app import countries, settings
     from data import db, errors
-    from data.packs import reader
+    from data.packs import reader, report
 
     told = settings.read()
     engine = db.engine(told.database_url.get_secret_value())
@@ -76,11 +77,14 @@ def load(args: argparse.Namespace) -> int:
         country = reader.read(args.pack, args.files)
         loaded = countries.bring_in(engine, country, digest=digest, say=_say, demo_mode=told.demo)
     except errors.PackError as error:
-        print(error, file=sys.stderr)
+        print(f"{error.message}\nNothing was recorded.", file=sys.stderr)
         return 1
     finally:
         engine.dispose()
-    print(findings.told(loaded))
+    if loaded.unchanged:
+        print(f"{country.programme.name} is loaded from this very pack already; nothing was changed.")
+    else:
+        print(report.report(loaded.findings))
     return 0
 
 
@@ -92,6 +96,36 @@ def demo(args: argparse.Namespace) -> None:
     engine = db.engine(settings.read().database_url.get_secret_value())
     countries.bring_in_demo(engine, facilities=args.facilities, seed=args.seed, say=_say)
     engine.dispose()
+
+
+def day(args: argparse.Namespace) -> None:
+    """Send a simulated day's stock events to the API, one about every EVERY seconds."""
+    from app import day, settings
+    from data import db
+
+    told = settings.read()
+    if told.api is None or told.api_token is None:
+        sys.exit("Set API (the address of VaxTrace) and API_TOKEN (a token that may record stock).")
+    engine = db.engine(told.database_url.get_secret_value(), pool_size=1)
+    with contextlib.suppress(KeyboardInterrupt):
+        day.run(engine, told.api, told.api_token.get_secret_value(), every=args.every)
+
+
+def audit(args: argparse.Namespace) -> int:
+    """Prove that balances, months, states and alerts equal what they are made from; exits 1 where they do not."""
+    from app import settings
+    from data import db
+    from data.record import audit
+
+    engine = db.engine(settings.read().database_url.get_secret_value(), pool_size=1)
+    with db.transaction(engine) as conn:
+        found = audit.differences(conn)
+    for check in audit.checks():
+        wrong = [d for d in found if d.check.replace("_", " ") == check]
+        print(f"{'ok   ' if not wrong else 'WRONG'}  {check}")
+        for d in wrong:
+            print(f"         {d.place}: stands {d.stands}, should be {d.should}")
+    return 1 if found else 0
 
 
 def vendor(args: argparse.Namespace) -> None:
@@ -134,6 +168,9 @@ def _parser() -> argparse.ArgumentParser:
     command = add(demo)
     command.add_argument("--facilities", type=int, default=8000, metavar="N", help="health facilities (8000)")
     command.add_argument("--seed", type=int, default=7, metavar="S", help="another country of the same shape (7)")
+    command = add(day)
+    command.add_argument("--every", type=float, default=2.0, metavar="EVERY", help="seconds between events (2)")
+    add(audit)
     add(vendor)
     return parser
 
