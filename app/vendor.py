@@ -97,6 +97,7 @@ def head_tags(base: str, programme: str | None = None, assets: Path = ASSETS) ->
         f'<link rel="stylesheet" href="{base}/{_path(path, assets)}">'
         for path in sorted((assets / "css").glob("*.css"))
     ]
+    tags.append(f'<link rel="icon" type="image/svg+xml" href="{base}/css/icon.svg">')
     maplibre = f"{base}/vendor/maplibre-gl"
     if programme is None:
         tags += [f'<link rel="prefetch" href="{maplibre}/{name}">' for name in _HEAVY]

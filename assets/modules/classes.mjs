@@ -27,7 +27,7 @@ export const REPORTING_RAMP = {
 };
 
 /** Lower bounds in percent of the ten classes of a share at risk: finer where most areas lie. */
-export const SHARE_BREAKS = [0, 2, 5, 10, 15, 20, 30, 40, 60, 80];
+export const SHARE_BREAKS = [0, 5, 10, 15, 20, 30, 40, 50, 60, 75];
 
 /** Base of the class numbers that feature-state carries: states are 0..6. */
 export const DECILES = 10;

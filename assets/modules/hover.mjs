@@ -69,8 +69,12 @@ export function attach(map, { read, go, leave, middle }) {
     pointer = null;
     refresh();
   });
-  map.on("movestart", refresh);
-  map.on("moveend", refresh);
+  // After a flight the pointer lies over another place, which nobody has pointed at yet.
+  map.on("movestart", () => {
+    pointer = null;
+    refresh();
+  });
+  map.on("idle", () => cross.hidden || refresh());
   map.on("click", ({ point, originalEvent }) => {
     const feature = at(point);
     // A touch leaves no pointer behind that the card could follow.

@@ -20,6 +20,11 @@ import { createView } from "./view.mjs";
 /** Panels are read again after a calm of the first, at the latest after the second, in ms. */
 const PULSE_MS = [1000, 3000];
 
+/** How long Dash waits for the map to repaint, in ms. */
+const FRAME_MS = 250;
+
+const pause = (wait) => new Promise((resolve) => setTimeout(resolve, wait));
+
 const programme = document.querySelector('meta[name="vaxtrace-programme"]')?.content ?? null;
 const page = { root: null, map: null, news: null, finder: null, months: null, target: null };
 const view = createView(viewChanged);
@@ -34,9 +39,8 @@ function mirror() {
 }
 
 function viewChanged(now, before, cause) {
-  page.map?.viewChanged(now, before, cause);
-  // The map repaints first: what Dash renders after it must not hold up the frame.
-  setTimeout(mirror);
+  // The map repaints first: what Dash asks for and renders must not hold up the frame, nor wait for it for long.
+  Promise.race([page.map?.viewChanged(now, before, cause), pause(FRAME_MS)]).then(mirror);
   sync();
   page.news?.watch(now.facility);
   if (now.area !== before.area || now.facility !== before.facility) sheet.reveal();

@@ -53,7 +53,7 @@ export async function createMap(root, { programme, registry, view, go }) {
         values.partitions(inView(), next.product, next.month),
       ]);
       if (mine === turn) {
-        paint.all(next, inView());
+        await paint.all(next, inView());
         card.refresh();
         say("");
       }
@@ -114,11 +114,13 @@ export async function createMap(root, { programme, registry, view, go }) {
       stage.select(view.get());
       drawLegend();
     },
-    viewChanged(now, before, cause) {
+    /** Resolves when what changed is painted. */
+    async viewChanged(now, before, cause) {
       stage.select(now);
       drawLegend();
-      if (["vaccine", "month", "colour"].some((name) => now[name] !== before[name])) show();
       if (cause === "history" || now.area !== before.area || now.facility !== before.facility) look(now);
+      if (["vaccine", "month", "colour"].some((name) => now[name] !== before[name])) return show();
+      return null;
     },
     /** Python says where a place lies: go there if the reader asked for it and is not there yet. */
     aim({ area, facility, bounds }) {

@@ -43,7 +43,8 @@ export function createPaint(map, registry, vectors) {
 
     /**
      * Repaints everything. States of facilities are thrown away first: MapLibre keeps them through tile reloads, and one
-     * that the new vectors do not cover must be drawn as unknown, not as it was for another vaccine.
+     * that the new vectors do not cover must be drawn as unknown, not as it was for another vaccine. Resolves when the
+     * frame is drawn.
      */
     all(next, partitions) {
       now = next;
@@ -51,8 +52,8 @@ export function createPaint(map, registry, vectors) {
       map.removeFeatureState(FACILITIES);
       painted.clear();
       this.some(partitions);
-      map.once("render", () => (count += 1));
       map.triggerRepaint();
+      return map.once("render").then(() => (count += 1));
     },
 
     /** Paints the facilities of those partitions whose vectors are here and which are not painted yet. */

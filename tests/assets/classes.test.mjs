@@ -31,7 +31,7 @@ test("every ramp goes one way in grey, so that it reads without colour", () => {
 
 test("an area falls into the class whose lower bound it reaches", () => {
   const at = (risk) => classes.areaClass({ risk, out: 0, reporting: 100 }, "risk");
-  assert.deepEqual([0, 1, 2, 4, 5, 79, 80, 100].map(at), [0, 0, 1, 1, 2, 8, 9, 9]);
+  assert.deepEqual([0, 4, 5, 9, 10, 74, 75, 100].map(at), [0, 0, 1, 1, 2, 8, 9, 9]);
 });
 
 test("no data is a class of its own for areas and facilities", () => {
@@ -44,7 +44,7 @@ test("what an area is coloured by follows the choice", () => {
   const values = { risk: 50, out: 3, reporting: 100 };
   assert.equal(classes.areaClass(values, "risk"), 7);
   assert.equal(classes.areaClass(values, "probability"), 7);
-  assert.equal(classes.areaClass(values, "state"), 1);
+  assert.equal(classes.areaClass(values, "state"), 0);
   assert.equal(classes.areaClass(values, "reporting"), 19);
 });
 
