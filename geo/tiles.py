@@ -52,7 +52,7 @@ def read(
     if row is None:
         raise UnknownProgramme(value=programme_id)
     if version is not None and row.version != version:
-        raise errors.OldVersion(value=version, current=row.version, remedy="Reload the page.")
+        raise errors.OldVersion(value=version, current=row.version, field="version", remedy="Reload the page.")
     return bytes(row.mvt)
 
 

@@ -228,7 +228,7 @@ def load(
     if row is None:
         raise UnknownProgramme(value=registry.code, field="programme")
     if row.version != registry.version:
-        raise errors.OldVersion(value=registry.version, current=row.version, remedy="Reload the page.")
+        raise errors.OldVersion(value=registry.version, current=row.version, field="version", remedy="Reload the page.")
     return _Cells(bytes(row.cells or b""), row.seq)
 
 

@@ -126,7 +126,8 @@ def truth(conn: sa.Connection, nation: Nation) -> dict[tuple[str, int, int], byt
     facilities = conn.execute(
         sa.text(
             "select f.id, f.ordinal, a.seat, w.state, w.probability from facility f"
-            " join area a on a.id = f.partition_id left join facility_status w on w.facility_id = f.id order by f.ordinal"
+            " join area a on a.id = f.partition_id left join facility_status w on w.facility_id = f.id"
+            " order by f.ordinal"
         )
     ).all()
     held = {
