@@ -49,7 +49,8 @@ def template(theme: Theme) -> Figure:
             "plot_bgcolor": "rgba(0,0,0,0)",
             "xaxis": axis | {"showgrid": False},
             "yaxis": axis | {"rangemode": "tozero", "separatethousands": True, "nticks": 4},
-            "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+            # On the right there is room for the name of the line that ends there.
+            "margin": {"l": 8, "r": 56, "t": 8, "b": 8},
             "hovermode": "x unified",
             "dragmode": False,
             "showlegend": False,
@@ -89,11 +90,17 @@ def figure(months: Sequence[Month], until: date, unit: str, band: tuple[float, f
                 "tickvals": at[1::2],
                 "ticktext": [words.month_short(d) for d in days][1::2],
             },
+            # Above the highest amount there is room for the ticks of deliveries.
+            "yaxis": {"range": [0, _highest(closing, used, band) * 1.14]},
             "yaxis2": {"overlaying": "y", "range": [0, 1.02], "visible": False, "fixedrange": True},
             "shapes": [*_band(band, ink), *_days_out(days, known, ink)],
             "annotations": _labels(closing, band, ink),
         },
     }  # fmt: skip
+
+
+def _highest(closing: Sequence[int | None], used: Sequence[int | None], band: tuple[float, float] | None) -> float:
+    return max([v for v in (*closing, *used, *(band or ())) if v], default=1)
 
 
 def _trace(kind: str, name: str, x: Sequence[int], y: Sequence[int | None], units: str, **more: Any) -> Figure:
@@ -126,20 +133,21 @@ def _days_out(days: Sequence[date], known: dict[date, Month], ink: dict[str, str
 
 
 def _labels(closing: Sequence[int | None], band: tuple[float, float] | None, ink: dict[str, str]) -> list[Figure]:
+    """Lines are named where they end, the band inside its edges: there is no legend to look up."""
     labels: list[Figure] = []
     last = max((i for i, v in enumerate(closing) if v is not None), default=None)
     if last is not None:
         labels.append(
             {
-                "x": last, "y": closing[last], "text": f"balance {words.short(closing[last])}", "showarrow": False,
-                "xanchor": "right", "yanchor": "bottom", "yshift": 4, "font": {"color": ink["balance"], "size": 11},
+                "x": last, "y": closing[last], "text": f"balance<br>{words.short(closing[last])}", "showarrow": False,
+                "xanchor": "left", "xshift": 6, "align": "left", "font": {"color": ink["balance"], "size": 11},
             }
         )  # fmt: skip
     if band is not None:
-        for level, name in zip(band, ("min", "max"), strict=True):
+        for level, name, inside in zip(band, ("min", "max"), ("bottom", "top"), strict=True):
             labels.append(
                 {
-                    "xref": "paper", "x": 0, "xanchor": "left", "y": level, "yanchor": "bottom", "showarrow": False,
+                    "xref": "paper", "x": 0, "xanchor": "left", "y": level, "yanchor": inside, "showarrow": False,
                     "text": f"{name} {words.short(level)}", "font": {"color": ink["quiet"], "size": 10},
                 }
             )  # fmt: skip

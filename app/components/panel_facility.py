@@ -20,8 +20,8 @@ EXPIRES_SOON_DAYS = 90
 #: VVM stages at which vaccine must not be used any more.
 _VVM_DISCARD = 3
 
-_COLUMNS = (("Vaccine", False), ("Usable", True), ("Days of cover", True), ("Use a month", True))
-_PAST_COLUMNS = (("Vaccine", False), ("Balance", True), ("Chance of running out", True))
+_COLUMNS = (("Vaccine", False), ("Usable, used", True), ("Cover", True), ("Runs out", True))
+_PAST_COLUMNS = (("Vaccine", False), ("Balance", True), ("Runs out", True))
 _LOT_COLUMNS = (("Lot", False), ("Expires", False), ("Doses", True), ("VVM", True))
 
 
@@ -142,22 +142,25 @@ def _stock(positions: Sequence[Position], chosen: Chosen | None, now: datetime, 
 
 
 def _stock_row(p: Position, now: datetime, *, selected: bool) -> html.Tr:
+    """Two lines a cell, so that four columns fit a phone: usable and use, cover and range, chance and delivery."""
     silent = p.state == State.NO_REPORT
-    delivery = "" if silent or p.next_delivery_on is None else f"delivery {words.due(p.next_delivery_on, now.date())}"
+    due = "" if silent or p.next_delivery_on is None else words.due(p.next_delivery_on, now.date())
+    delivery = f"due {due}" if due and not due.endswith("late") else due
+    use = "" if p.amc is None else f"{words.number(p.amc)} a month"
     return parts.row(
         [
             _vaccine(p),
             parts.cell(
                 words.amount(p.usable, p.unit),
-                "when last reported" if silent else _vials(p),
+                "when last reported" if silent else use,
                 sort="" if p.usable is None else p.usable,
             ),
             parts.cell(
-                words.cover(p.cover_p10, p.cover_p50, p.cover_p90),
-                None if p.probability is None else parts.chance(p.probability),
+                words.cover(None, p.cover_p50, None),
+                words.span(p.cover_p10, p.cover_p90),
                 sort="" if p.cover_p50 is None else p.cover_p50,
             ),
-            parts.cell(words.number(p.amc), delivery, sort="" if p.amc is None else p.amc),
+            parts.cell(words.percent(p.probability), delivery, sort="" if p.probability is None else p.probability),
         ],
         href=f"?vaccine={p.code}",
         selected=selected,
@@ -169,7 +172,7 @@ def _past_row(p: Position, *, selected: bool) -> html.Tr:
         [
             _vaccine(p),
             parts.cell(words.amount(p.usable, p.unit), _vials(p), sort="" if p.usable is None else p.usable),
-            parts.cell(parts.chance(p.probability), sort="" if p.probability is None else p.probability),
+            parts.cell(words.percent(p.probability), sort="" if p.probability is None else p.probability),
         ],
         href=f"?vaccine={p.code}",
         selected=selected,
@@ -179,6 +182,11 @@ def _past_row(p: Position, *, selected: bool) -> html.Tr:
 def _vaccine(p: Position) -> html.Td:
     name = parts.link(p.name, vaccine=p.code)
     return parts.cell(name, parts.badge(p.state), sort=WORST_FIRST.index(p.state), number=False)
+
+
+def _held(p: Position) -> str:
+    vials = _vials(p)
+    return f"{words.amount(p.usable, p.unit)} ({vials})" if vials else words.amount(p.usable, p.unit)
 
 
 def _vials(p: Position) -> str:
@@ -210,7 +218,7 @@ def _why(chosen: Chosen) -> list[Node]:
 def _facts(chosen: Chosen, now: datetime) -> html.Dl:
     p, said = chosen.position, chosen.formulas
     pairs: list[tuple[Node, Node]] = [
-        ("When last reported" if p.state == State.NO_REPORT else "Usable", words.amount(p.usable, p.unit)),
+        ("When last reported" if p.state == State.NO_REPORT else "Usable", _held(p)),
         (_explained("Cover", said.get("cover")), words.cover(p.cover_p10, p.cover_p50, p.cover_p90)),
         (_explained("Chance of running out", said.get("probability")), parts.chance(p.probability)),
         (_explained("Average monthly use", said.get("amc")), words.amount(p.amc, p.unit)),

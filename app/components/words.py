@@ -121,10 +121,16 @@ def cover(p10: float | None, p50: float | None, p90: float | None) -> str:
     """Days that the stock lasts, with the range that eight of ten futures fall into: `9 days (4 to 15)`."""
     if p50 is None:
         return UNKNOWN
-    days = counted(p50, "day") if p50 < 1000 else "over 1,000 days"
-    if p10 is None or p90 is None or round(p10) == round(p90):
-        return days
-    return f"{days} ({number(p10)} to {number(p90)})"
+    days = counted(round(p50), "day")
+    around = span(p10, p90)
+    return f"{days} ({around})" if around else days
+
+
+def span(low: float | None, high: float | None) -> str:
+    """`4 to 15`; empty where there is no range."""
+    if low is None or high is None or round(low) == round(high):
+        return ""
+    return f"{number(low)} to {number(high)}"
 
 
 def day(value: date | None, today: date) -> str:
