@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.auth import demo
+from app.settings import Settings
 from data import db, migrate, programmes
+from geo import cache, tiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,24 @@ def newest_tables(database_url: str) -> bool:
         engine.dispose()
 
 
-def access(database_url: str, secret_key: str) -> Access:
+def access(settings: Settings) -> Access:
     """Create the demo's users where they are missing; the token is the same at every start."""
-    engine = db.engine(database_url)
+    engine = db.engine(settings.database_url.get_secret_value())
     try:
         logins = demo.ensure(engine)
-        return Access(logins, demo.api_token(engine, secret_key))
+        return Access(logins, demo.api_token(engine, settings.secret_key.get_secret_value()))
+    finally:
+        engine.dispose()
+
+
+def warm(settings: Settings) -> None:
+    """Make the tiles of every country's first view, so that the first person does not wait for them."""
+    engine = db.engine(settings.database_url.get_secret_value())
+    try:
+        with db.transaction(engine) as conn:
+            link = cache.connect(settings.redis_url.get_secret_value(), cache.prefix(conn, settings.release))
+            found = programmes.every(conn)
+        for programme in found:
+            tiles.warm(engine, cache.Cache(link), programme.id)
     finally:
         engine.dispose()

@@ -5,18 +5,21 @@ from __future__ import annotations
 import fcntl
 import http.client
 import os
-import secrets
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
+
+from pydantic import SecretStr
 
 from app import vendor
 from app.local import children, front, ports, prepare, servers, watch
 from app.local.children import Child, Command, NotStarted
+from app.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 LOCAL = PROJECT / ".local"
@@ -80,15 +83,22 @@ def _start(started: list[Child], *, still: bool, facilities: int | None, seed: i
         _say("A country is loaded already: --facilities and --seed count again after `make clean`.")
     if not whole:
         _load_demo(env, facilities or FACILITIES, seed)
-    with _step("Demo users may sign in"):
-        access = prepare.access(env["DATABASE_URL"], env["SECRET_KEY"])
+    settings = _settings(env)
+    access = prepare.access(settings)
     port = ports.first_free(wanted)
-    with _step("web, live and worker answer"):
+    with _step("web, live and worker answer, the map is drawn"):
         _processes(started, env, port)
+        prepare.warm(settings)
         _wait_healthy(started, port)
     if not still:
         _begin(started, _python("day", env | {"API": f"http://{ports.HOST}:{port}", "API_TOKEN": access.token}))
     _say(_summary(port, wanted, access, time.monotonic() - began))
+
+
+def _settings(env: Mapping[str, str]) -> Settings:
+    """What the processes are told, for what happens in this one."""
+    secrets = {name.lower(): SecretStr(env[name]) for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")}
+    return Settings(**secrets, demo=True)  # type: ignore[arg-type]  # the other fields come from the environment
 
 
 def _servers(started: list[Child]) -> dict[str, str]:
@@ -210,7 +220,7 @@ def _secret_key() -> str:
     path = LOCAL / "secret-key"
     if not path.exists():
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32))
+            file.write(token_hex(32))
     return os.environ.get("SECRET_KEY") or path.read_text(encoding="ascii")
 
 
