@@ -68,7 +68,7 @@ def _say(reading: tables.Reading, reports: pd.DataFrame, events: pd.DataFrame) -
     labels = implied["facility"] + ", " + implied["product"] + ", " + implied["source_id"].str.rsplit("/", n=2).str[1]
     labels += ": " + tables.write(implied["doses"], "{:+,}")
     labels.index = labels.index.astype("str")
-    for reason, rows in labels.groupby(implied["reason"]):
+    for reason, rows in labels.groupby(implied["reason"].to_numpy()):
         reading.note("flagged", "history", f"adjustment implied: {reason}", rows)
     keys = ["facility", "product"]
     anchored = reports[reports["closing"].notna() | reports["opening"].notna()]

@@ -47,8 +47,8 @@ def keep(
     say: Callable[[str], None],
 ) -> dict[str, int]:  # fmt: skip
     """Write what is new; returns how many reports, events and positions. Raises `PackError` where they contradict."""
-    before = _standing(conn, programme_id)
     now = datetime.now(UTC)
+    before = _standing(conn, programme_id)
     today = now.astimezone(ZoneInfo(country.programme.timezone)).date()
     reports = _placed(judging.judged(country, today), ids)
     events = _placed(country.events, ids)
@@ -190,7 +190,7 @@ def _write_balances(
 ) -> int:  # fmt: skip
     """The balances and positions that the events lead to; returns how many positions there are."""
     shelves = ledgers.shelves(ledger, before.balances)
-    today = pd.Timestamp(now).tz_convert(country.programme.timezone).tz_localize(None).normalize()
+    today = pd.Timestamp(now.astimezone(ZoneInfo(country.programme.timezone)).date())
     expired = pd.to_datetime(shelves["lot_id"].map(ids.expiries)) < today
     usable = shelves.assign(usable=shelves["doses"].mask(expired, 0)).groupby(POSITION, as_index=False)["usable"].sum()
     positions = ledgers.positions(ledger, before.positions, country.programme.timezone).merge(usable, on=POSITION)

@@ -90,8 +90,8 @@ def _facilities(
     points = shapely.set_srid(shapely.points(rows["lon"][located], rows["lat"][located]), 4326)
     rows = rows.assign(
         id=rows["code"].map(ids), programme_id=programme_id, area_id=rows["area"].map(areas["id"]),
-        # Beyond every place in use, until all are placed together.
-        ordinal=range(1_000_000_000, 1_000_000_000 + len(rows)),
+        # Where the registry is new this is the order already; otherwise all are seated together at the end.
+        ordinal=range(len(rows)),
         point=pd.Series(shapely.to_wkb(points, hex=True, include_srid=True), index=rows.index[located], dtype="str"),
         supplier_id=rows["supplier"].map(ids).astype("Int64"), flags=copying.array(rows["flags"]),
     )  # fmt: skip
