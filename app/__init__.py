@@ -1,1 +1,53 @@
-"""SHOW: pages, API, live pushes, jobs. Knows data and geo."""
+"""SHOW: pages, API, live pushes, jobs. Knows data and geo. `create_app` is the only place where things are wired."""
+
+from __future__ import annotations
+
+from wsgiref.types import WSGIApplication
+
+from app.settings import Settings
+
+#: The largest request that is read, in bytes: 10,000 events with their notes.
+MOST_BYTES = 10 * 1024 * 1024
+
+
+def create_app(settings: Settings) -> WSGIApplication:
+    """The web application: tiles and vectors in front, pages and API behind. Nothing is opened before this."""
+    from flask import Flask
+    from flask_compress import Compress
+
+    from app import errors, headers, logs, static
+    from app.api import health, reads, stock_events
+    from app.auth import routes as auth
+    from app.auth.sessions import Sessions
+    from app.pages import map as map_page
+    from app.pages import routes as pages
+    from app.services import NAME, Services
+    from app.tiles import Front
+    from data import db
+    from geo import cache
+
+    logs.configure(settings.log_level)
+    engine = db.engine(settings.database_url.get_secret_value(), pool_size=settings.threads, application="vaxtrace web")
+    with db.transaction(engine) as conn:
+        link = cache.connect(settings.redis_url.get_secret_value(), cache.prefix(conn, settings.release))
+    parts = Services(settings, engine, cache.Cache(link), Sessions(engine, demo=settings.demo))
+
+    app = Flask("app", static_folder=None)
+    app.config.update(
+        SECRET_KEY=settings.secret_key.get_secret_value(),
+        MAX_CONTENT_LENGTH=MOST_BYTES,
+        COMPRESS_ALGORITHM=["br", "gzip"],
+        COMPRESS_BR_LEVEL=4,
+        COMPRESS_MIMETYPES=["text/html", "application/json", "text/javascript", "text/css"],
+    )
+    app.extensions[NAME] = parts
+    Compress(app)
+    errors.register(app)
+    auth.guard(app)
+    for blueprint in (
+        auth.blueprint, static.blueprint, health.blueprint, reads.blueprint, stock_events.blueprint, pages.blueprint,
+    ):  # fmt: skip
+        app.register_blueprint(blueprint)
+    dash = map_page.mount(app, parts)
+    headers.register(app, dash.csp_hashes)
+    return Front(app, engine, parts.cache, parts.sessions.current)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
 
 from data import queries
+from geo.aggregates import AreaLine
 
 SQL = queries.read(Path(__file__).parent / "sql" / "push.sql")
 
@@ -37,7 +38,7 @@ class MapUpdate(Push):
     event: ClassVar[str] = "map:update"
     at: datetime
     facilities: list[tuple[int, int, int, int]]
-    areas: list[tuple[int, int, int, int, int, int, int, int, int]]
+    areas: list[AreaLine]
 
 
 class Line(BaseModel):

@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     demo: bool = Field(False, description="Demo mode: simulated data and published logins work. Never on real data.")
     release: str = Field("dev", description="Prefix of every cache key, so that a release reads only its own.")
     threads: int = Field(8, description="Threads of the web process; each may hold one database connection.")
+    api: str | None = Field(None, description="Where the API is, for the simulated day: http://127.0.0.1:8050")
+    api_token: SecretStr | None = Field(None, description="A token that may record stock, for the simulated day.")
     secure_cookies: bool = Field(False, description="Mark cookies Secure: set wherever TLS ends in front of this.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 

@@ -71,21 +71,21 @@ def pairs(conn: sa.Connection, programme_id: int) -> tuple[Ints, Ints]:
     return found["facility_id"], found["product_id"]
 
 
-def refresh(conn: sa.Connection, programme: Programme, today: date) -> list[Transition]:
-    """Work out demand and risk of a whole programme for a local day; returns what changed."""
+def refresh(conn: sa.Connection, programme: Programme, today: date) -> date | None:
+    """Work out demand and risk of a whole programme for a local day; returns the first month that it closed, if any."""
+    month = None
     if programme.assessed_on is not None and programme.assessed_on.replace(day=1) < today.replace(day=1):
         month = programme.assessed_on.replace(day=1)
         conn.execute(SQL["close_months"], {"programme_id": programme.id, "month": month})
     conn.execute(SQL["last_received"], {"programme_id": programme.id, "timezone": programme.timezone})
     facility_ids, product_ids = pairs(conn, programme.id)
     _refresh_demand(conn, programme, facility_ids, product_ids, today)
-    changed: list[Transition] = []
     for at in range(0, facility_ids.size, _CHUNK):
         part = slice(at, at + _CHUNK)
-        changed += positions(conn, programme, facility_ids[part], product_ids[part], today)
-    changed += facilities(conn, np.unique(facility_ids))
+        positions(conn, programme, facility_ids[part], product_ids[part], today)
+    facilities(conn, np.unique(facility_ids))
     conn.execute(SQL["store_day"], {"programme_id": programme.id, "today": today})
-    return changed
+    return month
 
 
 def touched(
@@ -118,12 +118,14 @@ def _refresh_demand(
         values[row, column] = _nullable(months[name])
         return values
 
-    used = grid("used")
+    used, received, opening = grid("used"), grid("received"), grid("opening")
+    # A place that reports zeros of a product which it never had is not out of it.
+    had_some = (np.nan_to_num(used) > 0) | (np.nan_to_num(received) > 0) | (np.nan_to_num(opening) > 0)
     days = np.array([(_month(m + 1) - _month(m)).days for m in range(since, until)], dtype=np.float64)
-    out = demand.days_out_at_least(grid("days_out"), grid("opening"), grid("received"), days)
+    out = demand.days_out_at_least(grid("days_out"), opening, received, days)
     need = demand.estimate(
         used, out, ~np.isnan(used), days,
-        group=i["group_number"], expected_monthly=i["expected_monthly"], handles=np.ones(facility_ids.size, dtype=bool),
+        group=i["group_number"], expected_monthly=i["expected_monthly"], handles=had_some.any(axis=1) | np.isnan(used).all(axis=1),
     )  # fmt: skip
     conn.execute(
         SQL["store_demand"],

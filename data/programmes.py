@@ -27,6 +27,8 @@ class Programme:
     notice: str
     registry_version: int
     assessed_on: date | None
+    level_names: list[str]
+    sources: list[str]
 
     def day(self, now: datetime) -> date:
         """The local day at that moment."""

@@ -13,7 +13,7 @@ from app.pages import login as login_page
 from app.services import current, principal, services
 
 #: What strangers may have: the sign-in page, files that are public anyway, and whether the service lives.
-OPEN_ENDPOINTS = frozenset({"auth.login", "auth.sign_in", "assets.asset", "health.health"})
+OPEN_ENDPOINTS = frozenset({"auth.login", "auth.sign_in", "static.asset", "health.health"})
 OPEN_PATHS = ("/_dash-component-suites/", "/_favicon.ico")
 
 blueprint = Blueprint("auth", __name__)

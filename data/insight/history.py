@@ -41,6 +41,8 @@ def states(
     probability = np.full((n, m), np.nan, dtype=np.float32)
     out = demand.days_out_at_least(days_out, opening, received, days)
     reported = ~np.isnan(closing)
+    # A place that reports zeros of a product which it never had is not out of it.
+    had_some = (np.nan_to_num(closing) > 0) | (np.nan_to_num(received) > 0) | (np.nan_to_num(used) > 0)
     since_delivery = np.full(n, np.nan)
     for t in range(m):
         arrived = np.nan_to_num(received[:, t]) > 0
@@ -48,7 +50,7 @@ def states(
         window = slice(max(0, t + 1 - WINDOW_MONTHS), t + 1)
         need = demand.estimate(
             used[:, window], out[:, window], reported[:, window], days[window],
-            group=group, expected_monthly=expected_monthly, handles=reported[:, window].any(axis=1),
+            group=group, expected_monthly=expected_monthly, handles=had_some[:, window].any(axis=1),
         )  # fmt: skip
         low, high = policy.bands(preset, need.amc, lead_time_days, delivery_interval_days)
         answer = risk.assess(

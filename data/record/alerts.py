@@ -46,7 +46,9 @@ def follow(conn: sa.Connection, programme_id: int, pairs: Sequence[tuple[int, in
     }
     ids = {row.id: True for row in conn.execute(SQL["open"], asked)}
     ids |= {row.id: False for row in conn.execute(SQL["resolve"], asked)}
-    rows = conn.execute(SQL["named"], {"ids": list(ids)}) if ids else []
+    if not ids:
+        return []
+    rows = conn.execute(SQL["named"], {"ids": list(ids)})
     return [Alert(opened=ids[r.id], at=at, **r._mapping) for r in rows]
 
 

@@ -1,7 +1,7 @@
 """What has been committed since I last looked? Readers with cursors that never skip a commit.
 
-`seq` alone cannot be a cursor: a transaction may take a lower number and commit later. So the cursor is (txid, seq), and
-only rows of transactions older than every one still running are read.
+`seq` alone cannot be a cursor: a transaction may take a lower number and commit later. So the cursor is (txid, seq),
+and only rows of transactions older than every one still running are read.
 """
 
 from __future__ import annotations

@@ -1,0 +1,37 @@
+"""GET /health: does this installation work? PostgreSQL and Redis are asked, now."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from flask import Blueprint, Response, jsonify
+
+from app.services import services
+from data import db, errors
+from geo.cache import Down
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/health")
+def health() -> tuple[Response, int]:
+    """200, or 503 without the database. Without Redis pages and recording go on: still 200, and it says so."""
+    checks = {"database": _database(), "redis": _redis()}
+    well = checks["database"] == "ok"
+    return jsonify({"ok": well, **checks}), 200 if well else 503
+
+
+def _database() -> str:
+    try:
+        with db.transaction(services().engine) as conn:
+            conn.execute(sa.text("select 1 from programme limit 1"))
+    except (errors.DatabaseUnavailable, sa.exc.SQLAlchemyError):
+        return "does not answer"
+    return "ok"
+
+
+def _redis() -> str:
+    try:
+        services().cache.link.do(lambda client: client.ping())
+    except Down:
+        return "does not answer: live updates pause, everything else goes on from the database"
+    return "ok"

@@ -1,0 +1,83 @@
+"""At which address is the map? Dash, mounted on the application: one page per programme, laid out per request."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from dash import Dash, html
+from flask import Flask, Response, has_request_context, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from app import callbacks, services, static, vendor
+from app.pages import routes, shell
+from app.services import Services
+from data import errors, programmes, stock
+
+#: Where Dash asks for plotly.js; the partial bundle of the same version is a third of its size.
+PLOTLY = "/_dash-component-suites/plotly/package_data/plotly.min.js"
+
+
+class MapApp(Dash):
+    """Dash, with the page around it made by the shell."""
+
+    def interpolate_index(self, **parts: Any) -> str:
+        """The document; for a programme that the reader may not see it is not found."""
+        with services.transaction() as conn:
+            return shell.index(parts, services.programme(conn, _code(request.path)))
+
+
+def mount(app: Flask, parts: Services) -> Dash:
+    """Put the map at `/<programme>`; `/` leads to the first programme that the reader may see."""
+    app.add_url_rule("/", "home", _home)
+    app.add_url_rule(PLOTLY, "plotly", _plotly)
+    dash = MapApp(
+        "vaxtrace",
+        server=app,
+        assets_folder=str(vendor.ASSETS),
+        include_assets_files=False,
+        pages_folder="",
+        use_pages=False,
+        serve_locally=True,
+        update_title="",
+        compress=False,
+        suppress_callback_exceptions=False,
+    )
+    dash.layout = _layout
+    callbacks.register(dash, parts)
+    return dash
+
+
+def _home() -> AnyResponse:
+    mine = sorted(services.principal().programmes)
+    if not mine:
+        raise errors.UnknownProgramme(
+            remedy="Nobody has given you a programme yet; ask your administrator.", value="yours"
+        )
+    return redirect(f"/{mine[0]}")
+
+
+def _plotly() -> Response:
+    answer = static.twin("vendor/plotly-cartesian.min.js")
+    answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return answer
+
+
+def _layout() -> html.Div:
+    """The layout for the page that asks for it: Dash asks at one address, so the page is the one that it came from."""
+    if not has_request_context():
+        # Dash asks once before it serves, to know the ids that callbacks may name.
+        return shell.outline()
+    who = services.current()
+    if who is None:
+        return html.Div()
+    code = _code(urlsplit(request.headers.get("Referer", "")).path)
+    with services.transaction() as conn:
+        programme = services.programme(conn, code if code in who.programmes else min(who.programmes))
+        others = [p for p in programmes.every(conn) if p.code in who.programmes and p.code != programme.code]
+        products = stock.products(conn, programme.id)
+        return shell.layout(programme, others, products, routes.person(programme.code), programme.sources)
+
+
+def _code(path: str) -> str:
+    return path.strip("/").split("/")[0]

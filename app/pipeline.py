@@ -1,0 +1,220 @@
+"""What follows from one change, end to end? A newcomer who opens one file opens this one.
+
+    ledger.record -> outbox -> advance -> push -> publish -> browsers
+
+`advance` is one transaction: what events touched is assessed, rolled up, turned into alerts and pushes, and the cursor
+moves. `publish` comes after the commit: Redis and browsers follow the pushes. A crash before the commit repeats the
+work; a crash after it repeats only the telling, and everybody drops what they have.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+
+from app import push
+from app.live import facility_room, room
+from data import assess, db, programmes, queries
+from data.programmes import Programme
+from data.record import alerts, outbox
+from data.types import Change
+from geo import aggregates, values
+from geo.cache import Link
+
+SQL = queries.read(Path(__file__).parent / "sql" / "pipeline.sql")
+log = structlog.get_logger()
+
+READER = "pipeline"
+#: So many changes are worked on in one transaction, and so many lines of a batch reach the ticker.
+BATCH = 500
+LINES = 5
+
+Emit = Callable[[str, dict[str, Any], str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How a batch ended: how many changes it took, and which facilities' panels are to be read again."""
+
+    changes: int
+    facilities: dict[str, list[dict[str, Any]]]
+
+
+def advance(engine: sa.Engine, now: datetime | None = None) -> Told:
+    """Take the next batch of changes through assessment, roll-ups, alerts and pushes; one transaction."""
+    now = now or datetime.now(UTC)
+    touched: dict[str, list[dict[str, Any]]] = {}
+    with db.transaction(engine) as conn:
+        changes = outbox.read(conn, READER, BATCH)
+        by_programme: dict[int, list[Change]] = defaultdict(list)
+        for change in changes:
+            by_programme[change.programme_id].append(change)
+        for programme in programmes.every(conn):
+            if programme.id in by_programme:
+                touched[programme.code] = _follow(conn, programme, by_programme[programme.id], now)
+    return Told(len(changes), touched)
+
+
+def _follow(
+    conn: sa.Connection, programme: Programme, changes: Sequence[Change], now: datetime
+) -> list[dict[str, Any]]:
+    pairs = list(dict.fromkeys((c.facility_id, c.product_id) for c in changes))
+    transitions = assess.touched(conn, programme, pairs, programme.day(now))
+    areas = aggregates.move(conn, transitions)
+    names = _names(conn, pairs)
+    told: list[push.Push] = [
+        push.MapUpdate(
+            at=now,
+            facilities=[(t.ordinal, t.product_seat, t.new, t.decile) for t in transitions],
+            areas=areas,
+        ),
+        _stock_update(changes, names),
+    ]
+    told += [_alert(a) for a in alerts.follow(conn, programme.id, pairs, now)]
+    push.append(conn, programme.id, told)
+    return [{"facility": n.facility, "ordinal": n.ordinal, "product": n.product} for n in names.values()]
+
+
+def refresh(conn: sa.Connection, programme: Programme, today: date, now: datetime, reason: str) -> None:
+    """Assess a whole programme for a local day, silently but for one push: read everything again."""
+    closed = assess.refresh(conn, programme, today)
+    aggregates.rebuild(conn, programme.id)
+    if closed is not None:
+        aggregates.rebuild_months(conn, programme.id, closed)
+    alerts.rebuild(conn, programme.id, now)
+    push.append(conn, programme.id, [push.MapReload(reason=reason)])
+
+
+def refresh_due(engine: sa.Engine, now: datetime | None = None) -> list[str]:
+    """Refresh every programme whose local day has changed; returns their codes."""
+    now = now or datetime.now(UTC)
+    done = []
+    with db.transaction(engine) as conn:
+        due = [p for p in programmes.every(conn) if p.assessed_on is None or p.assessed_on < p.day(now)]
+    for programme in due:
+        with db.transaction(engine) as conn:
+            refresh(conn, programme, programme.day(now), now, "a new day")
+        done.append(programme.code)
+    return done
+
+
+def publish(engine: sa.Engine, link: Link, emit: Emit) -> None:
+    """Bring Redis and browsers up to the newest push of every programme; raises nothing when Redis is away.
+
+    Redis remembers the last push that was sent. Where it has forgotten, only the newest is sent: a browser that sees
+    a gap asks for what it missed.
+    """
+    with db.transaction(engine) as conn:
+        known = {p.id: (p.code, push.newest(conn, p.id)) for p in programmes.every(conn)}
+    for programme_id, (code, newest) in known.items():
+        sent = _sent(link, programme_id)
+        if sent == newest or not newest:
+            continue
+        after = newest - 1 if sent is None or not 0 <= sent < newest else sent
+        with db.transaction(engine) as conn:
+            _, missed = push.since(conn, programme_id, after)
+        for each in missed if missed is not None else []:
+            _apply(link, programme_id, each)
+            emit(each.event, {"seq": each.seq, **each.payload}, room(code))
+            _set_sent(link, programme_id, each.seq)
+        if missed is None:
+            values.forget(link, programme_id, newest)
+            _set_sent(link, programme_id, newest)
+
+
+def tell_watchers(told: Told, emit: Emit) -> None:
+    """Tell those who watch one facility that it changed; it carries no number, because nobody catches up on it."""
+    for code, facilities in told.facilities.items():
+        for one in facilities:
+            emit("facility:update", one, facility_room(code, one["facility"]))
+
+
+def waiting(engine: sa.Engine) -> bool:
+    """Whether there are changes that `advance` has not taken, also those it may not read yet."""
+    with db.transaction(engine) as conn:
+        return bool(conn.execute(SQL["waiting"], {"name": READER}).scalar_one())
+
+
+def _apply(link: Link, programme_id: int, each: push.Stored) -> None:
+    if each.event == push.MapReload.event:
+        values.forget(link, programme_id, each.seq)
+        return
+    changed = each.payload if each.event == push.MapUpdate.event else {"facilities": [], "areas": []}
+    values.apply(link, programme_id, each.seq, facilities=changed["facilities"], areas=changed["areas"])
+
+
+def _sent_key(link: Link, programme_id: int) -> str:
+    return link.key("sent", programme_id)
+
+
+def _sent(link: Link, programme_id: int) -> int | None:
+    value = link.do(lambda client: client.get(_sent_key(link, programme_id)))
+    return None if value is None else int(value)
+
+
+def _set_sent(link: Link, programme_id: int, seq: int) -> None:
+    link.do(lambda client: client.set(_sent_key(link, programme_id), seq))
+
+
+def _names(conn: sa.Connection, pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], sa.Row[Any]]:
+    asked = {"facility_ids": [p[0] for p in pairs], "product_ids": [p[1] for p in pairs]}
+    return {(r.facility_id, r.product_id): r for r in conn.execute(SQL["lines"], asked)}
+
+
+def _stock_update(changes: Sequence[Change], names: dict[tuple[int, int], sa.Row[Any]]) -> push.StockUpdate:
+    return push.StockUpdate(
+        lines=[_line(change, names[change.facility_id, change.product_id]) for change in changes[-LINES:]]
+    )
+
+
+_SENTENCE = {
+    "receipt": "{name} received {doses} of {product}",
+    "issue": "{name} issued {doses} of {product}",
+    "administered": "{name} used {doses} of {product}",
+    "loss": "{name} lost {doses} of {product}",
+    "count": "{name} counted {balance} of {product}",
+    "adjustment": "{name} corrected {product} by {doses}",
+}
+
+
+def _line(change: Change, names: sa.Row[Any]) -> push.Line:
+    payload: dict[str, Any] = change.payload
+    doses, balance = int(payload["doses"]), int(payload["balance"])
+    text = _SENTENCE[payload["kind"]].format(
+        name=names.facility_name,
+        product=names.product_name,
+        doses=_amount(abs(doses), names.unit),
+        balance=_amount(balance, names.unit),
+    )
+    left = "nothing is left" if balance == 0 else f"{_amount(balance, names.unit)} left"
+    return push.Line(
+        at=payload["occurred_at"],
+        facility=names.facility,
+        facility_name=names.facility_name,
+        area_name=names.area_name,
+        product=names.product,
+        kind=payload["kind"],
+        doses=doses,
+        balance=balance,
+        unit=names.unit,
+        text=f"{text}; {left}." if payload["kind"] != "count" else f"{text}.",
+    )
+
+
+def _amount(number: int, unit: str) -> str:
+    return f"{number:,} {unit}" if number == 1 else f"{number:,} {unit}s"
+
+
+def _alert(alert: alerts.Alert) -> push.Push:
+    what = "is out of" if alert.opened else "has"
+    tail = "." if alert.opened else " again."
+    fields = {name: getattr(alert, name) for name in push.Alert.model_fields if name != "text"}
+    text = f"{alert.facility_name} ({alert.area_name}) {what} {alert.product_name}{tail}"
+    return (push.AlertNew if alert.opened else push.AlertResolved)(text=text, **fields)

@@ -1,0 +1,132 @@
+"""Who does what follows? One process: hears the bell, advances the pipeline, publishes, and keeps the house.
+
+Killing it at any moment loses nothing and doubles nothing: PostgreSQL holds the cursor, at which a second worker waits.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+import structlog
+
+from app import pipeline, push
+from app.auth import sessions
+from app.live import publisher
+from app.settings import Settings
+from data import db
+from data.record import outbox, partitions
+from geo import cache
+from geo.cache import Down, Link
+
+log = structlog.get_logger()
+
+#: Batches are at least so many seconds apart: a burst becomes one push, and no browser is told more often.
+PACE = 0.05
+#: While a change is about to become readable it is looked for this often; otherwise the bell is waited for this long.
+SOON, IDLE = 0.02, 1.0
+#: How often the house is kept: new days, partitions ahead, what nobody reads any more.
+HOUSEKEEPING = 60.0
+OUTBOX_DAYS = 7
+
+
+class Worker:
+    """The loop, and what it holds."""
+
+    def __init__(self, engine: sa.Engine, link: Link, emit: pipeline.Emit, bell: Callable[[float], None]) -> None:
+        self._engine = engine
+        self._link = link
+        self._emit = emit
+        self._bell = bell
+        self._stop = threading.Event()
+        self._kept_at = float("-inf")
+
+    def stop(self) -> None:
+        """End the loop after the batch at hand."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Work until stopped. What fails is logged with its trace and tried again a moment later."""
+        while not self._stop.is_set():
+            try:
+                self.turn()
+            except Exception as error:
+                log.error("worker.failed", exc_info=error)
+                self._stop.wait(1.0)
+
+    def turn(self) -> None:
+        """One turn: a batch if there is one, then what browsers have to be told, then wait for the bell."""
+        began = time.monotonic()
+        if began - self._kept_at >= HOUSEKEEPING:
+            self.keep_house()
+            self._kept_at = began
+        told = pipeline.advance(self._engine)
+        try:
+            pipeline.publish(self._engine, self._link, self._emit)
+            pipeline.tell_watchers(told, self._emit)
+        except Down:
+            log.warning("worker.redis_away", what="live updates pause; recording goes on")
+        if told.changes:
+            self._stop.wait(max(0.0, PACE - (time.monotonic() - began)))
+        else:
+            self._bell(SOON if pipeline.waiting(self._engine) else IDLE)
+
+    def keep_house(self) -> None:
+        """What time itself asks for: a new local day, partitions ahead, forgetting what nobody reads any more."""
+        for code in pipeline.refresh_due(self._engine):
+            log.info("worker.new_day", programme=code)
+        today = datetime.now(UTC).date()
+        with db.transaction(self._engine) as conn:
+            partitions.ensure_partitions(conn, today, today + timedelta(days=31 * partitions.AHEAD))
+            push.sweep(conn)
+            outbox.sweep(conn, OUTBOX_DAYS)
+            conn.execute(sessions.SQL["sweep"])
+
+
+class Bell:
+    """Listens for the outbox' NOTIFY on a connection of its own; without one it is only a wait."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._conn: psycopg.Connection[Any] | None = None
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the bell rings, at most so many seconds."""
+        try:
+            if self._conn is None or self._conn.closed:
+                self._conn = psycopg.connect(self._url, autocommit=True, application_name="vaxtrace bell")
+                self._conn.execute("listen outbox")
+            for _ in self._conn.notifies(timeout=seconds, stop_after=1):
+                pass
+        except psycopg.OperationalError:
+            self._conn = None
+            time.sleep(min(seconds, IDLE))
+
+
+def main(settings: Settings) -> None:
+    """Be the worker until SIGTERM or SIGINT."""
+    url = settings.database_url.get_secret_value()
+    engine = db.engine(url, pool_size=2, application="vaxtrace worker")
+    with db.transaction(engine) as conn:
+        outbox.add_reader(conn, pipeline.READER)
+        prefix = cache.prefix(conn, settings.release)
+    redis_url = settings.redis_url.get_secret_value()
+    manager = publisher(redis_url)
+    worker = Worker(
+        engine,
+        cache.connect(redis_url, prefix),
+        lambda event, payload, to: manager.emit(event, payload, room=to),
+        Bell(url).wait,
+    )
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: worker.stop())
+    try:
+        worker.run()
+    finally:
+        engine.dispose()

@@ -1,0 +1,73 @@
+-- lot_balance_is_the_sum_of_its_events --
+-- Invariant 1: for every lot at every facility.
+select f.code || ' / ' || r.code || ' / ' || coalesce(l.number, 'no lot known') as place,
+       coalesce(b.doses, 0)::text as stands, coalesce(e.doses, 0)::text as should
+from (
+    select facility_id, product_id, coalesce(lot_id, 0) as lot_id, sum(doses) as doses
+    from stock_event group by 1, 2, 3
+) e
+full join (
+    select facility_id, product_id, coalesce(lot_id, 0) as lot_id, doses from lot_balance
+) b using (facility_id, product_id, lot_id)
+join facility f on f.id = facility_id
+join product r on r.id = product_id
+left join lot l on l.id = lot_id
+where coalesce(b.doses, 0) <> coalesce(e.doses, 0)
+limit :most
+
+-- position_is_the_sum_of_its_lots --
+-- The doses of a position, usable or not.
+select f.code || ' / ' || r.code as place, coalesce(p.total, 0)::text as stands, coalesce(b.doses, 0)::text as should
+from (select facility_id, product_id, total from position) p
+full join (select facility_id, product_id, sum(doses) as doses from lot_balance group by 1, 2) b
+     using (facility_id, product_id)
+join facility f on f.id = facility_id
+join product r on r.id = product_id
+where coalesce(p.total, 0) <> coalesce(b.doses, 0)
+limit :most
+
+-- month_closes_at_the_sum_of_its_events --
+-- The last month on record of each position against everything that happened up to its end.
+select f.code || ' / ' || r.code || ' / ' || to_char(m.month, 'YYYY-MM') as place, m.closing::text as stands,
+       e.doses::text as should
+from (
+    select distinct on (facility_id, product_id) facility_id, product_id, month, closing
+    from stock_month where closing is not null
+    order by facility_id, product_id, month desc
+) m
+join facility f on f.id = m.facility_id
+join programme g on g.id = f.programme_id
+join product r on r.id = m.product_id
+cross join lateral (
+    select coalesce(sum(v.doses), 0) as doses from stock_event v
+    where v.facility_id = m.facility_id and v.product_id = m.product_id
+      and v.occurred_at < ((m.month + interval '1 month') at time zone g.timezone)
+) e
+where m.closing <> e.doses
+limit :most
+
+-- facility_shows_the_worst_of_its_tracers --
+-- Worst first: stockout, critical, low, overstock, adequate, inactive, no report.
+select f.code as place, coalesce(s.state::text, 'nothing') as stands, w.state::text as should
+from (
+    select p.facility_id,
+           (array[2, 3, 4, 5, 6, 1, 0])[min(array_position(array[2, 3, 4, 5, 6, 1, 0], p.state::int))] as state
+    from position p join product r on r.id = p.product_id and r.tracer
+    group by p.facility_id
+) w
+join facility f on f.id = w.facility_id
+left join facility_status s on s.facility_id = w.facility_id
+where s.state is distinct from w.state
+limit :most
+
+-- an_alert_is_open_for_each_stockout_and_nothing_else --
+-- A place that stopped reporting keeps the alert that it had.
+select f.code || ' / ' || r.code as place, case when a.id is null then 'no alert' else 'alert' end as stands,
+       case when p.state = 2 then 'alert' else 'no alert' end as should
+from position p
+join facility f on f.id = p.facility_id
+join product r on r.id = p.product_id
+left join alert a on a.facility_id = p.facility_id and a.product_id = p.product_id and a.kind = 'stockout'
+                 and a.resolved_at is null
+where f.open and ((p.state = 2 and a.id is null) or (p.state not in (2, 0) and a.id is not null))
+limit :most
