@@ -103,14 +103,12 @@ def head_tags(base: str, programme: str | None = None, assets: Path = ASSETS) ->
         tags += [f'<link rel="prefetch" href="{maplibre}/{name}">' for name in _HEAVY]
     else:
         code = escape(programme, quote=True)
+        modules = [f"{base}/{_path(path, assets)}" for path in sorted((assets / "modules").glob("*.mjs"))]
         tags += [
             f'<meta name="vaxtrace-programme" content="{code}">',
-            f'<link rel="modulepreload" href="{maplibre}/maplibre-gl.mjs">',
-            *[
-                f'<link rel="modulepreload" href="{base}/{_path(path, assets)}">'
-                for path in sorted((assets / "modules").glob("*.mjs"))
-            ],
             f'<link rel="preload" as="fetch" crossorigin="anonymous" href="/api/v1/{code}/registry">',
+            *[f'<link rel="modulepreload" href="{maplibre}/{name}">' for name in _HEAVY],
+            *[f'<link rel="modulepreload" href="{module}">' for module in modules],
             f'<link rel="stylesheet" href="{maplibre}/maplibre-gl.css">',
         ]
     return "\n".join([*tags, f'<script src="{base}/boot.js"></script>'])
