@@ -30,6 +30,8 @@ export async function createMap(root, { programme, registry, view, go }) {
   // Asked for while MapLibre is still on its way; `show` reports what goes wrong with it.
   values.areas(wanted().product, wanted().month).catch(() => null);
   const maplibre = await import("../vendor/maplibre-gl/maplibre-gl.mjs");
+  // At the address that the page has asked for already, and from our own origin.
+  maplibre.setWorkerUrl(new URL("../vendor/maplibre-gl/maplibre-gl-worker.mjs", import.meta.url).href);
   const stage = createStage(maplibre, root, { programme, registry, theme: theme.current(), at: view.get().at });
   const { map, zooms } = stage;
   await new Promise((resolve) => map.once("style.load", resolve));
