@@ -252,6 +252,11 @@ stock_month = sa.Table(
     sa.PrimaryKeyConstraint("facility_id", "product_id", "month"),
     sa.CheckConstraint("extract(day from month) = 1", name="month_is_first_day"),
     sa.Index("ix_stock_month_product_id_month", "product_id", "month"),
+    # The worst facilities of a month, without reading all that was well.
+    sa.Index(
+        "ix_stock_month_trouble", "month", "product_id", postgresql_include=["facility_id", "state", "probability"],
+        postgresql_where=sa.text("state in (2, 3, 4)"),
+    ),
 )  # fmt: skip
 
 position = sa.Table(

@@ -178,7 +178,7 @@ def worst_facilities(
         "month": month,
         "most": most,
     }
-    name = "worst_month" if month else "worst_of_all" if product_seat == WORST else "worst_product"
+    name = f"worst_{'month_' if month else ''}{'of_all' if product_seat == WORST else 'product'}"
     rows = conn.execute(SQL[name], {**asked, "month": month, "most": most}).mappings()
     return [Worst(**{**row, "state": State(row["state"])}) for row in rows]
 

@@ -111,23 +111,47 @@ CROSS JOIN LATERAL (
 ) n
 ORDER BY f.state, f.probability DESC NULLS LAST, f.catchment DESC NULLS LAST, f.ordinal;
 
--- worst_month --
--- Facilities of an area that were out, critical or low at the end of a month: of one product, or (0) of any tracer, each
--- with the worst.
+-- worst_month_product --
+-- Facilities of an area that were out, critical or low of one product at the end of a month, the worst first.
+SELECT f.code, f.name, f.ordinal, own.name AS area_name, d.code AS product, d.name AS product_name,
+       m.state, m.probability, CAST(NULL AS real) AS cover_p10, CAST(NULL AS real) AS cover_p50,
+       CAST(NULL AS real) AS cover_p90, m.closing AS usable, CAST(NULL AS timestamptz) AS since
+FROM product d
+JOIN stock_month m ON m.product_id = d.id AND m.month = CAST(:month AS date) AND m.state IN (2, 3, 4)
+JOIN facility f ON f.id = m.facility_id
+JOIN area own ON own.id = f.area_id
+WHERE d.programme_id = :programme_id AND d.seat = :product_seat
+  AND f.open AND own.lineage @> ARRAY[CAST(:area_id AS integer)]
+ORDER BY m.state, m.probability DESC NULLS LAST, f.catchment DESC NULLS LAST, f.ordinal
+LIMIT :most;
+
+-- worst_month_of_all --
+-- Facilities of an area whose worst tracer was out, critical or low at the end of a month, each with that product.
 SELECT f.code, f.name, f.ordinal, own.name AS area_name, n.product, n.product_name,
-       n.state, n.probability, CAST(NULL AS real) AS cover_p10, CAST(NULL AS real) AS cover_p50,
+       f.state, n.probability, CAST(NULL AS real) AS cover_p10, CAST(NULL AS real) AS cover_p50,
        CAST(NULL AS real) AS cover_p90, n.closing AS usable, CAST(NULL AS timestamptz) AS since
 FROM (
-    SELECT DISTINCT ON (m.facility_id)
-           m.facility_id, m.state, m.probability, m.closing, d.code AS product, d.name AS product_name
-    FROM product d
-    JOIN stock_month m ON m.product_id = d.id AND m.month = CAST(:month AS date) AND m.state IN (2, 3, 4)
-    WHERE d.programme_id = :programme_id
-      AND CASE WHEN CAST(:product_seat AS integer) = 0 THEN d.tracer ELSE d.seat = :product_seat END
-    ORDER BY m.facility_id, m.state, m.probability DESC NULLS LAST, d.seat
-) n
-JOIN facility f ON f.id = n.facility_id
+    SELECT f.id, f.code, f.name, f.ordinal, f.area_id, f.catchment, w.state, w.probability
+    FROM (
+        SELECT m.facility_id, min(m.state) AS state, max(m.probability) AS probability
+        FROM stock_month m
+        WHERE m.month = CAST(:month AS date) AND m.state IN (2, 3, 4)
+          AND m.product_id IN (SELECT d.id FROM product d WHERE d.programme_id = :programme_id AND d.tracer)
+        GROUP BY m.facility_id
+    ) w
+    JOIN facility f ON f.id = w.facility_id
+    JOIN area own ON own.id = f.area_id
+    WHERE f.open AND own.lineage @> ARRAY[CAST(:area_id AS integer)]
+    ORDER BY w.state, w.probability DESC NULLS LAST, f.catchment DESC NULLS LAST, f.ordinal
+    LIMIT :most
+) f
 JOIN area own ON own.id = f.area_id
-WHERE f.open AND own.lineage @> ARRAY[CAST(:area_id AS integer)]
-ORDER BY n.state, n.probability DESC NULLS LAST, f.catchment DESC NULLS LAST, f.ordinal
-LIMIT :most;
+CROSS JOIN LATERAL (
+    SELECT d.code AS product, d.name AS product_name, m.probability, m.closing
+    FROM stock_month m
+    JOIN product d ON d.id = m.product_id
+    WHERE m.facility_id = f.id AND m.month = CAST(:month AS date) AND d.tracer AND m.state = f.state
+    ORDER BY m.probability DESC NULLS LAST, d.seat
+    LIMIT 1
+) n
+ORDER BY f.state, f.probability DESC NULLS LAST, f.catchment DESC NULLS LAST, f.ordinal;
