@@ -29,21 +29,25 @@ limit :most
 -- month_closes_at_the_sum_of_its_events --
 -- The last month on record of each position against everything that happened up to its end.
 select f.code || ' / ' || r.code || ' / ' || to_char(m.month, 'YYYY-MM') as place, m.closing::text as stands,
-       e.doses::text as should
+       m.should::text as should
 from (
-    select distinct on (facility_id, product_id) facility_id, product_id, month, closing
-    from stock_month where closing is not null
-    order by facility_id, product_id, month desc
+    select c.facility_id, c.product_id, c.month, c.closing, coalesce(sum(e.doses), 0) as should
+    from (
+        select distinct on (m.facility_id, m.product_id) m.facility_id, m.product_id, m.month, m.closing,
+               (m.month + interval '1 month') at time zone g.timezone as ends
+        from stock_month m
+        join facility f on f.id = m.facility_id
+        join programme g on g.id = f.programme_id
+        where m.closing is not null
+        order by m.facility_id, m.product_id, m.month desc
+    ) c
+    left join stock_event e
+      on e.facility_id = c.facility_id and e.product_id = c.product_id and e.occurred_at < c.ends
+    group by c.facility_id, c.product_id, c.month, c.closing
 ) m
 join facility f on f.id = m.facility_id
-join programme g on g.id = f.programme_id
 join product r on r.id = m.product_id
-cross join lateral (
-    select coalesce(sum(v.doses), 0) as doses from stock_event v
-    where v.facility_id = m.facility_id and v.product_id = m.product_id
-      and v.occurred_at < ((m.month + interval '1 month') at time zone g.timezone)
-) e
-where m.closing <> e.doses
+where m.closing <> m.should
 limit :most
 
 -- facility_shows_the_worst_of_its_tracers --
