@@ -5,7 +5,7 @@ const PHONE = 800;
 
 /** Pixels of the map that other things cover: the panel, the headline, the foot. `width` and `height` are the map's. */
 export function insets(width, height, viewport = width) {
-  if (viewport < PHONE) return { top: 108, right: 12, bottom: Math.round(height * 0.54), left: 12 };
+  if (viewport < PHONE) return { top: 108, right: 12, bottom: Math.round(height * 0.58), left: 12 };
   const panel = Math.min(416, Math.round(width * 0.4));
   return { top: 104, right: panel + 16, bottom: 140, left: 24 };
 }

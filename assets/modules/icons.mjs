@@ -6,6 +6,11 @@ const RATIO = 2;
 export function add(map) {
   if (map.hasImage("hatch-light")) return;
   for (const theme of ["light", "dark"]) map.addImage(`hatch-${theme}`, hatch(theme), { pixelRatio: RATIO });
+  map.addImage(
+    "room",
+    picture(32, () => null),
+    { pixelRatio: RATIO },
+  );
   for (const [name, draw] of Object.entries(MARKS))
     map.addImage(`mark-${name}`, picture(28, draw), { pixelRatio: RATIO });
 }

@@ -24,7 +24,7 @@ export function build({ theme, tiles, bounds, split, near, deepest }) {
       { id: "sea", type: "background", paint: { "background-color": ground.sea } },
       ...areaLayers({ theme, ground, split, near, single: deepest === 1 }),
       ...facilityLayers({ theme, ground, near }),
-      facilityNames(text(ground), FONT.regular),
+      ...facilityNames(text(ground), FONT.regular),
       ...areaNames(ground, split, deepest === 1),
     ],
   };

@@ -31,23 +31,25 @@ export function facilityLayers({ theme, ground, near }) {
   ];
 }
 
+/** Names from near, which keep off the circles of the neighbours: an invisible picture on each of them takes its room first. */
 export function facilityNames(paint, font) {
-  return {
-    id: "facility-name",
-    source: "facilities",
-    "source-layer": "facilities",
-    type: "symbol",
-    minzoom: 11,
-    layout: {
-      "text-field": ["get", "name"],
-      "text-font": font,
-      "text-size": 12,
-      "text-variable-anchor": ["top", "bottom", "right", "left"],
-      "text-radial-offset": 1,
-      "text-max-width": 9,
+  const base = { source: "facilities", "source-layer": "facilities", type: "symbol", minzoom: 11 };
+  return [
+    {
+      id: "facility-name",
+      ...base,
+      layout: {
+        "text-field": ["get", "name"],
+        "text-font": font,
+        "text-size": 12,
+        "text-variable-anchor": ["top", "bottom", "right", "left"],
+        "text-radial-offset": 1.1,
+        "text-max-width": 9,
+      },
+      paint,
     },
-    paint,
-  };
+    { id: "facility-room", ...base, layout: { "icon-image": "room", "icon-allow-overlap": true } },
+  ];
 }
 
 function circles(id, base, { theme, ground, shown }) {
