@@ -66,7 +66,6 @@ def rebuild(conn: sa.Connection, programme_id: int) -> None:
     After a load, and whenever so much changed that single moves would take longer. Belongs into the transaction that
     pushes `map:reload`.
     """
-    conn.execute(SQL["uncount"], {"programme_id": programme_id})
     conn.execute(SQL["count"], {"programme_id": programme_id})
     conn.execute(SQL["forget"], {"programme_id": programme_id})
     conn.execute(SQL["roll_up"], {"programme_id": programme_id, **_STATES})

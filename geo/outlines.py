@@ -20,7 +20,7 @@ from geo import layers, tile
 SQL = queries.read(Path(__file__).parent / "sql" / "outlines.sql")
 
 #: Corners that stick out less than this many CSS pixels are cut off, and lesser islands left out.
-ROUGHNESS = 0.75
+ROUGHNESS = 1.0
 
 Shapes = NDArray[np.object_]
 

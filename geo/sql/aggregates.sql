@@ -1,28 +1,33 @@
--- uncount --
--- Forget which facilities of a programme are counted.
-DELETE FROM counted c
-USING facility f
-WHERE f.id = c.facility_id AND f.programme_id = :programme_id;
-
 -- count --
--- The one place that says which facilities roll-ups count, with which weight, and for which products: those that are open
--- and serve children. Where a programme knows no catchment at all, all that are open, with a weight of 1 each.
+-- The one place that says which facilities roll-ups count, with which weight, and for which products: those that are
+-- open and serve children. Where a programme knows no catchment at all, all that are open, with a weight of 1 each.
 -- A facility is counted for a product when it has a position of it, and for the worst of all (0) when it has a status.
-INSERT INTO counted (facility_id, weight, seats)
-SELECT f.id, CASE WHEN any_known.yes THEN f.catchment ELSE 1 END, held.seats || worst.seats
-FROM facility f
-CROSS JOIN (SELECT EXISTS (SELECT FROM facility k WHERE k.programme_id = :programme_id AND k.catchment > 0) AS yes) any_known
-CROSS JOIN LATERAL (
-    SELECT coalesce(array_agg(d.seat), '{}') AS seats
-    FROM position n
-    JOIN product d ON d.id = n.product_id
-    WHERE n.facility_id = f.id
-) held
-CROSS JOIN LATERAL (
-    SELECT CASE WHEN EXISTS (SELECT FROM facility_status w WHERE w.facility_id = f.id)
-                THEN CAST('{0}' AS smallint[]) ELSE '{}' END AS seats
-) worst
-WHERE f.programme_id = :programme_id AND f.open AND (f.catchment > 0 OR NOT any_known.yes);
+-- Only what differs is written: on most days nothing does.
+WITH wanted AS MATERIALIZED (
+    SELECT f.id, CASE WHEN known.any THEN f.catchment ELSE 1 END AS weight,
+           CASE WHEN w.facility_id IS NULL THEN held.seats ELSE held.seats || CAST(0 AS smallint) END AS seats
+    FROM facility f
+    CROSS JOIN (SELECT EXISTS (SELECT FROM facility k
+                               WHERE k.programme_id = :programme_id AND k.catchment > 0) AS any) known
+    CROSS JOIN LATERAL (
+        SELECT coalesce(array_agg(d.seat ORDER BY d.seat), '{}') AS seats
+        FROM position n
+        JOIN product d ON d.id = n.product_id
+        WHERE n.facility_id = f.id
+    ) held
+    LEFT JOIN facility_status w ON w.facility_id = f.id
+    WHERE f.programme_id = :programme_id AND f.open AND (f.catchment > 0 OR NOT known.any)
+),
+gone AS (
+    DELETE FROM counted c
+    USING facility f
+    WHERE f.id = c.facility_id AND f.programme_id = :programme_id
+      AND NOT EXISTS (SELECT FROM wanted n WHERE n.id = c.facility_id)
+)
+INSERT INTO counted AS c (facility_id, weight, seats)
+SELECT id, weight, seats FROM wanted
+ON CONFLICT (facility_id) DO UPDATE SET weight = excluded.weight, seats = excluded.seats
+WHERE (c.weight, c.seats) IS DISTINCT FROM (excluded.weight, excluded.seats);
 
 -- forget --
 -- The roll-ups of a programme, before they are made anew.
