@@ -29,11 +29,11 @@ WHERE p.id = :programme_id;
 
 -- facilities --
 -- The facilities of one tile, one for each cell; all of them where a cell is a single unit. Points are counted in whole
--- units of the entire world at this zoom, so that one on an edge belongs to exactly one tile.
+-- units of the entire world at this zoom, so that one on an edge belongs to exactly one tile (and never at a pole, which has no place in this projection).
 WITH placed AS (
     SELECT f.ordinal, f.code, f.name, f.tier, coalesce(f.catchment, 0) AS catchment,
            floor((ST_X(f.point) + 180) / 360 * :units) - CAST(:x AS bigint) * 4096 AS across,
-           floor((0.5 - ln(tan(pi() / 4 + radians(ST_Y(f.point)) / 2)) / (2 * pi())) * :units)
+           floor((0.5 - ln(tan(pi() / 4 + radians(greatest(-89, least(89, ST_Y(f.point)))) / 2)) / (2 * pi())) * :units)
                - CAST(:y AS bigint) * 4096 AS down
     FROM facility f
     WHERE f.programme_id = :programme_id
