@@ -60,7 +60,8 @@ export async function createMap(root, { programme, registry, view, go }) {
         say("");
       }
     } catch (problem) {
-      if (problem.status === 404) location.reload();
+      // Signed out, or the registry has another version by now: the server says what comes next.
+      if (problem.status === 401 || problem.status === 404) location.reload();
       else if (mine === turn) say(`The map still shows what was there before. ${problem.message}`, show);
     } finally {
       clearTimeout(busy);
