@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from wsgiref.types import WSGIApplication
+from typing import TYPE_CHECKING
 
-from app.settings import Settings
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+    from app.settings import Settings
 
 #: The largest request that is read, in bytes: 10,000 events with their notes.
 MOST_BYTES = 10 * 1024 * 1024

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -73,8 +74,9 @@ def load(args: argparse.Namespace) -> int:
     told = settings.read()
     engine = db.engine(told.database_url.get_secret_value())
     try:
-        digest = reader.digest(args.pack, args.files)
-        country = reader.read(args.pack, args.files)
+        pack, files = (args.folder, None) if args.pack is None else (args.pack, args.folder)
+        digest = reader.digest(pack, files)
+        country = reader.read(pack, files)
         loaded = countries.bring_in(engine, country, digest=digest, say=_say, demo_mode=told.demo)
     except errors.PackError as error:
         print(f"{error.message}\nNothing was recorded.", file=sys.stderr)
@@ -163,8 +165,8 @@ def _parser() -> argparse.ArgumentParser:
     add(worker)
     add(migrate)
     command = add(load)
-    command.add_argument("pack", type=Path, metavar="PACK", help="a pack.toml, or the folder that holds it")
-    command.add_argument("--files", type=Path, metavar="FOLDER", help="where its files are, if not where it says")
+    command.add_argument("folder", type=Path, metavar="FOLDER", help="the country's folder, with its pack.toml")
+    command.add_argument("--pack", type=Path, metavar="PACK", help="its pack.toml, where that lies elsewhere")
     command = add(demo)
     command.add_argument("--facilities", type=int, default=8000, metavar="N", help="health facilities (8000)")
     command.add_argument("--seed", type=int, default=7, metavar="S", help="another country of the same shape (7)")
@@ -182,5 +184,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return work(args) or 0
 
 
+def _use_our_python() -> None:
+    """Go on with the Python that `make` installed, where this one is another."""
+    ours = Path(__file__).resolve().parent.parent / ".local" / "venv"
+    if Path(sys.prefix).resolve() != ours and (ours / "bin" / "python").exists() and "VIRTUAL_ENV" not in os.environ:
+        os.execv(ours / "bin" / "python", [str(ours / "bin" / "python"), "-m", "app", *sys.argv[1:]])
+
+
 if __name__ == "__main__":
+    _use_our_python()
     sys.exit(main())

@@ -9,16 +9,19 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+#: What `make run` started from this checkout writes down, so that commands typed beside it work on the same country.
+RUNNING = Path(__file__).resolve().parent.parent / ".local" / "run" / "environment"
 _FROM_FILES = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")
 
 
 class Settings(BaseSettings):
     """Every setting, with its default; the environment variable has the field's name in capitals.
 
-    DATABASE_URL, REDIS_URL and SECRET_KEY may also be given as files: `SECRET_KEY_FILE=/run/secrets/key`.
+    DATABASE_URL, REDIS_URL and SECRET_KEY may also be given as files: `SECRET_KEY_FILE=/run/secrets/key`. Where a
+    variable is not set, what runs from this checkout answers for it.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=RUNNING)
 
     database_url: SecretStr = Field(description="PostgreSQL 15+ with PostGIS: postgresql://user@host/name")
     redis_url: SecretStr = Field(description="Redis 6+: redis://host:6379/0 or unix:///path?db=0")

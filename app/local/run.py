@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from app import vendor
 from app.local import children, front, ports, prepare, servers, watch
 from app.local.children import Child, Command, NotStarted
-from app.settings import Settings
+from app.settings import RUNNING, Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 LOCAL = PROJECT / ".local"
@@ -83,6 +83,7 @@ def _start(started: list[Child], *, still: bool, facilities: int | None, seed: i
         _say("A country is loaded already: --facilities and --seed count again after `make clean`.")
     if not whole:
         _load_demo(env, facilities or FACILITIES, seed)
+    _write_down(env)
     settings = _settings(env)
     access = prepare.access(settings)
     port = ports.first_free(wanted)
@@ -93,6 +94,14 @@ def _start(started: list[Child], *, still: bool, facilities: int | None, seed: i
     if not still:
         _begin(started, _python("day", env | {"API": f"http://{ports.HOST}:{port}", "API_TOKEN": access.token}))
     _say(_summary(port, wanted, access, time.monotonic() - began))
+
+
+def _write_down(env: Mapping[str, str]) -> None:
+    """Let commands typed beside this run work on the same country; only this user can read it."""
+    lines = [f"{name}='{env[name]}'\n" for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DEMO")]
+    RUNNING.unlink(missing_ok=True)
+    with os.fdopen(os.open(RUNNING, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.writelines(lines)
 
 
 def _settings(env: Mapping[str, str]) -> Settings:
@@ -206,6 +215,7 @@ def _only_one() -> Iterator[None]:
         pid_file.write_text(f"{os.getpid()} {children.started_at(os.getpid())}\n", encoding="ascii")
         yield
         pid_file.unlink(missing_ok=True)
+        RUNNING.unlink(missing_ok=True)
 
 
 @contextmanager
