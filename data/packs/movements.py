@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -70,17 +69,17 @@ def keep(
     return {"reports": len(reports), "events": len(ledger), "positions": positions}
 
 
-def _frame(rows: sa.CursorResult[Any]) -> pd.DataFrame:
-    return pd.DataFrame(rows.all(), columns=list(rows.keys()))
-
-
 def _standing(conn: sa.Connection, programme_id: int) -> Standing:
-    asked = {"programme_id": programme_id}
+    def read(name: str, **dates: str) -> pd.DataFrame:
+        found = conn.execute(SQL[name], {"programme_id": programme_id, "source": SOURCE})
+        frame = pd.DataFrame(found.all(), columns=list(found.keys()))
+        return frame.astype(dict.fromkeys(frame.columns.intersection(LOT), "int64") | dates)
+
     conn.execute(SQL["hold_positions"])
     return Standing(
-        _frame(conn.execute(SQL["months"], asked)),
-        _frame(conn.execute(SQL["standing"], asked | {"source": SOURCE})),
-        _frame(conn.execute(SQL["balances"], asked)),
+        read("months", month="datetime64[ns]"),
+        read("standing", last_event_at="datetime64[us, UTC]", out_since="datetime64[us, UTC]"),
+        read("balances", doses="int64"),
     )
 
 
@@ -148,10 +147,10 @@ def _bridge(events: pd.DataFrame, fresh: pd.Series, before: Standing) -> pd.Data
     lots["doses"] = (lots["doses_told"].fillna(0) - lots["doses"].fillna(0)).astype("int64")
     lots = lots[lots["doses"] != 0]
     at = lots["occurred_at"] - pd.Timedelta(seconds=1)
-    place = lots[LOT].astype("str").agg("/".join, axis=1)
+    place = [f"bridge/{f}/{p}/{lot}/{t:%Y-%m-%d}" for f, p, lot, t in zip(*(lots[c] for c in LOT), at, strict=True)]
     bridge = lots.assign(
         kind=Kind.ADJUSTMENT, reason="the pack's balance before differs from the one on record", occurred_at=at,
-        source_id="bridge/" + place + "/" + at.dt.strftime("%Y-%m-%d"),
+        source_id=pd.Series(place, index=lots.index, dtype="str"),
     )  # fmt: skip
     return pd.DataFrame(bridge[[*LOT, "kind", "doses", "reason", "occurred_at", "source_id"]])
 

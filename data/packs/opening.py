@@ -29,8 +29,8 @@ def read(
     rows = pd.DataFrame({k: blank if v is None else tables.pick(table, v) for k, v in fields.items()})
     rows["said"] = rows["facility"] + ", " + rows["product"] + (", " + rows["lot"]).where(rows["lot"] != "", "")
     doses, bad = tables.whole(rows["doses"])
+    bad |= {"is negative": (doses < 0).fillna(False), "is blank": rows["doses"] == ""}
     bad = {f"{spec.doses} {reason}": where for reason, where in bad.items()}
-    bad[f"{spec.doses} is negative or blank"] = ~(doses >= 0).fillna(False) & (rows["doses"].isin(["", *_minus(rows)]))
     rows["day"] = pd.to_datetime(rows["date"], format=spec.date_format, errors="coerce")
     rows["expiry"] = pd.to_datetime(
         rows["expiry"].where(rows["expiry"] != ""), format=spec.date_format, errors="coerce"
@@ -50,10 +50,6 @@ def read(
         rows = rows[~where]
     reading.note("kept", "opening", "counts", len(rows))
     return _lots(rows), _counts(reading, rows)
-
-
-def _minus(rows: pd.DataFrame) -> list[str]:
-    return [text for text in rows["doses"].unique() if text.startswith("-")]
 
 
 def _wrong(

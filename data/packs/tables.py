@@ -17,6 +17,8 @@ from typing import Literal
 
 import geopandas as gpd
 import pandas as pd
+import pyarrow as pa
+from pyarrow import csv
 
 from data import errors
 from data.packs import pack as packs
@@ -102,7 +104,7 @@ class Reading:
         path, file = self.path(name), self.pack.files[name]
         try:
             return _shapes(path) if path.suffix in SHAPES else _text(path, file)
-        except (ValueError, LookupError, OSError, RuntimeError, pd.errors.ParserWarning) as error:
+        except (ValueError, LookupError, OSError, RuntimeError) as error:
             raise errors.PackError(
                 field=f"files.{name}", reason=f"{path.name} cannot be read: {error}",
                 remedy="Check that it is the file meant, and its encoding and delimiter.",
@@ -121,7 +123,7 @@ class Reading:
         there = [str(c) for c in table.columns if c != "geometry"]
         said = []
         for where, column in lacking:
-            close = difflib.get_close_matches(column, there, n=1)
+            close = difflib.get_close_matches(column, there, n=1, cutoff=0.5)
             said.append(f'"{column}" ({where})' + (f', perhaps "{close[0]}"' if close else ""))
         raise errors.PackError(
             field=lacking[0][0],
@@ -131,22 +133,25 @@ class Reading:
 
 
 def _text(path: Path, file: packs.File) -> pd.DataFrame:
-    encoding = "utf-8-sig" if file.encoding.lower() in ("utf-8", "utf8") else file.encoding
-    with warnings.catch_warnings():
-        # A row that is longer than the header would lose its end with nothing but a warning.
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        table = pd.read_csv(
-            path, dtype="str", keep_default_na=False, encoding=encoding, sep=file.delimiter, index_col=False
-        )
-    table = table.set_axis(_numbers(2, table))
-    short = table.index[table.isna().any(axis=1)]
-    if len(short):
-        raise ValueError(f"row {short[0]} has fewer cells than the header")
-    return pd.DataFrame({column: table[column].str.strip() for column in table.columns})
+    """Delimited text, plain or gzipped. Every row has as many cells as the header, or none is read."""
+    how = {
+        "read_options": csv.ReadOptions(encoding=file.encoding),
+        "parse_options": csv.ParseOptions(delimiter=file.delimiter, newlines_in_values=True),
+    }
+    with csv.open_csv(path, **how) as stream:
+        names = stream.schema.names
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f'two columns are called "{repeated[0]}"')
+    as_text = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
+    table = csv.read_csv(path, convert_options=as_text, **how).to_pandas()
+    return pd.DataFrame({name: table[name].astype("str").str.strip() for name in names}).set_axis(_numbers(2, table))
 
 
 def _shapes(path: Path) -> gpd.GeoDataFrame:
-    frame = gpd.read_file(path, on_invalid="ignore")
+    with warnings.catch_warnings():
+        # A property that is text in one feature and a number in another is text, as everything here.
+        warnings.filterwarnings("ignore", "Could not parse column", UserWarning)
+        frame = gpd.read_file(path, on_invalid="ignore")
     if frame.crs is None:
         raise ValueError("it does not say its coordinate system")
     frame = frame.to_crs(4326)
