@@ -64,8 +64,11 @@ def clean() -> int:
     stop()
     for folder in (*(LOCAL / "test").glob("*"), LOCAL):
         servers.remove(folder)
-    for folder in (PROJECT / "assets" / "vendor", PROJECT / "assets" / "node_modules"):
+    assets = PROJECT / "assets"
+    for folder in (assets / "vendor", assets / "node_modules"):
         shutil.rmtree(folder, ignore_errors=True)
+    for twin in (*assets.rglob("*.br"), *assets.rglob("*.gz")):
+        twin.unlink()
     return 0
 
 

@@ -26,6 +26,8 @@ from app.local.children import Child, Command, NotStarted
 NAME = "vaxtrace"
 #: sockaddr_un holds 107 characters; ".s.PGSQL.5432" and a slash are part of them.
 _LONGEST_FOLDER = 107 - len("/.s.PGSQL.5432")
+#: Where root's clusters are whose own folder the other account cannot reach.
+_ELSEWHERE = Path("/var/lib/vaxtrace")
 _DEBIAN = Path("/usr/lib/postgresql")
 
 _TUNED = {
@@ -142,6 +144,8 @@ def remove(folder: Path) -> None:
     link = folder / "pg"
     if link.is_symlink():
         shutil.rmtree(link.resolve(), ignore_errors=True)
+        with contextlib.suppress(OSError):
+            _ELSEWHERE.rmdir()
     for home in (link.resolve() / "socket", folder / "redis"):
         shutil.rmtree(_short(home), ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
@@ -189,7 +193,7 @@ def _place(wanted: Path, user: str | None) -> Path:
         home = wanted
         home.mkdir(parents=True, exist_ok=True)
     else:
-        home = Path("/var/lib/vaxtrace") / _digest(wanted)
+        home = _ELSEWHERE / _digest(wanted)
         home.mkdir(parents=True, exist_ok=True)
         wanted.symlink_to(home)
     _give(home, user)
