@@ -1,6 +1,7 @@
 // What does the map show, and when does it change? Joins the stage, the values and the view.
 
 import * as hover from "./hover.mjs";
+import { getJson } from "./http.mjs";
 import * as legend from "./legend.mjs";
 import { say } from "./message.mjs";
 import { createPaint } from "./paint.mjs";
@@ -44,6 +45,13 @@ export async function createMap(root, { programme, registry, view, go }) {
   const inView = () => (near() ? registry.partitionsIn(map.getBounds().toArray().flat()) : []);
   const drawLegend = () => legend.show({ colour: view.get().colour, near: near(), theme: theme.current() });
 
+  /** Whether only the server can go on from here: signed out, or the registry has another version by now. */
+  async function outdated({ status }) {
+    if (status !== 404) return status === 401;
+    const { version } = await getJson(`/api/v1/${programme}/registry`).catch(() => registry);
+    return version !== registry.version;
+  }
+
   /** Repaints for the view as it is now; the last call wins. */
   async function show() {
     const mine = (turn += 1);
@@ -60,8 +68,7 @@ export async function createMap(root, { programme, registry, view, go }) {
         say("");
       }
     } catch (problem) {
-      // Signed out, or the registry has another version by now: the server says what comes next.
-      if (problem.status === 401 || problem.status === 404) location.reload();
+      if (await outdated(problem)) location.reload();
       else if (mine === turn) say(`The map still shows what was there before. ${problem.message}`, show);
     } finally {
       clearTimeout(busy);
