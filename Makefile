@@ -37,7 +37,7 @@ format: install-test ## Bring Python and assets into the project's form
 	@npm run --silent --prefix assets format
 
 clean: ## Stop what runs from this folder, and remove what was installed and kept in it
-	@if [ -x $(python) ]; then $(python) -m app clean; fi
+	-@if [ -x $(python) ]; then $(python) -m app clean; fi
 	@rm -rf .local assets/vendor assets/node_modules
 
 install:
