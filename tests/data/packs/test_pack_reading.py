@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import tiny_pack
+from pydantic import BaseModel
 from tiny_pack import FACILITIES, STATES, STOCK, TOML, finding, square
 
 from data import errors
-from data.packs import reader
+from data.packs import pack, reader
 from data.packs.report import report
 
 
@@ -246,3 +248,11 @@ def test_the_report_says_what_was_kept_refused_and_flagged_and_what_to_do(tmp_pa
     assert "Correct the coordinates, or blank them" in refused
     assert "- row 5: Far / Estland at 5.5, 30.0" in refused
     assert "  1  facilities: no coordinates: listed in the stated area, off the map" in flagged
+
+
+def test_the_page_about_packs_names_every_key(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "packs.md").read_text(encoding="utf-8")
+    tables = [v for v in vars(pack).values() if isinstance(v, type) and issubclass(v, BaseModel) and v is not BaseModel]
+    keys = {key for table in tables for key in table.model_fields}
+    assert len(keys) > 50
+    assert [key for key in sorted(keys) if not re.search(rf"\b{key}\b", page)] == []
