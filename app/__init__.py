@@ -52,5 +52,5 @@ def create_app(settings: Settings) -> WSGIApplication:
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     dash = map_page.mount(app, parts)
-    headers.register(app, dash.csp_hashes)
+    headers.register(app, lambda: dash.csp_hashes())
     return Front(app, engine, parts.cache, parts.sessions.current)

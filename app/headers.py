@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flask import Flask, Response
 
 
-def register(app: Flask, script_hashes: Callable[[], list[str]]) -> None:
+def register(app: Flask, script_hashes: Callable[[], Sequence[str]]) -> None:
     """Set them on every answer. `script_hashes` are those of the inline scripts that Dash writes into its page."""
     policy: list[str] = []
 
@@ -24,7 +24,7 @@ def register(app: Flask, script_hashes: Callable[[], list[str]]) -> None:
         return answer
 
 
-def _policy(hashes: list[str]) -> str:
+def _policy(hashes: Sequence[str]) -> str:
     """Everything comes from ourselves; only styles may be inline, because Dash and Plotly write them."""
     return "; ".join(
         [

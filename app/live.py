@@ -5,14 +5,19 @@ It only passes on what app.pipeline publishes over the Redis queue; it computes 
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
 from flask import Flask, request
 from flask_socketio import ConnectionRefusedError as Refused
 from flask_socketio import SocketIO, emit, join_room, leave_room
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 from socketio import RedisManager
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,11 +26,16 @@ from app.auth.sessions import Sessions
 from app.settings import Settings
 from app.settings import read as read_settings
 from data import db, errors, programmes
+from geo import cache
+from geo.cache import Link
 
 log = structlog.get_logger()
 
-#: The Redis channel between the worker and every live process.
-CHANNEL = "vaxtrace:socketio"
+#: Sends an event with its payload to a room; returns how many live processes heard it. Raises `geo.cache.Down`.
+Emit = Callable[[str, dict[str, Any], str], int]
+
+#: A live process that has lost Redis looks for it this often, in seconds.
+AGAIN_SECONDS = 0.5
 #: A socket whose session has ended is closed within so many seconds.
 RECHECK_SECONDS = 1.0
 
@@ -40,20 +50,43 @@ def facility_room(programme: str, facility: str) -> str:
     return f"facility:{programme}:{facility}"
 
 
-def publisher(redis_url: str) -> RedisManager:
-    """What the worker sends through: a writer to the queue that every live process reads."""
-    return RedisManager(redis_url, channel=CHANNEL, write_only=True)
+def channel(conn: sa.Connection) -> str:
+    """The Redis channel between the worker and the live processes of this very database, whatever their release."""
+    return f"{cache.prefix(conn, 'live')}:socketio"
+
+
+def publisher(link: Link, to: str) -> Emit:
+    """What the worker sends through: a writer to the channel that every live process reads.
+
+    It writes the message of python-socketio's Redis manager by itself, because that one only logs what it could not
+    send, and what was not sent has to be sent again.
+    """
+
+    def send(event: str, payload: dict[str, Any], room: str) -> int:
+        message = json.dumps(
+            {"method": "emit", "event": event, "data": [payload], "namespace": "/", "room": room, "host_id": "worker"}
+        )
+        return int(link.do(lambda client: client.publish(to, message)))
+
+    return send
 
 
 def create_live(settings: Settings, engine: sa.Engine) -> tuple[Flask, SocketIO]:
     """The Flask app that only carries sockets, and its Socket.IO server."""
     app = Flask("app.live")
     app.config["SECRET_KEY"] = settings.secret_key.get_secret_value()
+    with db.transaction(engine) as conn:
+        queue = channel(conn)
     sockets = SocketIO(
         app,
         async_mode="gevent",
         # Named, because Flask-SocketIO itself would look for Kombu behind a Redis on a unix socket.
-        client_manager=RedisManager(settings.redis_url.get_secret_value(), channel=CHANNEL),
+        client_manager=RedisManager(
+            settings.redis_url.get_secret_value(),
+            channel=queue,
+            # Its own way back to a Redis that was away waits longer each time, up to a minute.
+            redis_options={"retry": Retry(ConstantBackoff(AGAIN_SECONDS), -1)},
+        ),
         cors_allowed_origins=None,
         manage_session=False,
         ping_interval=20,
@@ -91,7 +124,8 @@ class Sockets:
         if principal is None:
             raise Refused("Sign in first.")
         self.signed_in[_sid()] = principal.token_hash
-        emit("connected", {"programmes": sorted(principal.programmes)})
+        # Not by way of Redis, which would have to be there for it.
+        emit("connected", {"programmes": sorted(principal.programmes)}, ignore_queue=True)
 
     def disconnect(self, reason: object = None) -> None:
         """Forget a socket."""
@@ -122,6 +156,9 @@ class Sockets:
         """Answer an error in words; what was not foreseen is logged with its trace."""
         foreseen = isinstance(error, errors.DataError | SQLAlchemyError)
         log.error("socket.failed", error=type(error).__name__, exc_info=None if foreseen else error)
+        if request.event["message"] == "connect":  # type: ignore[attr-defined]  # Flask-SocketIO adds it
+            # An answer would let the socket in.
+            raise Refused("Sign-in cannot be checked now. Try again in a moment.")
         return {"error": type(error).__name__, "message": "This could not be answered. Reload the page."}
 
     def recheck(self) -> None:
@@ -137,7 +174,7 @@ class Sockets:
 
     def _may_see(self, code: object) -> bool:
         principal = self._sessions.current(request.environ)
-        return principal is not None and code in principal.programmes
+        return principal is not None and isinstance(code, str) and code in principal.programmes
 
 
 _UNKNOWN: dict[str, object] = {

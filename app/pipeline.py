@@ -10,7 +10,7 @@ work; a crash after it repeats only the telling, and everybody drops what they h
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ import sqlalchemy as sa
 import structlog
 
 from app import push
-from app.live import facility_room, room
+from app.live import Emit, facility_room, room
 from data import assess, db, programmes, queries
 from data.programmes import Programme
 from data.record import alerts, outbox
@@ -35,8 +35,6 @@ READER = "pipeline"
 #: So many changes are worked on in one transaction, and so many lines of a batch reach the ticker.
 BATCH = 500
 LINES = 5
-
-Emit = Callable[[str, dict[str, Any], str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,27 +104,43 @@ def refresh_due(engine: sa.Engine, now: datetime | None = None) -> list[str]:
 
 
 def publish(engine: sa.Engine, link: Link, emit: Emit) -> None:
-    """Bring Redis and browsers up to the newest push of every programme; raises nothing when Redis is away.
+    """Bring Redis and browsers up to the newest push of every programme; raises `Down` when Redis is away.
 
-    Redis remembers the last push that was sent. Where it has forgotten, only the newest is sent: a browser that sees
-    a gap asks for what it missed.
+    Redis remembers the last push that was sent: what could not be sent is sent next time. Where it has forgotten, only
+    the newest is sent: a browser that sees a gap asks for what it missed.
     """
     with db.transaction(engine) as conn:
-        known = {p.id: (p.code, push.newest(conn, p.id)) for p in programmes.every(conn)}
-    for programme_id, (code, newest) in known.items():
-        sent = _sent(link, programme_id)
-        if sent == newest or not newest:
-            continue
-        after = newest - 1 if sent is None or not 0 <= sent < newest else sent
-        with db.transaction(engine) as conn:
-            _, missed = push.since(conn, programme_id, after)
-        for each in missed if missed is not None else []:
-            _apply(link, programme_id, each)
-            emit(each.event, {"seq": each.seq, **each.payload}, room(code))
-            _set_sent(link, programme_id, each.seq)
-        if missed is None:
-            values.forget(link, programme_id, newest)
-            _set_sent(link, programme_id, newest)
+        heads = [head for head in push.heads(conn) if head.seq]
+    if not heads:
+        return
+    keys = [link.key("sent", head.programme_id) for head in heads]
+    for head, key, sent in zip(heads, keys, link.do(lambda client: client.mget(keys)), strict=True):
+        after = int(sent) if sent is not None and int(sent) <= head.seq else head.seq - 1
+        if after < head.seq:
+            _send(engine, link, emit, head, after)
+            link.do(lambda client, key=key, seq=head.seq: client.set(key, seq))  # type: ignore[misc]
+
+
+def _send(engine: sa.Engine, link: Link, emit: Emit, head: push.Head, after: int) -> None:
+    with db.transaction(engine) as conn:
+        missed = push.between(conn, head.programme_id, after, head.seq)
+    if missed is None:
+        values.forget(link, head.programme_id, head.seq)
+        emit("seq", {"seq": head.seq}, room(head.code))
+        return
+    for each in missed:
+        _apply(link, head.programme_id, each)
+        emit(each.event, {"seq": each.seq, **each.payload}, room(head.code))
+
+
+def beat(engine: sa.Engine, emit: Emit) -> bool:
+    """Tell every room its newest number, so that who missed a push finds out; returns whether anybody heard it.
+
+    The queue to the live processes is at-most-once: what they did not hear is not kept for them.
+    """
+    with db.transaction(engine) as conn:
+        heads = push.heads(conn)
+    return bool(min((emit("seq", {"seq": head.seq}, room(head.code)) for head in heads), default=0))
 
 
 def tell_watchers(told: Told, emit: Emit) -> None:
@@ -148,19 +162,6 @@ def _apply(link: Link, programme_id: int, each: push.Stored) -> None:
         return
     changed = each.payload if each.event == push.MapUpdate.event else {"facilities": [], "areas": []}
     values.apply(link, programme_id, each.seq, facilities=changed["facilities"], areas=changed["areas"])
-
-
-def _sent_key(link: Link, programme_id: int) -> str:
-    return link.key("sent", programme_id)
-
-
-def _sent(link: Link, programme_id: int) -> int | None:
-    value = link.do(lambda client: client.get(_sent_key(link, programme_id)))
-    return None if value is None else int(value)
-
-
-def _set_sent(link: Link, programme_id: int, seq: int) -> None:
-    link.do(lambda client: client.set(_sent_key(link, programme_id), seq))
 
 
 def _names(conn: sa.Connection, pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], sa.Row[Any]]:

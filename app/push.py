@@ -98,6 +98,15 @@ class MapReload(Push):
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """How far a programme's sequence has come; 0 before its first push."""
+
+    programme_id: int
+    code: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """A push with its number."""
 
@@ -121,25 +130,25 @@ def append(conn: sa.Connection, programme_id: int, pushes: Sequence[Push]) -> No
     )
 
 
-def newest(conn: sa.Connection, programme_id: int) -> int:
-    """The number of the newest push; 0 before the first."""
-    return int(conn.execute(SQL["newest"], {"programme_id": programme_id}).scalar_one())
+def heads(conn: sa.Connection) -> list[Head]:
+    """How far every programme has come."""
+    return [Head(*row) for row in conn.execute(SQL["heads"])]
 
 
-def since(conn: sa.Connection, programme_id: int, seq: int) -> tuple[int, list[Stored] | None]:
-    """The newest number, and the pushes after `seq`; None in their place where reading everything again is right."""
-    last = newest(conn, programme_id)
-    if not 0 <= seq <= last or last - seq > MOST_MISSED:
-        return last, None
-    rows = conn.execute(SQL["since"], {"programme_id": programme_id, "seq": seq, "last": last}).all()
-    if len(rows) < last - seq:
-        return last, None
-    return last, [Stored(r.seq, r.event, r.payload) for r in rows]
+def between(conn: sa.Connection, programme_id: int, after: int, last: int) -> list[Stored] | None:
+    """The pushes after a number up to another; None where reading everything again is right."""
+    if not 0 <= after <= last or last - after > MOST_MISSED:
+        return None
+    rows = conn.execute(SQL["between"], {"programme_id": programme_id, "after": after, "last": last}).all()
+    if len(rows) < last - after:
+        return None
+    return [Stored(r.seq, r.event, r.payload) for r in rows]
 
 
 def catch_up(conn: sa.Connection, programme_id: int, seq: int) -> dict[str, Any]:
     """What a browser at `seq` is answered: the pushes it missed, or that it is to read everything again."""
-    last, missed = since(conn, programme_id, seq)
+    last = int(conn.execute(SQL["newest"], {"programme_id": programme_id}).scalar_one())
+    missed = between(conn, programme_id, seq, last)
     if missed is None:
         return {"seq": last, "reload": True}
     return {"seq": last, "changes": [{"seq": m.seq, "event": m.event, "payload": m.payload} for m in missed]}

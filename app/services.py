@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import cast
 
 import sqlalchemy as sa
@@ -41,6 +42,11 @@ def transaction() -> Iterator[sa.Connection]:
     """A transaction of this request."""
     with db.transaction(services().engine) as conn:
         yield conn
+
+
+def now() -> datetime:
+    """The time of this request, aware."""
+    return datetime.now(UTC)
 
 
 def principal() -> Principal:

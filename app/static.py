@@ -27,7 +27,7 @@ def twin(path: str) -> Response:
     file = vendor.ASSETS / path
     kind = _TYPES.get(file.suffix, "application/octet-stream")
     for ending, encoding in ((".br", "br"), (".gz", "gzip")):
-        if encoding in request.accept_encodings and file.with_name(file.name + ending).is_file():
+        if request.accept_encodings.quality(encoding) > 0 and file.with_name(file.name + ending).is_file():
             answer = send_from_directory(vendor.ASSETS, path + ending, mimetype=kind)
             answer.headers["Content-Encoding"] = encoding
             break

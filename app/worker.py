@@ -16,9 +16,8 @@ import psycopg
 import sqlalchemy as sa
 import structlog
 
-from app import pipeline, push
+from app import live, pipeline, push
 from app.auth import sessions
-from app.live import publisher
 from app.settings import Settings
 from data import db
 from data.record import outbox, partitions
@@ -33,19 +32,22 @@ PACE = 0.05
 SOON, IDLE = 0.02, 1.0
 #: How often the house is kept: new days, partitions ahead, what nobody reads any more.
 HOUSEKEEPING = 60.0
+#: How often every room is told its newest number; browsers ask by themselves when they hear nothing for longer.
+HEARTBEAT = 10.0
 OUTBOX_DAYS = 7
 
 
 class Worker:
     """The loop, and what it holds."""
 
-    def __init__(self, engine: sa.Engine, link: Link, emit: pipeline.Emit, bell: Callable[[float], None]) -> None:
+    def __init__(self, engine: sa.Engine, link: Link, emit: live.Emit, bell: Callable[[float], None]) -> None:
         self._engine = engine
         self._link = link
         self._emit = emit
         self._bell = bell
         self._stop = threading.Event()
         self._kept_at = float("-inf")
+        self._beat_at = float("-inf")
 
     def stop(self) -> None:
         """End the loop after the batch at hand."""
@@ -70,7 +72,11 @@ class Worker:
         try:
             pipeline.publish(self._engine, self._link, self._emit)
             pipeline.tell_watchers(told, self._emit)
+            if began - self._beat_at >= HEARTBEAT and pipeline.beat(self._engine, self._emit):
+                self._beat_at = began
         except Down:
+            # Live processes may come back later than Redis does: the first beat that they hear tells all.
+            self._beat_at = float("-inf")
             log.warning("worker.redis_away", what="live updates pause; recording goes on")
         if told.changes:
             self._stop.wait(max(0.0, PACE - (time.monotonic() - began)))
@@ -115,15 +121,9 @@ def main(settings: Settings) -> None:
     engine = db.engine(url, pool_size=2, application="vaxtrace worker")
     with db.transaction(engine) as conn:
         outbox.add_reader(conn, pipeline.READER)
-        prefix = cache.prefix(conn, settings.release)
-    redis_url = settings.redis_url.get_secret_value()
-    manager = publisher(redis_url)
-    worker = Worker(
-        engine,
-        cache.connect(redis_url, prefix),
-        lambda event, payload, to: manager.emit(event, payload, room=to),
-        Bell(url).wait,
-    )
+        prefix, channel = cache.prefix(conn, settings.release), live.channel(conn)
+    link = cache.connect(settings.redis_url.get_secret_value(), prefix)
+    worker = Worker(engine, link, live.publisher(link, channel), Bell(url).wait)
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: worker.stop())
     try:

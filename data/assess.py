@@ -125,7 +125,8 @@ def _refresh_demand(
     out = demand.days_out_at_least(grid("days_out"), opening, received, days)
     need = demand.estimate(
         used, out, ~np.isnan(used), days,
-        group=i["group_number"], expected_monthly=i["expected_monthly"], handles=had_some.any(axis=1) | np.isnan(used).all(axis=1),
+        group=i["group_number"], expected_monthly=i["expected_monthly"],
+        handles=had_some.any(axis=1) | np.isnan(used).all(axis=1),
     )  # fmt: skip
     conn.execute(
         SQL["store_demand"],
@@ -168,7 +169,9 @@ def positions(
     need = _kept_demand(i)
     usable = np.bincount(lots["place"], lots["doses"], minlength=facility_ids.size)
     due = _nullable(i["received_day"]) + i["delivery_interval_days"]
-    low, high = policy.bands(programme.preset, need.amc, i["lead_time_days"], i["delivery_interval_days"])
+    low, high = policy.bands_of(
+        programme.preset, need.amc, i["lead_time_days"], i["delivery_interval_days"], supplies=i["supplies"] > 0
+    )
     answer = risk.assess(
         risk.Positions(
             usable=usable,

@@ -55,6 +55,7 @@ class Facility:
     lon: float | None
     lat: float | None
     catchment: int | None
+    supplies: bool
     delivery_interval_days: int
     lead_time_days: int
     report_interval_days: int

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import date, datetime
+from enum import IntEnum
+from typing import Any
+
+import sqlalchemy as sa
 from flask import Blueprint, Response, jsonify, request
 
 from app import push, services
 from app.errors import InvalidBody
-from data import programmes
-from geo import registry
+from data import errors, programmes, stock
+from data.types import WORST
+from geo import areas, network, places, registry
 
 blueprint = Blueprint("reads", __name__, url_prefix="/api/v1")
 
@@ -38,3 +45,61 @@ def changes(programme: str) -> Response:
     with services.transaction() as conn:
         found = services.programme(conn, programme)
         return jsonify(push.catch_up(conn, found.id, int(since)))
+
+
+@blueprint.get("/<programme>/search")
+def search(programme: str) -> Response:
+    """Areas and facilities by a part of their name or code, at most 20, the closest first."""
+    with services.transaction() as conn:
+        found = services.programme(conn, programme)
+        hits = places.search(conn, found.id, request.args.get("q", "")[:100])
+    return jsonify({"results": [_plain(asdict(hit)) | {"where": hit.place} for hit in hits]})
+
+
+@blueprint.get("/<programme>/areas/<code>")
+def area(programme: str, code: str) -> Response:
+    """An area's roll-up for a vaccine (or the worst of all), the areas below it and its worst facilities."""
+    with services.transaction() as conn:
+        found = services.programme(conn, programme)
+        seat = _seat(conn, found.id, request.args.get("vaccine"))
+        place = areas.area(conn, found.id, code)
+        own, below = areas.status(conn, place.id, seat)
+        worst = areas.worst_facilities(conn, found.id, place.id, seat)
+    answer = {"area": asdict(place), "status": asdict(own), "below": [asdict(b) for b in below]}
+    return jsonify(_plain(answer | {"worst": [asdict(w) for w in worst], "simulated": found.simulated}))
+
+
+@blueprint.get("/<programme>/facilities/<code>")
+def facility(programme: str, code: str) -> Response:
+    """What a facility holds, vaccine by vaccine and lot by lot, its year, and the stores that supply it."""
+    with services.transaction() as conn:
+        found = services.programme(conn, programme)
+        place = stock.facility(conn, found.id, code)
+        held = []
+        for position in stock.positions(conn, place.id):
+            lots = stock.lots(conn, place.id, position.product_id)
+            months = stock.months(conn, place.id, position.product_id, found.day(services.now()))
+            held.append(asdict(position) | {"lots": [asdict(x) for x in lots], "months": [asdict(m) for m in months]})
+        chain = network.supply(conn, place.id)
+    answer = {"facility": asdict(place), "positions": held, "supply": [asdict(s) for s in chain]}
+    return jsonify(_plain(answer | {"simulated": found.simulated}))
+
+
+def _seat(conn: sa.Connection, programme_id: int, code: str | None) -> int:
+    if not code:
+        return WORST
+    found = next((p for p in stock.products(conn, programme_id) if p.code == code), None)
+    if found is None:
+        raise errors.UnknownProduct("vaccine", "The programme's products are listed under registry.", value=code)
+    return found.seat
+
+
+def _plain(value: Any) -> Any:
+    """Values as JSON says them: ISO dates, states by name, and none of our own row ids."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items() if k != "id" and not k.endswith("_id")}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, IntEnum):
+        return value.name.lower()
+    return value.isoformat() if isinstance(value, date | datetime) else value

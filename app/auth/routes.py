@@ -30,8 +30,9 @@ def guard(app: Flask) -> None:
             return None
         if current() is not None:
             return None
-        wants_page = request.method == "GET" and request.accept_mimetypes.best == "text/html"
-        if wants_page:
+        # Not `.best`: browsers also accept signed exchanges, which sort before pages for being more specific.
+        accepts = request.accept_mimetypes
+        if request.method == "GET" and accepts.quality("text/html") > accepts.quality("application/json"):
             return redirect(f"/login?next={quote(request.full_path.rstrip('?'))}")
         raise NotSignedIn(remedy="Sign in, or send Authorization: Bearer with a valid token.")
 

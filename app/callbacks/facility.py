@@ -94,7 +94,13 @@ def choice(
 def _band(programme: Programme, facility: Facility, position: Position) -> tuple[float, float] | None:
     if not position.amc:
         return None
-    low, high = policy.bands(programme.preset, position.amc, facility.lead_time_days, facility.delivery_interval_days)
+    low, high = policy.bands_of(
+        programme.preset,
+        position.amc,
+        facility.lead_time_days,
+        facility.delivery_interval_days,
+        supplies=np.bool_(facility.supplies),
+    )
     return float(low), float(high)
 
 

@@ -93,17 +93,19 @@ def _month(text: str | None) -> date | None:
 def read(conn: sa.Connection, programme: Programme, view: View, at: datetime) -> Shown:
     """Everything beside the map for one view; raises the error that names what is not there."""
     now = at.astimezone(ZoneInfo(programme.timezone))
-    area = areas.area(conn, programme.id, view.area)
     product = _product(conn, programme, view.vaccine)
-    strip = area_panel.strip(conn, programme, area, product, now, view.month)
     if view.facility is None:
+        area = areas.area(conn, programme.id, view.area)
+        strip = area_panel.strip(conn, programme, area, product, now, view.month)
         panel = area_panel.panel(conn, programme, area, product, now, month=view.month)
         return Shown(panel, strip, {"area": area.code, "facility": None, "bounds": list(area.bounds)})
     panel, facility = facility_panel.panel(
         conn, programme, view.facility, view.vaccine, now, month=view.month, theme=view.theme
     )
+    around = areas.area(conn, programme.id, view.area or facility.lineage[-1].code)
+    strip = area_panel.strip(conn, programme, around, product, now, view.month)
     if facility.lon is None or facility.lat is None:
-        bounds = areas.area(conn, programme.id, facility.lineage[-1].code).bounds
+        bounds = around.bounds
     else:
         bounds = (facility.lon, facility.lat, facility.lon, facility.lat)
     return Shown(panel, strip, {"area": view.area, "facility": facility.code, "bounds": list(bounds)})

@@ -21,7 +21,7 @@ PLOTLY = "/_dash-component-suites/plotly/package_data/plotly.min.js"
 class MapApp(Dash):
     """Dash, with the page around it made by the shell."""
 
-    def interpolate_index(self, **parts: Any) -> str:
+    def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]  # Dash only ever names them
         """The document; for a programme that the reader may not see it is not found."""
         with services.transaction() as conn:
             return shell.index(parts, services.programme(conn, _code(request.path)))
@@ -33,7 +33,7 @@ def mount(app: Flask, parts: Services) -> Dash:
     app.add_url_rule(PLOTLY, "plotly", _plotly)
     dash = MapApp(
         "vaxtrace",
-        server=app,
+        server=app,  # type: ignore[arg-type]  # the annotation forgets what the documentation offers
         assets_folder=str(vendor.ASSETS),
         include_assets_files=False,
         pages_folder="",

@@ -14,10 +14,14 @@ from unnest(CAST(:events AS text[]), CAST(:payloads AS text[])) with ordinality 
 -- The programme's newest number.
 select coalesce(max(seq), 0) from push where programme_id = :programme_id
 
--- since --
+-- heads --
+-- The newest number of every programme; 0 before its first.
+select p.id, p.code, coalesce((select max(seq) from push where programme_id = p.id), 0) from programme p
+
+-- between --
 -- What was pushed after a number, up to another.
 select seq, event, payload from push
-where programme_id = :programme_id and seq > :seq and seq <= :last
+where programme_id = :programme_id and seq > :after and seq <= :last
 order by seq
 
 -- sweep --

@@ -11,9 +11,9 @@ Floats = NDArray[np.float64]
 def expiring(position: ArrayLike, doses: ArrayLike, days_left: ArrayLike, daily: ArrayLike) -> Floats:
     """Doses of each position that will expire before use.
 
-    Lots are rows, sorted by position and then by expiry: `position` [l] is the row of `daily` [n] that a lot belongs to,
-    `days_left` [l] the days on which it may still be used, NaN where it has no expiry. NaN where no lot of a position
-    has an expiry, or its demand is not known; without demand everything with an expiry expires.
+    Lots are rows, sorted by position and then by expiry: `position` [l] is the row of `daily` [n] that a lot belongs
+    to, `days_left` [l] the days on which it may still be used, NaN where it has no expiry. The answer is NaN where no
+    lot of a position has an expiry, or its demand is not known; without demand everything with an expiry expires.
     """
     where = np.asarray(position, dtype=np.intp)
     amount, left = np.asarray(doses, dtype=np.float64), np.asarray(days_left, dtype=np.float64)

@@ -29,6 +29,7 @@ def states(
     doses_per_vial: NDArray[np.float64],
     lead_time_days: NDArray[np.float64],
     delivery_interval_days: NDArray[np.float64],
+    supplies: NDArray[np.bool_],
     preset: str,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """State and probability at the end of every month, both [n, m]; amounts are doses, NaN where not reported.
@@ -52,7 +53,7 @@ def states(
             used[:, window], out[:, window], reported[:, window], days[window],
             group=group, expected_monthly=expected_monthly, handles=had_some[:, window].any(axis=1),
         )  # fmt: skip
-        low, high = policy.bands(preset, need.amc, lead_time_days, delivery_interval_days)
+        low, high = policy.bands_of(preset, need.amc, lead_time_days, delivery_interval_days, supplies=supplies)
         answer = risk.assess(
             risk.Positions(
                 usable=np.nan_to_num(closing[:, t]),

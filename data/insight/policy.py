@@ -87,3 +87,21 @@ def bands(
         levels.minimum.doses(amc, lead_time_days, delivery_interval_days),
         levels.maximum.doses(amc, lead_time_days, delivery_interval_days),
     )
+
+
+#: Stores hold what they supply others with until their own next delivery; a month's band would call all of them full.
+STORES = "MSH"
+
+
+def bands_of(
+    preset: str,
+    amc: ArrayLike,
+    lead_time_days: ArrayLike,
+    delivery_interval_days: ArrayLike,
+    *,
+    supplies: NDArray[np.bool_] | np.bool_,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the bands of a programme's places: its own preset, and `STORES` for those that supply others."""
+    own = bands(preset, amc, lead_time_days, delivery_interval_days)
+    store = bands(STORES, amc, lead_time_days, delivery_interval_days)
+    return np.where(supplies, store[0], own[0]), np.where(supplies, store[1], own[1])

@@ -56,6 +56,7 @@ def judge(reports: pd.DataFrame, country: Country) -> tuple[NDArray[np.uint8], N
         doses_per_vial=_numbers(what["doses_per_vial"]),
         lead_time_days=_numbers(at["lead_time_days"]),
         delivery_interval_days=_numbers(at["delivery_interval_days"]),
+        supplies=at.index.isin(country.facilities["supplier"].dropna()),
         preset=country.programme.preset,
     )
     return state[row, column], probability[row, column]

@@ -25,6 +25,7 @@ select string_agg(int4send(usable), '') as usable,
        string_agg(int4send(seat), '') as seat,
        string_agg(int4send(state), '') as state,
        string_agg(int4send(group_number), '') as group_number,
+       string_agg(int4send(supplies), '') as supplies,
        string_agg(float4send(coalesce(expected_monthly, 'NaN')), '') as expected_monthly
 from (
     select p.usable, r.doses_per_vial, p.amc, p.dispersion, p.uncertainty,
@@ -33,6 +34,7 @@ from (
            CAST(f.delivery_interval_days AS int), CAST(f.lead_time_days AS int), CAST(f.report_interval_days AS int),
            f.ordinal, CAST(r.seat AS int), CAST(p.state AS int),
            CAST(dense_rank() over (order by r.seat, f.tier) AS int) - 1 as group_number,
+           CAST(exists (select from facility s where s.supplier_id = f.id) AS int) as supplies,
            CAST(f.catchment * r.doses_per_child / 12 / (1 - coalesce(r.open_vial_wastage, 0)) AS real)
                as expected_monthly
     from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]))

@@ -1,6 +1,7 @@
 -- facility --
 -- One facility by its code, with what it last reported and the worst of its tracers.
-SELECT f.id, f.code, f.name, f.tier, a.lineage, ST_X(f.point) AS lon, ST_Y(f.point) AS lat, f.catchment, f.delivery_interval_days, f.lead_time_days,
+SELECT f.id, f.code, f.name, f.tier, a.lineage, ST_X(f.point) AS lon, ST_Y(f.point) AS lat, f.catchment,
+       EXISTS (SELECT FROM facility s WHERE s.supplier_id = f.id) AS supplies, f.delivery_interval_days, f.lead_time_days,
        f.report_interval_days, f.open, f.flags, s.state, s.probability,
        (SELECT max(p.last_event_at) FROM position p WHERE p.facility_id = f.id) AS last_event_at
 FROM facility f
