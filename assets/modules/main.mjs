@@ -97,6 +97,7 @@ export function aim(target) {
 Object.assign(window.vaxtrace, {
   state: () => ({ ready: page.map !== null && page.news !== null, ...page.map?.state(), ...page.news?.state() }),
   shown: (kind, id) => page.map?.shown(kind, id) ?? null,
+  where: (lon, lat) => page.map?.where(lon, lat) ?? null,
 });
 
 tables.attach();

@@ -149,6 +149,11 @@ export async function createMap(root, { programme, registry, view, go }) {
     },
     state: () => ({ ...wanted(), painted: paint.count, zoom: map.getZoom(), near: near() }),
     shown: (kind, id) => paint.classOf[kind](id),
+    where(lon, lat) {
+      const { left, top } = root.getBoundingClientRect();
+      const { x, y } = map.project([lon, lat]);
+      return [left + x, top + y];
+    },
   };
 }
 

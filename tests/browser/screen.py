@@ -1,0 +1,121 @@
+"""What does a reader see? Pixels, texts and the map's own account of itself, waited for by asking again.
+
+Playwright's `wait_for_function` evaluates strings, which the page's policy forbids: everything here polls instead.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from playwright.sync_api import Page
+
+#: Seconds that something may take to appear on a busy machine; nothing asserts that it is quick.
+PATIENCE = 30.0
+
+Point = tuple[float, float]
+Colour = tuple[int, int, int]
+
+
+def until(page: Page, ask: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+    """Ask until the answer is true, and return it; the page lives on meanwhile."""
+    end = time.monotonic() + patience
+    while not (answer := ask()):
+        assert time.monotonic() < end, f"waited in vain until {what}"
+        page.wait_for_timeout(50)
+    return answer
+
+
+def state(page: Page) -> dict[str, Any]:
+    """What the map says of itself; see assets/README.md."""
+    return page.evaluate("() => window.vaxtrace?.state?.() ?? {}")
+
+
+def ready(page: Page) -> Page:
+    """The page with its map painted, its panel read and its socket live."""
+    until(page, lambda: state(page).get("painted"), "the map is painted")
+    until(page, lambda: state(page).get("live") == "live", "the page is live")
+    page.locator("#panel-body h1").wait_for()
+    page.locator("#headline").wait_for()
+    return page
+
+
+def shown(page: Page, kind: str, ids: Sequence[int]) -> list[int | None]:
+    """The classes that the map paints for area seats or facility ordinals."""
+    return page.evaluate("([kind, ids]) => ids.map((id) => window.vaxtrace.shown(kind, id))", [kind, list(ids)])
+
+
+def settled(page: Page) -> Page:
+    """The page once its map has come to rest where the view wants it."""
+    last: list[Any] = []
+
+    def resting() -> bool:
+        now = [page.url, state(page).get("zoom"), state(page).get("painted")]
+        same, last[:] = now == last, now
+        if same:
+            # Tiles arrive and are drawn after the camera rests: what is on screen then stays as it is.
+            before = page.screenshot(type="png", clip=_middle(page))
+            page.wait_for_timeout(150)
+            return before == page.screenshot(type="png", clip=_middle(page))
+        page.wait_for_timeout(150)
+        return False
+
+    until(page, resting, "the map rests")
+    return page
+
+
+def _middle(page: Page) -> Any:
+    box = page.locator("#stage-map").bounding_box()
+    assert box
+    wide, high = min(300, box["width"]), min(200, box["height"])
+    return {
+        "x": box["x"] + (box["width"] - wide) / 2,
+        "y": box["y"] + (box["height"] - high) / 2,
+        "width": wide,
+        "height": high,
+    }
+
+
+def where(page: Page, lon: float, lat: float) -> Point:
+    """Where on the page a place is drawn."""
+    x, y = page.evaluate("([lon, lat]) => window.vaxtrace.where(lon, lat)", [lon, lat])
+    return x, y
+
+
+def pixel(page: Page, at: Point) -> Colour:
+    """The colour of one pixel of the page as it is drawn."""
+    png = page.screenshot(type="png", clip={"x": round(at[0]), "y": round(at[1]), "width": 1, "height": 1})
+    place, data = 8, b""
+    while place < len(png):
+        (length,) = struct.unpack(">I", png[place : place + 4])
+        if png[place + 4 : place + 8] == b"IDAT":
+            data += png[place + 8 : place + 8 + length]
+        place += 12 + length
+    # Of one pixel no filter of PNG changes the bytes: it has no neighbour.
+    red, green, blue = zlib.decompress(data)[1:4]
+    return red, green, blue
+
+
+def close(one: Colour, other: Colour, by: int = 12) -> bool:
+    """Whether two colours look the same."""
+    return all(abs(a - b) <= by for a, b in zip(one, other, strict=True))
+
+
+def colour_of(page: Page, selector: str) -> Colour:
+    """The background colour of an element."""
+    text = page.locator(selector).first.evaluate("e => getComputedStyle(e).backgroundColor")
+    red, green, blue = (int(float(part)) for part in text.split("(")[1].rstrip(")").split(",")[:3])
+    return red, green, blue
+
+
+def words(page: Page, selector: str = "#panel-body") -> str:
+    """The text of an element as a reader sees it, blanks folded."""
+    return " ".join(page.locator(selector).first.inner_text().split())
+
+
+def numbers(page: Page) -> list[str]:
+    """The headline's values and what they are of, without the age of the newest report, which counts on."""
+    return [words(page, f"#headline-{name} .{part}") for name in ("out", "risk") for part in ("value", "detail")]
