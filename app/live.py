@@ -21,7 +21,7 @@ from redis.retry import Retry
 from socketio import RedisManager
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import push
+from app import logs, push
 from app.auth.sessions import Sessions
 from app.settings import Settings
 from app.settings import read as read_settings
@@ -195,6 +195,7 @@ def _asked(asked: object, first: str, second: str) -> tuple[object, object]:
 def application() -> Flask:
     """What gunicorn serves; its gevent worker has made the standard library cooperative before this is imported."""
     settings = read_settings()
+    logs.configure(settings.log_level)
     engine = db.engine(settings.database_url.get_secret_value(), pool_size=4, application="vaxtrace live")
     app, _ = create_live(settings, engine)
     return app

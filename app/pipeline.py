@@ -64,9 +64,9 @@ def _follow(
     conn: sa.Connection, programme: Programme, changes: Sequence[Change], now: datetime
 ) -> list[dict[str, Any]]:
     pairs = list(dict.fromkeys((c.facility_id, c.product_id) for c in changes))
+    names = _hold(conn, pairs)
     transitions = assess.touched(conn, programme, pairs, programme.day(now))
     areas = aggregates.move(conn, transitions)
-    names = _names(conn, pairs)
     told: list[push.Push] = [
         push.MapUpdate(
             at=now,
@@ -118,7 +118,7 @@ def publish(engine: sa.Engine, link: Link, emit: Emit) -> None:
         after = int(sent) if sent is not None and int(sent) <= head.seq else head.seq - 1
         if after < head.seq:
             _send(engine, link, emit, head, after)
-            link.do(lambda client, key=key, seq=head.seq: client.set(key, seq))  # type: ignore[misc]
+            _mark(link, key, head.seq)
 
 
 def _send(engine: sa.Engine, link: Link, emit: Emit, head: push.Head, after: int) -> None:
@@ -131,6 +131,10 @@ def _send(engine: sa.Engine, link: Link, emit: Emit, head: push.Head, after: int
     for each in missed:
         _apply(link, head.programme_id, each)
         emit(each.event, {"seq": each.seq, **each.payload}, room(head.code))
+
+
+def _mark(link: Link, key: str, seq: int) -> None:
+    link.do(lambda client: client.set(key, seq))
 
 
 def beat(engine: sa.Engine, emit: Emit) -> bool:
@@ -164,9 +168,10 @@ def _apply(link: Link, programme_id: int, each: push.Stored) -> None:
     values.apply(link, programme_id, each.seq, facilities=changed["facilities"], areas=changed["areas"])
 
 
-def _names(conn: sa.Connection, pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], sa.Row[Any]]:
+def _hold(conn: sa.Connection, pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], sa.Row[Any]]:
+    """Hold the positions until commit, so that what is assessed is what is written; returns their names."""
     asked = {"facility_ids": [p[0] for p in pairs], "product_ids": [p[1] for p in pairs]}
-    return {(r.facility_id, r.product_id): r for r in conn.execute(SQL["lines"], asked)}
+    return {(r.facility_id, r.product_id): r for r in conn.execute(SQL["hold"], asked)}
 
 
 def _stock_update(changes: Sequence[Change], names: dict[tuple[int, int], sa.Row[Any]]) -> push.StockUpdate:
@@ -181,7 +186,7 @@ _SENTENCE = {
     "administered": "{name} used {doses} of {product}",
     "loss": "{name} lost {doses} of {product}",
     "count": "{name} counted {balance} of {product}",
-    "adjustment": "{name} corrected {product} by {doses}",
+    "adjustment": "{name} corrected {product} by {sign}{doses}",
 }
 
 
@@ -191,6 +196,7 @@ def _line(change: Change, names: sa.Row[Any]) -> push.Line:
     text = _SENTENCE[payload["kind"]].format(
         name=names.facility_name,
         product=names.product_name,
+        sign="\N{MINUS SIGN}" if doses < 0 else "+",
         doses=_amount(abs(doses), names.unit),
         balance=_amount(balance, names.unit),
     )

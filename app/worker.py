@@ -16,7 +16,7 @@ import psycopg
 import sqlalchemy as sa
 import structlog
 
-from app import live, pipeline, push
+from app import live, logs, pipeline, push
 from app.auth import sessions
 from app.settings import Settings
 from data import db
@@ -48,6 +48,7 @@ class Worker:
         self._stop = threading.Event()
         self._kept_at = float("-inf")
         self._beat_at = float("-inf")
+        self._away = False
 
     def stop(self) -> None:
         """End the loop after the batch at hand."""
@@ -74,10 +75,13 @@ class Worker:
             pipeline.tell_watchers(told, self._emit)
             if began - self._beat_at >= HEARTBEAT and pipeline.beat(self._engine, self._emit):
                 self._beat_at = began
+            self._away = False
         except Down:
             # Live processes may come back later than Redis does: the first beat that they hear tells all.
             self._beat_at = float("-inf")
-            log.warning("worker.redis_away", what="live updates pause; recording goes on")
+            if not self._away:
+                log.warning("worker.redis_away", what="live updates pause; recording goes on")
+            self._away = True
         if told.changes:
             self._stop.wait(max(0.0, PACE - (time.monotonic() - began)))
         else:
@@ -117,6 +121,7 @@ class Bell:
 
 def main(settings: Settings) -> None:
     """Be the worker until SIGTERM or SIGINT."""
+    logs.configure(settings.log_level)
     url = settings.database_url.get_secret_value()
     engine = db.engine(url, pool_size=2, application="vaxtrace worker")
     with db.transaction(engine) as conn:
