@@ -183,7 +183,9 @@ def stop_left_over(folder: Path) -> list[str]:
     # The servers last: the others finish what they do with them.
     for pid_file in sorted((folder / "run").glob("*.pid"), key=lambda p: (p.stem in ("postgres", "redis"), p.stem)):
         pid = left_over(pid_file)
-        if pid is not None and pid != os.getpid():
+        if pid == os.getpid():
+            continue
+        if pid is not None:
             # SIGINT is PostgreSQL's fast shutdown; the others take SIGTERM as they always do.
             end(pid, signal.SIGINT if pid_file.stem == "postgres" else signal.SIGTERM, patience=8.0)
             found.append(pid_file.stem)

@@ -216,9 +216,11 @@ def _only_one() -> Iterator[None]:
             ) from error
         pid_file = folder / "run.pid"
         pid_file.write_text(f"{os.getpid()} {children.started_at(os.getpid())}\n", encoding="ascii")
-        yield
-        pid_file.unlink(missing_ok=True)
-        RUNNING.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            pid_file.unlink(missing_ok=True)
+            RUNNING.unlink(missing_ok=True)
 
 
 @contextmanager

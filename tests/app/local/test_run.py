@@ -134,11 +134,23 @@ def test_it_comes_up_survives_and_goes(checkout):
         status, body = _get(port, "/api/v1/programmes", Authorization=f"Bearer {token}")
         assert (status, json.loads(body)) == (200, loaded)
         started = second.pids()
+        told = subprocess.run(
+            [sys.executable, "-m", "app", "stop"], cwd=checkout, capture_output=True, timeout=60, check=False
+        )
+        assert told.returncode == 0
+        assert second.process.wait(30) == 0
     finally:
-        code = second.end()
-    assert code == 0
+        if second.process.poll() is None:
+            second.end()
+        second.process.communicate()
     assert _gone(started.values())
-    assert not list((checkout / ".local" / "run").glob("*.pid"))
+    assert {path.name for path in (checkout / ".local" / "run").iterdir()} == {"lock"}
+
+    third = _Run(checkout, "--port", str(wanted))
+    third.until("PostgreSQL is up")
+    assert third.end(signal.SIGINT) == 0
+    assert third.pids() == {}
+    assert {path.name for path in (checkout / ".local" / "run").iterdir()} == {"lock"}
 
 
 def test_a_taken_port_is_passed_over():
