@@ -61,15 +61,6 @@ def load(
     )  # fmt: skip
 
 
-def already(engine: sa.Engine, code: str, digest: str) -> Loaded | None:
-    """The programme of that code, where this very pack is the one that it was loaded from."""
-    with db.transaction(engine) as conn:
-        stored = conn.execute(SQL["programme"], {"code": code}).one_or_none()
-    if stored is None or stored.digest != digest:
-        return None
-    return Loaded(stored.id, code, stored.registry_version, unchanged=True)
-
-
 def _words(country: Country, digest: str | None) -> dict[str, Any]:
     words = country.programme
     return {

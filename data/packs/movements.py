@@ -75,7 +75,9 @@ def _standing(conn: sa.Connection, programme_id: int) -> Standing:
         frame = pd.DataFrame(found.all(), columns=list(found.keys()))
         return frame.astype(dict.fromkeys(frame.columns.intersection(LOT), "int64") | dates)
 
-    conn.execute(SQL["hold_positions"])
+    # The first load of a programme meets nobody, and holds up no other programme.
+    if conn.scalar(SQL["has_positions"], {"programme_id": programme_id}):
+        conn.execute(SQL["hold_positions"])
     return Standing(
         read("months", month="datetime64[ns]"),
         read("standing", last_event_at="datetime64[us, UTC]", out_since="datetime64[us, UTC]"),

@@ -2,6 +2,12 @@
 -- Nobody records stock while months are added to what is there.
 lock table position in share row exclusive mode
 
+-- has_positions --
+-- Whether a programme has any stock on record.
+select exists (
+    select from position p join facility f on f.id = p.facility_id where f.programme_id = :programme_id
+)
+
 -- months --
 -- The months on record.
 select m.facility_id, m.product_id, m.month, m.opening, m.received, m.used, m.lost, m.adjusted, m.closing, m.days_out
