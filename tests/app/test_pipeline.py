@@ -1,0 +1,308 @@
+"""From an event to what is on screen: states, roll-ups, alerts and pushes agree, whatever happens in between."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import small
+import sqlalchemy as sa
+import watching
+
+from app import pipeline, push
+from data import db, errors, programmes
+from data.record import ledger, outbox
+from data.types import Kind, State, StockEvent
+from geo import cache, registry, values
+from geo.cache import Down, Link
+
+_numbers = iter(range(10_000_000))
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[sa.Engine]:
+    engine = db.engine(database_url)
+    with db.transaction(engine) as conn:
+        small.build(conn)
+    refresh(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def link(redis_url: str) -> Link:
+    return cache.connect(redis_url, "test")
+
+
+def refresh(engine: sa.Engine, now: datetime | None = None) -> None:
+    now = now or datetime.now(UTC)
+    with db.transaction(engine) as conn:
+        programme = programmes.find(conn, "small")
+        pipeline.refresh(conn, programme, programme.day(now), now, "a new day")
+
+
+def event(kind: Kind, doses: int, facility: str = "F-W1", product: str = "BCG", **more: Any) -> StockEvent:
+    at = datetime.now(UTC) - more.pop("ago", timedelta())
+    return StockEvent(facility, product, kind, doses, at, "test", str(next(_numbers)), **more)
+
+
+def record(engine: sa.Engine, *events: StockEvent) -> None:
+    with db.transaction(engine) as conn:
+        ledger.record(conn, programmes.find(conn, "small").id, events)
+
+
+def nobody(event: str, payload: dict[str, Any], room: str) -> int:
+    return 0
+
+
+def pushes(engine: sa.Engine, name: str) -> list[dict[str, Any]]:
+    with db.transaction(engine) as conn:
+        rows = conn.execute(sa.text("select payload from push where event = :name order by seq"), {"name": name})
+        return list(rows.scalars())
+
+
+def one(engine: sa.Engine, statement: str, **values: object) -> Any:
+    with db.transaction(engine) as conn:
+        return conn.execute(sa.text(statement), values).scalar_one()
+
+
+def anything(chance: random.Random) -> StockEvent:
+    """Something that may happen somewhere, now and then with a lot, sometimes late."""
+    kind = chance.choice(list(Kind))
+    doses = chance.choice([1, 5, 10, 20, 60, 400])
+    more: dict[str, Any] = {"ago": timedelta(minutes=chance.choice([0, 0, 0, 90, 60 * 24 * 40]))}
+    if kind is Kind.LOSS:
+        more["reason"] = chance.choice(["expired", "broken"])
+    if kind is Kind.ADJUSTMENT:
+        more["reason"], doses = "found", chance.choice([-5, 7])
+    if kind is Kind.COUNT:
+        doses = chance.choice([0, doses])
+    if kind is Kind.RECEIPT and chance.random() < 0.5:
+        more["lot"] = chance.choice("AB")
+        more["expiry"] = datetime.now(UTC).date() + timedelta(days=400 if more["lot"] == "A" else 5)
+    return event(kind, doses, chance.choice(["F-E1", "F-W1", "F-W2a", "F-W2b"]), chance.choice(["BCG", "MR"]), **more)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_screen_that_only_heard_pushes_shows_what_a_fresh_one_shows(engine: sa.Engine, link: Link, seed: int) -> None:
+    chance = random.Random(seed)
+    always, sometimes = watching.Browser(engine), watching.Browser(engine)
+    with db.transaction(engine) as conn:
+        found = registry.registries(conn)["small"]
+    cached = values.Values(engine, link)
+
+    def tell(event: str, payload: dict[str, Any], room: str) -> int:
+        assert room == "programme:small"
+        always.hear(event, payload, room)
+        return sometimes.hear(event, payload, room) if chance.random() < 0.7 else 1
+
+    for turn in range(25):
+        for _ in range(chance.randint(1, 6)):
+            try:
+                record(engine, *[anything(chance) for _ in range(chance.choice([1, 1, 4]))])
+            except errors.Overdraw:
+                continue
+        if turn == 15:
+            refresh(engine)
+        pipeline.advance(engine)
+        if chance.random() < 0.7:
+            pipeline.publish(engine, link, tell)
+        if chance.random() < 0.1:
+            link.client.flushdb()
+        if chance.random() < 0.5:
+            cached.areas(found, 0)
+    pipeline.publish(engine, link, tell)
+    sometimes.catch_up()
+
+    fresh = watching.Browser(engine)
+    assert fresh.seq > 25
+    assert always.shown() == fresh.shown()
+    assert sometimes.shown() == fresh.shown()
+    for seat in watching.SEATS:
+        cells = bytes(fresh.cells["areas", seat])
+        assert cached.areas(found, seat).body == b"".join(cells[i::4] for i in (1, 2, 3))
+    assert watching.wrong(engine) == []
+    assert len(set(bytes(fresh.cells["facilities", 1])[::2])) > 1, "every facility is in the same state"
+
+
+def test_a_change_that_committed_late_is_not_skipped(engine: sa.Engine) -> None:
+    with db.transaction(engine) as slow:
+        programme_id = programmes.find(slow, "small").id
+        ledger.record(slow, programme_id, [event(Kind.RECEIPT, 100, "F-W1")])
+        record(engine, event(Kind.RECEIPT, 200, "F-E1"))
+        assert pipeline.advance(engine).changes == 0
+        assert pipeline.waiting(engine)
+    assert pipeline.advance(engine).changes == 2
+    assert not pipeline.waiting(engine)
+    assert {line["facility"] for p in pushes(engine, "stock:update") for line in p["lines"]} == {"F-W1", "F-E1"}
+
+
+def test_a_reader_among_many_writers_reads_every_change_once(engine: sa.Engine) -> None:
+    writers, rounds = 4, 15
+    done = threading.Event()
+
+    def write(number: int) -> None:
+        chance = random.Random(number)
+        facility = ["F-E1", "F-W1", "F-W2a", "F-W2b"][number]
+        for _ in range(rounds):
+            with engine.begin() as conn:
+                ledger.record(conn, 1, [event(Kind.RECEIPT, 1, facility, p) for p in ("BCG", "MR")])
+                time.sleep(chance.random() / 100)
+
+    read: list[int] = []
+
+    def follow() -> None:
+        while True:
+            last = done.is_set()
+            with db.transaction(engine) as conn:
+                changes = outbox.read(conn, "another", 7)
+            read.extend(c.seq for c in changes)
+            if last and not changes:
+                return
+
+    with db.transaction(engine) as conn:
+        outbox.add_reader(conn, "another")
+        assert programmes.find(conn, "small").id == 1
+    reader = threading.Thread(target=follow)
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(writers)]
+    for thread in [reader, *threads]:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    done.set()
+    reader.join()
+    with db.transaction(engine) as conn:
+        committed = list(conn.execute(sa.text("select seq from outbox order by seq")).scalars())
+    assert len(committed) == writers * rounds * 2
+    assert sorted(read) == committed
+
+
+def test_a_facility_that_runs_out_raises_an_alert_and_a_refill_resolves_it(engine: sa.Engine) -> None:
+    record(engine, event(Kind.RECEIPT, 100, ago=timedelta(hours=2)))
+    pipeline.advance(engine)
+    assert pushes(engine, "alert:new") == []
+    record(engine, event(Kind.ADMINISTERED, 100, ago=timedelta(hours=1)))
+    pipeline.advance(engine)
+    [opened] = pushes(engine, "alert:new")
+    assert opened["text"] == "Health post F-W1 (Area W1) is out of BCG."
+    record(engine, event(Kind.COUNT, 0))
+    pipeline.advance(engine)
+    assert len(pushes(engine, "alert:new")) == 1
+    record(engine, event(Kind.RECEIPT, 60))
+    pipeline.advance(engine)
+    [resolved] = pushes(engine, "alert:resolved")
+    assert (resolved["id"], resolved["text"]) == (opened["id"], "Health post F-W1 (Area W1) has BCG again.")
+    assert one(engine, "select count(*) from alert where resolved_at is null") == 0
+    assert watching.wrong(engine) == []
+
+
+def test_a_place_that_falls_silent_keeps_its_alert_until_stock_comes(engine: sa.Engine) -> None:
+    record(engine, event(Kind.RECEIPT, 100, ago=timedelta(days=70)), event(Kind.ISSUE, 100, ago=timedelta(days=60)))
+    pipeline.advance(engine, datetime.now(UTC) - timedelta(days=60))
+    assert len(pushes(engine, "alert:new")) == 1
+    refresh(engine)
+    silent = (
+        "select state from position join facility f on f.id = facility_id and f.code = 'F-W1'"
+        " join product p on p.id = product_id and p.code = 'BCG'"
+    )
+    assert one(engine, silent) == State.NO_REPORT
+    assert one(engine, "select count(*) from alert where resolved_at is null") == 1
+    record(engine, event(Kind.COUNT, 0))
+    pipeline.advance(engine)
+    assert one(engine, silent) == State.STOCKOUT
+    assert one(engine, "select count(*) from alert") == 1
+    record(engine, event(Kind.RECEIPT, 500))
+    pipeline.advance(engine)
+    assert len(pushes(engine, "alert:resolved")) == 1
+
+
+def test_what_could_not_be_sent_is_sent_again(engine: sa.Engine, link: Link) -> None:
+    browser = watching.Browser(engine)
+    pipeline.publish(engine, link, browser.hear)
+    heard: list[tuple[str, int]] = []
+
+    def broken(event: str, payload: dict[str, Any], room: str) -> int:
+        if len(heard) == 1:
+            raise Down
+        heard.append((event, payload["seq"]))
+        return browser.hear(event, payload, room)
+
+    record(engine, event(Kind.RECEIPT, 100))
+    pipeline.advance(engine)
+    with pytest.raises(Down):
+        pipeline.publish(engine, link, broken)
+    again: list[int] = []
+
+    def whole(event: str, payload: dict[str, Any], room: str) -> int:
+        again.append(payload["seq"])
+        return browser.hear(event, payload, room)
+
+    pipeline.publish(engine, link, whole)
+    assert again == [heard[0][1], heard[0][1] + 1]
+    assert browser.shown() == watching.Browser(engine).shown()
+    pipeline.publish(engine, link, whole)
+    assert len(again) == 2
+
+
+def test_a_beat_tells_who_missed_a_push(engine: sa.Engine, link: Link) -> None:
+    browser = watching.Browser(engine)
+    record(engine, event(Kind.RECEIPT, 100))
+    pipeline.advance(engine)
+    pipeline.publish(engine, link, nobody)
+    assert pipeline.beat(engine, nobody) is False
+    assert browser.shown() != watching.Browser(engine).shown()
+    assert pipeline.beat(engine, browser.hear) is True
+    assert browser.shown() == watching.Browser(engine).shown()
+
+
+def test_who_was_away_gets_what_was_missed_or_reads_everything_again(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        record(engine, event(Kind.RECEIPT, 10))
+        pipeline.advance(engine)
+    with db.transaction(engine) as conn:
+        [head] = push.heads(conn)
+        assert head.seq > 5
+        some = push.catch_up(conn, head.programme_id, head.seq - 2)
+        assert [c["seq"] for c in some["changes"]] == [head.seq - 1, head.seq]
+        assert push.catch_up(conn, head.programme_id, head.seq) == {"seq": head.seq, "changes": []}
+        reload = {"seq": head.seq, "reload": True}
+        assert push.catch_up(conn, head.programme_id, head.seq + 1) == reload
+        assert push.catch_up(conn, head.programme_id, -1) == reload
+        monkeypatch.setattr(push, "MOST_MISSED", 3)
+        assert push.catch_up(conn, head.programme_id, head.seq - 4) == reload
+        monkeypatch.undo()
+        conn.execute(sa.text("update push set created_at = now() - interval '3 days' where seq <= :s"), {"s": head.seq})
+        assert push.sweep(conn) == head.seq - 1
+        assert push.catch_up(conn, head.programme_id, head.seq - 2) == reload
+        assert push.heads(conn) == [head]
+
+
+def test_the_ticker_says_what_happened_in_words(engine: sa.Engine) -> None:
+    record(
+        engine,
+        event(Kind.RECEIPT, 1200, ago=timedelta(hours=3)),
+        event(Kind.ADJUSTMENT, -1, reason="fell down", ago=timedelta(hours=2)),
+        event(Kind.COUNT, 0),
+    )
+    pipeline.advance(engine)
+    [told] = pushes(engine, "stock:update")
+    assert [line["text"] for line in told["lines"]] == [
+        "Health post F-W1 received 1,200 doses of BCG; 1,200 doses left.",
+        "Health post F-W1 corrected BCG by \N{MINUS SIGN}1 dose; 1,199 doses left.",
+        "Health post F-W1 counted 0 doses of BCG.",
+    ]
+
+
+def test_a_new_local_day_is_told_once(engine: sa.Engine) -> None:
+    told = len(pushes(engine, "map:reload"))
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    assert pipeline.refresh_due(engine, tomorrow) == ["small"]
+    assert pipeline.refresh_due(engine, tomorrow) == []
+    assert len(pushes(engine, "map:reload")) == told + 1
