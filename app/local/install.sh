@@ -25,8 +25,8 @@ fail() {
 # -- Is there anything to do? ----------------------------------------------------------------------------------------
 
 digest() {
-    cat requirements.txt requirements-dev.txt requirements-bootstrap.txt assets/package-lock.json app/vendor.py \
-        app/local/install.sh app/local/packages.sh | sha256sum | cut -d ' ' -f 1
+    cat requirements.txt requirements-dev.txt requirements-infra.txt requirements-bootstrap.txt assets/package-lock.json \
+        app/vendor.py app/local/install.sh app/local/packages.sh | sha256sum | cut -d ' ' -f 1
 }
 
 done_before() {
@@ -184,6 +184,13 @@ install_python() {
     took "Python's packages are installed" "$step" >&3
 }
 
+# What checks terraform/ brings ninety packages, with pins that the application must not have: a venv of its own.
+install_infra() {
+    step=$(date +%s)
+    requirements requirements-infra.txt $local/infra || return 1
+    took "The checker of terraform/ is installed" "$step" >&3
+}
+
 # npm and node come with a Python package: nothing of the system is needed or touched.
 install_assets() {
     step=$(date +%s)
@@ -206,8 +213,17 @@ if [ -n "$for_servers" ]; then
 fi
 install_python >$log/python.log 2>&1 || fail "Python's packages could not be installed:
 $(tail -n 20 $log/python.log)"
+infra=
+if [ "$level" = test ]; then
+    install_infra >$log/infra.log 2>&1 &
+    infra=$!
+fi
 install_assets >$log/assets.log 2>&1 || fail "The browser's libraries could not be installed:
 $(tail -n 20 $log/assets.log)"
+if [ -n "$infra" ]; then
+    wait "$infra" || fail "The checker of terraform/ could not be installed:
+$(tail -n 20 $log/infra.log)"
+fi
 if [ -n "$system" ]; then
     wait "$system" || fail "The system's packages could not be installed:
 $(tail -n 20 $log/packages.log)"

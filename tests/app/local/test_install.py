@@ -11,8 +11,8 @@ import pytest
 
 PROJECT = Path(__file__).parents[3]
 _STAMPED = (
-    "requirements.txt", "requirements-dev.txt", "requirements-bootstrap.txt", "assets/package-lock.json",
-    "app/vendor.py", "app/local/install.sh", "app/local/packages.sh",
+    "requirements.txt", "requirements-dev.txt", "requirements-infra.txt", "requirements-bootstrap.txt",
+    "assets/package-lock.json", "app/vendor.py", "app/local/install.sh", "app/local/packages.sh",
 )  # fmt: skip
 _TOOLS = (
     "sh", "cat", "sha256sum", "cut", "dirname", "date", "tail", "sed", "sort", "tr", "mkdir", "rm", "printf",
