@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import getpass
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -130,6 +131,39 @@ def audit(args: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
+def user(args: argparse.Namespace) -> int:
+    """Let somebody sign in: asks for a password, and gives a role in a programme."""
+    from app import settings
+    from app.auth import users
+    from data import db, errors
+
+    engine = db.engine(settings.read().database_url.get_secret_value(), pool_size=1)
+    try:
+        password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+        users.add(engine, args.email, args.name or args.email, password)
+        users.grant(engine, args.email, args.role, args.programme, area=args.area, facility=args.facility)
+    except errors.DataError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    print(f"{args.email} may sign in.")
+    return 0
+
+
+def token(args: argparse.Namespace) -> int:
+    """Make a token for a connected system, which may do what its user may do; it is shown once."""
+    from app import settings
+    from app.auth import users
+    from data import db, errors
+
+    engine = db.engine(settings.read().database_url.get_secret_value(), pool_size=1)
+    try:
+        print(users.token(engine, args.email, args.label, args.days))
+    except errors.DataError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    return 0
+
+
 def vendor(args: argparse.Namespace) -> None:
     """Copy the browser's libraries into assets/vendor, and compress everything static."""
     from app import vendor
@@ -173,6 +207,19 @@ def _parser() -> argparse.ArgumentParser:
     command = add(day)
     command.add_argument("--every", type=float, default=2.0, metavar="EVERY", help="seconds between events (2)")
     add(audit)
+    command = add(user)
+    command.add_argument("email", metavar="EMAIL")
+    command.add_argument("--name", metavar="NAME", help="how the pages call them (the e-mail)")
+    command.add_argument("--programme", required=True, metavar="CODE", help="the programme, such as nigeria-demo")
+    command.add_argument(
+        "--role", required=True, metavar="ROLE", help="national, area, facility, analyst, machine, ..."
+    )
+    command.add_argument("--area", metavar="CODE", help="only this area and what lies in it")
+    command.add_argument("--facility", metavar="CODE", help="only this facility")
+    command = add(token)
+    command.add_argument("email", metavar="EMAIL")
+    command.add_argument("--label", default="", metavar="LABEL", help="what it is for")
+    command.add_argument("--days", type=int, default=90, metavar="N", help="how long it works (90)")
     add(vendor)
     return parser
 

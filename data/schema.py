@@ -81,8 +81,12 @@ programme = sa.Table(
     sa.Column("simulated", sa.Boolean, nullable=False),
     sa.Column("notice", sa.Text, nullable=False, server_default=""),
     sa.Column("sources", ARRAY(sa.Text), nullable=False),
-    # Bumped whenever areas, facilities or products change: it is part of every tile's address.
-    sa.Column("registry_version", sa.Integer, nullable=False, server_default="1"),
+    # Bumped whenever areas, facilities or products change: it is part of every tile's address. It starts at the clock,
+    # so that a database made anew never gives the addresses that browsers remember from the one before.
+    sa.Column(
+        "registry_version", sa.Integer, nullable=False,
+        server_default=sa.text("cast(extract(epoch from now()) as integer)"),
+    ),
     # The digest of the pack that was loaded last: the same pack again changes nothing.
     sa.Column("digest", sa.Text),
     # The local day for which positions were last assessed.

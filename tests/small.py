@@ -27,9 +27,9 @@ def build(conn: sa.Connection, code: str = "small") -> Small:
     """Insert the country and return its ids. Every facility handles both vaccines and holds nothing."""
     programme_id = conn.scalar(
         sa.text(
-            "insert into programme (code, name, timezone, level_names, preset, simulated, notice, sources)"
-            " values (:code, 'Small', 'Africa/Lagos', '{Nation,State,District}', 'NPHCDA', true, 'Made for tests.',"
-            " '{}') returning id"
+            "insert into programme (code, name, timezone, level_names, preset, simulated, notice, sources,"
+            " registry_version) values (:code, 'Small', 'Africa/Lagos', '{Nation,State,District}', 'NPHCDA', true,"
+            " 'Made for tests.', '{}', 1) returning id"
         ),
         {"code": code},
     )

@@ -1,0 +1,27 @@
+-- add --
+-- A user, or a new name and password for one.
+insert into app_user (email, name, password_hash) values (:email, :name, :password_hash)
+on conflict (email) do update set name = excluded.name, password_hash = excluded.password_hash
+returning id
+
+-- end_sessions --
+-- A new password ends what was signed in with the old one.
+delete from session where user_id = :user_id and kind = 'browser'
+
+-- user --
+-- The id behind an e-mail.
+select id from app_user where email = :email and not demo
+
+-- area --
+-- The id of an area.
+select id from area where programme_id = :programme_id and code = :code
+
+-- facility --
+-- The id of a facility.
+select id from facility where programme_id = :programme_id and code = :code
+
+-- grant --
+-- A role somewhere; the same again changes nothing, and still counts as one row.
+insert into user_grant (user_id, programme_id, role, area_id, facility_id)
+select id, :programme_id, :role, :area_id, :facility_id from app_user where email = :email
+on conflict on constraint uq_user_grant_once do update set role = excluded.role
