@@ -30,9 +30,9 @@ from geo.values import Values, Vector
 FOREVER = "private, max-age=31536000, immutable"
 ASK_AGAIN = "private, no-cache"
 
-_TILE = re.compile(r"/tiles/([^/]+)/([0-9]{1,9})/([a-z_]+)/([0-9]{1,2})/([0-9]{1,9})/([0-9]{1,9})\.mvt")
-_AREAS = re.compile(r"/values/([^/]+)/([0-9]{1,9})/areas/([0-9]{1,4})")
-_FACILITIES = re.compile(r"/values/([^/]+)/([0-9]{1,9})/([0-9]{1,9})/([0-9]{1,4})")
+_TILE = re.compile(r"/tiles/([^/]+)/([0-9]{1,10})/([a-z_]+)/([0-9]{1,2})/([0-9]{1,9})/([0-9]{1,9})\.mvt")
+_AREAS = re.compile(r"/values/([^/]+)/([0-9]{1,10})/areas/([0-9]{1,4})")
+_FACILITIES = re.compile(r"/values/([^/]+)/([0-9]{1,10})/([0-9]{1,9})/([0-9]{1,4})")
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 _GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?=,|$)", re.IGNORECASE)
 
