@@ -93,13 +93,7 @@ def create_live(settings: Settings, engine: sa.Engine) -> tuple[Flask, SocketIO]
         ping_timeout=20,
         max_http_buffer_size=20_000,
     )
-    held = Sockets(sockets, engine, Sessions(engine, demo=settings.demo))
-
-    @app.get("/socket.io/health")
-    def health() -> dict[str, object]:
-        """Whether this process answers, and how many sockets it holds."""
-        return {"ok": True, "sockets": len(held.signed_in)}
-
+    Sockets(sockets, engine, Sessions(engine, demo=settings.demo))
     return app, sockets
 
 

@@ -90,7 +90,18 @@ export function createLive(io, { programme, seq, apply, reload, onFacility, onSt
       sequence.offer({ seq: number, event, payload });
     });
   }
+  // Now and then the server says how far it is: this shows that pushes flow, and whether one was missed.
+  socket.on("seq", ({ seq: head }) => {
+    heard = Date.now();
+    fresh();
+    if (socket.connected) become("live");
+    sequence.notice(head);
+  });
   socket.on("facility:update", onFacility);
+  // Refused by the server, not by the network: then the library does not try again by itself.
+  socket.on("connect_error", () => {
+    if (!socket.active) catchUp().then(() => setTimeout(() => socket.connect(), PATIENCE_MS));
+  });
 
   const tick = setInterval(() => {
     const now = Date.now();

@@ -23,9 +23,20 @@ export function createSequence(seq, { apply, reload, ask }) {
     for (const number of waiting.keys()) if (number <= at) waiting.delete(number);
   }
 
+  function askOnce() {
+    if (asking) return;
+    asking = true;
+    ask(at);
+  }
+
   return {
     get seq() {
       return at;
+    },
+
+    /** How far the server is: what it is ahead of us was missed, because it says so after its pushes. */
+    notice(head) {
+      if (head > at) askOnce();
     },
 
     /** One push as it arrives, `{seq, event, payload}`. */
@@ -33,10 +44,7 @@ export function createSequence(seq, { apply, reload, ask }) {
       if (!(change.seq > at)) return;
       if (waiting.size < WAITING_MAX) waiting.set(change.seq, change);
       drain();
-      if (waiting.size > 0 && !asking) {
-        asking = true;
-        ask(at);
-      }
+      if (waiting.size > 0) askOnce();
     },
 
     /** What `changes?since=` or the subscription said: `{seq, changes}` or `{seq, reload: true}`. */
@@ -55,10 +63,7 @@ export function createSequence(seq, { apply, reload, ask }) {
         at = Math.max(at, head);
       }
       drain();
-      if (waiting.size > 0) {
-        asking = true;
-        ask(at);
-      }
+      if (waiting.size > 0) askOnce();
     },
 
     /** The question got no answer: the next push, or the caller, asks again. */

@@ -80,3 +80,17 @@ test("an answer that pushes have overtaken takes nothing back", () => {
   assert.equal(sequence.seq, 13);
   assert.deepEqual(log.applied, [11, 12, 13]);
 });
+
+test("a server that says it is further than we are is asked what was missed, once", () => {
+  const { log, sequence, changes } = listener(10);
+  sequence.notice(10);
+  sequence.notice(9);
+  assert.deepEqual(log.asked, []);
+  sequence.notice(12);
+  sequence.notice(12);
+  assert.deepEqual(log.asked, [10]);
+  sequence.answer({ seq: 12, changes: changes(11, 12) });
+  assert.deepEqual(log.applied, [11, 12]);
+  sequence.notice(12);
+  assert.deepEqual(log.asked, [10]);
+});
