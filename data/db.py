@@ -33,9 +33,24 @@ def transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
 
     Raises `DatabaseUnavailable` where PostgreSQL does not answer.
     """
+    with _unavailable_said(), engine.begin() as conn:
+        yield conn
+
+
+@contextmanager
+def single(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection on which each statement is its own transaction: a lone read spares the ways for BEGIN and COMMIT.
+
+    Raises `DatabaseUnavailable` where PostgreSQL does not answer.
+    """
+    with _unavailable_said(), engine.connect() as conn:
+        yield conn.execution_options(isolation_level="AUTOCOMMIT")
+
+
+@contextmanager
+def _unavailable_said() -> Iterator[None]:
     try:
-        with engine.begin() as conn:
-            yield conn
+        yield
     except OperationalError as error:
         if error.connection_invalidated or error.orig is None or getattr(error.orig, "sqlstate", None) is None:
             raise errors.DatabaseUnavailable(remedy="Try again in a moment; nothing was recorded.") from error

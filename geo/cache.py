@@ -36,9 +36,19 @@ LIFETIME = 14 * 86_400
 LOCK = 15.0
 LOOK = 0.01
 
-_RELEASE_LOCK = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+# One way to Redis before a making and one after it: a cold tile's own SQL may take no longer than three of them.
+_FIND_OR_LOCK = """
+local value = redis.call('GET', KEYS[1])
+if value then return value end
+if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
 return 0
+"""
+_STORE = """
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+"""
+_UNLOCK = """
+if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
 """
 
 
@@ -201,41 +211,34 @@ class Cache:
 
     def _find_or_make(self, key: Key, load: Callable[[], bytes]) -> bytes:
         name = self.link.key(type(key).__name__, *(getattr(key, f.name) for f in dataclasses.fields(key)))
-        token = secrets.token_hex(8)
+        keys, token = [name, f"{name}:lock"], secrets.token_hex(8)
         try:
-            value = self._find_or_lock(name, token)
+            value = self._find_or_lock(keys, token)
         except Down:
             return load()
         if value is not None:
             return value
         try:
             made = load()
+        except BaseException:
             with contextlib.suppress(Down):
-                self.link.do(lambda client: client.set(name, made, ex=LIFETIME))
-            return made
-        finally:
-            self._unlock(name, token)
+                self.link.run(_UNLOCK, keys, [token])
+            raise
+        with contextlib.suppress(Down):
+            self.link.run(_STORE, keys, [token, made, LIFETIME])
+        return made
 
-    def _find_or_lock(self, name: str, token: str) -> bytes | None:
+    def _find_or_lock(self, keys: Sequence[str], token: str) -> bytes | None:
         """The stored value, waiting for a process that is making it; None when it is ours to make. Raises `Down`."""
         give_up = time.monotonic() + LOCK
         while time.monotonic() < give_up:
-            value = self.link.do(lambda client: client.get(name))
-            if value is not None:
-                return bytes(value)  # type: ignore[arg-type]
-            if self.link.do(lambda client: client.set(f"{name}:lock", token, nx=True, px=int(LOCK * 1000))):
-                # It may have been stored between the look and the lock.
-                value = self.link.do(lambda client: client.get(name))
-                if value is not None:
-                    self._unlock(name, token)
-                    return bytes(value)  # type: ignore[arg-type]
+            found = self.link.run(_FIND_OR_LOCK, keys, [token, int(LOCK * 1000)])
+            if isinstance(found, bytes):
+                return found
+            if found == 1:
                 return None
             time.sleep(LOOK)
         return None
-
-    def _unlock(self, name: str, token: str) -> None:
-        with contextlib.suppress(Down):
-            self.link.run(_RELEASE_LOCK, [f"{name}:lock"], [token])
 
 
 def _cost(value: bytes) -> int:

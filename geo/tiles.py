@@ -76,7 +76,7 @@ def encoded(engine: sa.Engine, cache: Cache, key: TileKey) -> bytes:
     """
 
     def load() -> bytes:
-        with db.transaction(engine) as conn:
+        with db.single(engine) as conn:
             made = read(conn, key.programme_id, key.layer, key.z, key.x, key.y, version=key.version)
         return gzip.compress(made, compresslevel=9, mtime=0) if made else b""
 
