@@ -23,10 +23,16 @@ export function attach(map, { read, go, leave, middle }) {
       [point.x + 5, point.y + 5],
     ];
     const shown = (layers) => layers.filter((layer) => map.getLayer(layer));
-    const [facility] = map.queryRenderedFeatures(box, { layers: shown(FACILITY_LAYERS) });
+    const facility = nearest(point, map.queryRenderedFeatures(box, { layers: shown(FACILITY_LAYERS) }));
     if (facility) return { kind: "facilities", id: facility.id, ...facility.properties };
     const [area] = map.queryRenderedFeatures(point, { layers: shown(AREA_LAYERS) });
     return area ? { kind: "areas", id: area.id, ...area.properties } : null;
+  }
+
+  /** Where circles lie over each other, the one whose middle is meant. */
+  function nearest(point, facilities) {
+    const away = ({ geometry }) => map.project(geometry.coordinates).dist(point);
+    return facilities.reduce((best, one) => (best && away(best) <= away(one) ? best : one), null);
   }
 
   function outline(feature) {

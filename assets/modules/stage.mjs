@@ -65,17 +65,15 @@ export function createStage(maplibre, container, { programme, registry, theme, a
     },
     /** Moves so that a box is in view; a point is shown at the zoom of a facility. */
     fit([west, south, east, north]) {
-      const options = { padding: room(), ...motion() };
       const point = east - west < 1e-6 && north - south < 1e-6;
-      if (point) map.easeTo({ center: [west, south], zoom: Math.max(map.getZoom(), 12), ...options });
-      else
-        map.fitBounds(
-          [
-            [west, south],
-            [east, north],
-          ],
-          { maxZoom: 13, ...options },
-        );
+      // Not easeTo, not even for a point: its padding stays with the map, and every later fit would add to it.
+      map.fitBounds(
+        [
+          [west, south],
+          [east, north],
+        ],
+        { maxZoom: point ? Math.max(map.getZoom(), 12) : 13, padding: room(), ...motion() },
+      );
     },
     theme(wanted) {
       map.setStyle(style(wanted));
