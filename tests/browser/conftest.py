@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,11 +10,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from app import countries
 from app.auth import demo as demo_users
-from app.local import children, servers
+from app.local import servers
 from data import db, migrate
 from data.packs import demo, reader
 from tests import product as products
@@ -153,7 +152,7 @@ def sign_in(page: Page, email: str = "national@demo.example", password: str = de
     page.get_by_role("button", name="Sign in", exact=True).click()
 
 
-@dataclass(slots=True)
+@dataclass
 class Watched:
     """What a page asked for, and what went wrong in it."""
 
@@ -166,7 +165,11 @@ class Watched:
         """Listen to everything that a page says and asks."""
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("pageerror", lambda error: self.wrong.append(f"uncaught: {error}"))
-        page.on("console", lambda message: message.type in ("error", "warning") and self.wrong.append(message.text))
+        page.on("console", self._hear)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.wrong.append(f"{message.text} ({message.location['url']})")
 
     def tiles(self) -> list[str]:
         """The tiles that were asked for."""
@@ -216,13 +219,3 @@ def visit(context: Callable[..., BrowserContext], product: Product, watched: Wat
 
     yield open_page
     assert watched.unexpected() == []
-
-
-@pytest.fixture
-def scratch(tmp_path: Path) -> Iterator[Path]:
-    """A folder for a Chromium of a test's own."""
-    yield tmp_path
-    shutil.rmtree(tmp_path, ignore_errors=True)
-
-
-__all__ = ["children"]

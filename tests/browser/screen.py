@@ -5,9 +5,8 @@ Playwright's `wait_for_function` evaluates strings, which the page's policy forb
 
 from __future__ import annotations
 
-import struct
+import base64
 import time
-import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -85,18 +84,33 @@ def where(page: Page, lon: float, lat: float) -> Point:
     return x, y
 
 
-def pixel(page: Page, at: Point) -> Colour:
-    """The colour of one pixel of the page as it is drawn."""
-    png = page.screenshot(type="png", clip={"x": round(at[0]), "y": round(at[1]), "width": 1, "height": 1})
-    place, data = 8, b""
-    while place < len(png):
-        (length,) = struct.unpack(">I", png[place : place + 4])
-        if png[place + 4 : place + 8] == b"IDAT":
-            data += png[place + 8 : place + 8 + length]
-        place += 12 + length
-    # Of one pixel no filter of PNG changes the bytes: it has no neighbour.
-    red, green, blue = zlib.decompress(data)[1:4]
-    return red, green, blue
+def colours(page: Page, at: Point, reach: int = 0) -> set[Colour]:
+    """The colours of the page as it is drawn, at a point and so many pixels around it."""
+    side = 2 * reach + 1
+    clip: Any = {"x": round(at[0]) - reach, "y": round(at[1]) - reach, "width": side, "height": side}
+    png = base64.b64encode(page.screenshot(type="png", clip=clip)).decode("ascii")
+    blank = page.context.new_page()
+    try:
+        found = blank.evaluate(_DECODE, png)
+    finally:
+        blank.close()
+    return {(red, green, blue) for red, green, blue in found}
+
+
+_DECODE = """async (png) => {
+  const bytes = Uint8Array.from(atob(png), (letter) => letter.charCodeAt(0));
+  const image = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  const paper = canvas.getContext("2d");
+  paper.drawImage(image, 0, 0);
+  const { data } = paper.getImageData(0, 0, image.width, image.height);
+  return Array.from({ length: data.length / 4 }, (_, place) => [...data.slice(4 * place, 4 * place + 3)]);
+}"""
+
+
+def painted(page: Page, at: Point, colour: Colour, reach: int = 0) -> bool:
+    """Whether a colour is on the page at a point, or so many pixels around it."""
+    return any(close(one, colour) for one in colours(page, at, reach))
 
 
 def close(one: Colour, other: Colour, by: int = 12) -> bool:
