@@ -23,6 +23,8 @@ def engine(url: str, *, pool_size: int = 8, application: str = "vaxtrace") -> sa
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
+        # Errors are logged; what people sent is not.
+        hide_parameters=True,
         connect_args={"application_name": application, "options": "-c timezone=UTC -c jit=off"},
     )
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import sqlalchemy as sa
 from flask import Blueprint, Response, jsonify, request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
 from app import services
 from app.errors import InvalidBody, NotAllowed
@@ -20,7 +20,16 @@ blueprint = Blueprint("stock_events", __name__)
 
 #: How many events one request may carry.
 MOST = 10_000
-Text = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _printable(text: str) -> str:
+    if any((c < " " and c not in "\t\n\r") or "\ud800" <= c <= "\udfff" for c in text):
+        raise ValueError("it holds a character that cannot be printed")
+    return text
+
+
+Words = Annotated[str, AfterValidator(_printable)]
+Text = Annotated[Words, Field(min_length=1, max_length=200)]
 
 
 class Event(BaseModel):
@@ -36,26 +45,20 @@ class Event(BaseModel):
     occurred_at: AwareDatetime
     source: Text
     source_id: Text
-    lot: Annotated[str, Field(min_length=1, max_length=20)] | None = None
+    lot: Annotated[Words, Field(min_length=1, max_length=20)] | None = None
     expiry: date | None = None
     reason: Text | None = None
     document: Text | None = None
-    note: Annotated[str, Field(max_length=1000)] | None = None
-
-    @model_validator(mode="after")
-    def _one_amount(self) -> Event:
-        if (self.doses is None) == (self.vials is None):
-            raise ValueError("give the amount once: either doses or vials")
-        amount = self.doses if self.doses is not None else self.vials
-        if amount is not None and amount < 0 and self.kind is not Kind.ADJUSTMENT:
-            raise ValueError(f"doses and vials are never negative for {self.kind}")
-        return self
+    note: Annotated[Words, Field(max_length=1000)] | None = None
 
 
 @blueprint.post("/api/v1/stock-events")
 def post() -> tuple[Response, int]:
     """Record events; 201 when something new was recorded, 200 when all of it was known."""
-    body = request.get_json(silent=True)
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:  # brackets within brackets, a hundred thousand deep
+        body = None
     if not isinstance(body, dict):
         raise InvalidBody(
             remedy="Send a JSON object with Content-Type: application/json.", reason="it is not a JSON object"
@@ -90,18 +93,28 @@ def _programme(code: object) -> str:
 
 def _parse(event: object, index: int) -> Event:
     try:
-        return Event.model_validate(event)
+        parsed = Event.model_validate(event)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "event"
         raise errors.InvalidEvent(
             field, "See docs/api.md for every field.", reason=_words(first), index=index, problems=len(error.errors())
         ) from error
+    if (parsed.doses is None) == (parsed.vials is None):
+        raise errors.InvalidEvent(
+            "doses", "Send either doses or vials.", reason="the amount has to be given once", index=index
+        )
+    if parsed.expiry is not None and parsed.lot is None:
+        raise errors.InvalidEvent(
+            "lot", "Send the lot number from the label.", reason="an expiry date belongs to a lot", index=index
+        )
+    return parsed
 
 
 def _words(problem: Any) -> str:
     """What is wrong, in a few words and without the value: it may be anything."""
-    return str(problem["msg"]).removeprefix("Value error, ")[:200]
+    known = {"missing": "it is missing", "extra_forbidden": "there is no such field"}
+    return known.get(problem["type"], str(problem["msg"]).removeprefix("Value error, ")[:200])
 
 
 def _in_doses(conn: sa.Connection, programme_id: int, parsed: Iterable[Event]) -> list[StockEvent]:

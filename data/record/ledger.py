@@ -112,6 +112,13 @@ def _apply(
                 doses=error.details["doses"],
                 index=index,
             ) from error
+        if shelf.total > submission.MOST_DOSES:
+            raise errors.InvalidEvent(
+                "doses",
+                "Check the number and the unit.",
+                reason=f"{entry.facility.name} would hold {shelf.total:,} doses of {entry.product.name}",
+                index=index,
+            )
         entry.balance = shelf.usable_on(now.astimezone(entry.facility.timezone).date())
     _save(conn, programme_id, entries, shelves, actor_id, now)
 

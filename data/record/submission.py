@@ -20,7 +20,8 @@ SQL = queries.read(Path(__file__).parent / "sql" / "ledger.sql")
 CLOCK_SKEW = timedelta(minutes=5)
 #: Records are kept seven years (DOMAIN section 7); nothing older is taken in.
 OLDEST = timedelta(days=7 * 366)
-_MOST_DOSES = 2_000_000_000
+#: No place holds more: far above any store, and sums of it still fit the columns.
+MOST_DOSES = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,10 @@ def _check(event: StockEvent, facility: Facility, now: datetime, index: int) -> 
     def refuse(field: str, reason: str, remedy: str) -> None:
         raise errors.InvalidEvent(field, remedy, reason=reason, index=index)
 
-    least = {Kind.COUNT: 0, Kind.ADJUSTMENT: -_MOST_DOSES}.get(event.kind, 1)
-    if not least <= event.doses <= _MOST_DOSES or (event.kind is Kind.ADJUSTMENT and event.doses == 0):
-        refuse("doses", f"{event.doses} is not an amount for {event.kind}", "Send a whole number of doses above zero.")
+    least = {Kind.COUNT: 0, Kind.ADJUSTMENT: -MOST_DOSES}.get(event.kind, 1)
+    if not least <= event.doses <= MOST_DOSES or (event.kind is Kind.ADJUSTMENT and event.doses == 0):
+        remedy = f"Send a whole number of doses, from {max(least, 0)} to {MOST_DOSES:,}."
+        refuse("doses", f"{event.doses:,} is not an amount for {event.kind}", remedy)
     if event.occurred_at > now + CLOCK_SKEW:
         refuse("occurred_at", "it lies in the future", "Send the time at which it happened.")
     if event.occurred_at < now - OLDEST:
