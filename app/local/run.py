@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,27 +26,36 @@ PROJECT = Path(__file__).resolve().parents[2]
 LOCAL = PROJECT / ".local"
 PORT = 8050
 FACILITIES = 8000
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Asked to stop one group after the other: while a group finishes it may still need the next one.
 _STOP_ORDER = (("day", "nginx"), ("web", "live", "worker"), ("redis", "postgres"))
 
 
 def run(*, still: bool, facilities: int | None, seed: int | None, port: int) -> int:
     """Start all of VaxTrace, keep it running until Ctrl-C or SIGTERM, then stop it; returns the exit code."""
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, _interrupt)
+    asked_to_stop = threading.Event()
+
+    def interrupt(signum: int, frame: object) -> None:
+        # The exception alone may be lost: Python ignores one that is raised inside a callback of its own.
+        asked_to_stop.set()
+        raise KeyboardInterrupt
+
+    for signum in _SIGNALS:
+        signal.signal(signum, interrupt)
     started: list[Child] = []
     try:
         with _only_one():
             try:
                 _start(started, still=still, facilities=facilities, seed=seed, wanted=port)
-                watch.keep(started, _say)
+                watch.keep(started, _say, done=asked_to_stop.is_set)
             finally:
                 _stop(started)
     except KeyboardInterrupt:
-        _say("Stopped.")
+        pass
     except NotStarted as error:
         _say(f"\n{error}")
         return 1
+    _say("Stopped.")
     return 0
 
 
@@ -194,12 +204,14 @@ def _answers(port: int, path: str, status: int) -> bool:
 
 def _stop(started: Sequence[Child]) -> None:
     """Stop what was started, group by group; from here on nothing interrupts any more."""
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for signum in _SIGNALS:
         signal.signal(signum, signal.SIG_IGN)
     if started:
         _say("\nStopping.")
     for names in _STOP_ORDER:
         children.stop([child for child in started if child.name in names])
+    # What was started in the very moment of the interrupt is in no list yet.
+    children.stop_left_over(LOCAL)
 
 
 @contextmanager
@@ -252,10 +264,6 @@ VaxTrace is up after {seconds:.1f} s:  http://{ports.HOST}:{port}
 
 Stop it with Ctrl-C. What each process says is in {(LOCAL / "log").relative_to(PROJECT)}/.
 """
-
-
-def _interrupt(signum: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _say(text: str) -> None:
