@@ -1,7 +1,4 @@
-"""How does a country come in, whole? Stored, drawn, assessed, rolled up; each step is done only where it is missing.
-
-Killed in between, the same command again goes on from there.
-"""
+"""How does a country come in, whole? Stored, drawn, assessed and rolled up in one transaction: all of it, or nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ import sqlalchemy as sa
 
 from app import pipeline
 from app.auth import demo as demo_users
-from data import db, programmes
+from data import programmes
 from data.packs import demo, load
 from data.packs.country import Country
 from data.packs.load import Loaded
@@ -22,26 +19,21 @@ Say = Callable[[str], None]
 
 
 def bring_in(engine: sa.Engine, country: Country, *, digest: str, say: Say, demo_mode: bool) -> Loaded:
-    """Load a country and everything that follows from it; raises `PackError` and stores nothing where it cannot be."""
-    loaded = load.load(engine, country, digest=digest, say=say)
-    complete(engine, loaded.code, say=say, demo_mode=demo_mode, again=not loaded.unchanged)
-    return loaded
+    """Load a country and all that follows from it, or nothing; raises `PackError` where it cannot be loaded."""
 
+    def follow(conn: sa.Connection, code: str) -> None:
+        programme, now = programmes.find(conn, code), datetime.now(UTC)
+        say("Drawing the outlines for every zoom.")
+        outlines.draw(conn, programme.id)
+        say("Assessing every position and rolling up the areas.")
+        pipeline.refresh(conn, programme, programme.day(now), now, "a country was loaded")
+        say("Rolling up the months.")
+        aggregates.rebuild_months(conn, programme.id)
 
-def complete(engine: sa.Engine, code: str, *, say: Say, demo_mode: bool, again: bool) -> None:
-    """Draw outlines and assess: again after a load, otherwise only where an earlier one was interrupted."""
-    now = datetime.now(UTC)
-    with db.transaction(engine) as conn:
-        programme = programmes.find(conn, code)
-        if again or programme.assessed_on is None:
-            say("Drawing the outlines for every zoom.")
-            outlines.draw(conn, programme.id)
-            say("Assessing every position and rolling up the areas.")
-            pipeline.refresh(conn, programme, programme.day(now), now, "a country was loaded")
-            say("Rolling up the months.")
-            aggregates.rebuild_months(conn, programme.id)
+    loaded = load.load(engine, country, digest=digest, say=say, follow=follow)
     if demo_mode:
         demo_users.ensure(engine)
+    return loaded
 
 
 def bring_in_demo(engine: sa.Engine, *, facilities: int, seed: int, say: Say) -> Loaded:

@@ -9,8 +9,6 @@ from pathlib import Path
 from app.local.children import Child, Command, NotStarted
 
 TEMPLATE = Path(__file__).with_name("nginx.conf.template")
-_MODULES = (Path("/usr/lib/nginx/modules"), Path("/usr/lib64/nginx/modules"))
-_BROTLI = "ngx_http_brotli_static_module.so"
 
 
 def render(*, listen: str, web: str, live: str, assets: Path) -> str:
@@ -29,15 +27,8 @@ def child(folder: Path, *, listen: str, web: str, live: str, assets: Path) -> Ch
     home = (folder / "nginx").absolute()
     (home / "http.d").mkdir(parents=True, exist_ok=True)
     (home / "nginx.conf").write_text(render(listen=listen, web=web, live=live, assets=assets), encoding="utf-8")
-    directives = []
-    brotli = next((modules / _BROTLI for modules in _MODULES if (modules / _BROTLI).exists()), None)
-    (home / "http.d" / "brotli.conf").write_text("brotli_static on;\n" if brotli else "", encoding="ascii")
-    if brotli:
-        directives.append(f"load_module {brotli};")
+    argv = [program, "-p", f"{home}/", "-c", str(home / "nginx.conf"), "-e", "stderr"]
     if os.geteuid() == 0:
         # Otherwise its workers become `nobody`, who may not be able to read this folder.
-        directives.append("user root;")
-    argv = [program, "-p", f"{home}/", "-c", str(home / "nginx.conf"), "-e", "stderr"]
-    return Child(
-        Command("nginx", argv + (["-g", " ".join(directives)] if directives else []), cwd=home, patience=3.0), folder
-    )
+        argv += ["-g", "user root;"]
+    return Child(Command("nginx", argv, cwd=home, patience=3.0), folder)

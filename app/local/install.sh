@@ -94,10 +94,7 @@ missing_for_python() {
 missing_for_servers() {
     if { [ -z "${DATABASE_URL:-}" ] || [ "$level" = test ]; } && ! have_postgis; then postgis_package; echo; fi
     if { [ -z "${REDIS_URL:-}" ] || [ "$level" = test ]; } && ! have redis-server; then echo redis-server; fi
-    if ! have nginx; then
-        echo nginx-light
-        if available libnginx-mod-http-brotli-static; then echo libnginx-mod-http-brotli-static; fi
-    fi
+    if ! have nginx; then echo nginx-light; fi
     if [ "$level" = test ] && ! have chromium; then
         # Ubuntu has no such package: tests that need a browser say so themselves.
         if available chromium; then printf 'chromium\nfonts-liberation\n'; fi

@@ -28,9 +28,12 @@ class Loaded:
 
 
 def load(
-    engine: sa.Engine, country: Country, *, digest: str | None, say: Callable[[str], None] = lambda _: None
-) -> Loaded:
+    engine: sa.Engine, country: Country, *, digest: str | None, say: Callable[[str], None] = lambda _: None,
+    follow: Callable[[sa.Connection, str], None] = lambda *_: None,
+) -> Loaded:  # fmt: skip
     """Store a country. `digest` names its content: the one that was loaded last changes nothing.
+
+    `follow` does, with the programme's code, what has to follow from it in the same transaction.
 
     A programme that is there already is brought up to date: areas, facilities and products change in place by their
     codes, facilities that are gone are closed, months that are new are added. Raises `PackError`, and stores nothing,
@@ -55,6 +58,7 @@ def load(
         counts = movements.keep(conn, programme.id, country, ids, findings, say)
         conn.execute(SQL["drop_findings"], {"programme_id": programme.id})
         _keep_findings(conn, programme.id, findings)
+        follow(conn, country.programme.code)
     counts |= {"areas": len(country.areas), "facilities": len(country.facilities), "products": len(country.products)}
     return Loaded(
         programme.id, country.programme.code, programme.registry_version, False, counts, tuple(findings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from datetime import UTC, date, datetime, timedelta
 
@@ -213,7 +214,7 @@ def test_several_late_events_at_once_all_move_what_follows(conn: sa.Connection, 
     ledger.record(conn, country.programme_id, late)
     rows = conn.execute(sa.text("select opening, closing from stock_month order by month")).all()
     assert [r.closing for r in rows][-1] == 100 - 10 - 11 - 5
-    assert all(later.opening == earlier.closing for earlier, later in zip(rows, rows[1:], strict=False))
+    assert all(later.opening == earlier.closing for earlier, later in itertools.pairwise(rows))
 
 
 def test_a_batch_is_recorded_whole_or_not_at_all(database_url: str) -> None:
