@@ -1,4 +1,4 @@
-"""The whole product on this machine, as `make run` starts it: web, live, worker and nginx, on any database and Redis."""
+"""The whole product on this machine, as `make run` starts it, on any database and Redis: web, live, worker and nginx."""
 
 from __future__ import annotations
 

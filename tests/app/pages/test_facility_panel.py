@@ -13,8 +13,9 @@ from geo.network import Neighbour, Store
 FACILITY = Facility(
     id=1, code="NG-F1", name="Gwale PHC", tier="primary health centre",
     lineage=[Place("NG", "Nigeria", 0, 0), Place("NG020", "Kano", 1, 19), Place("NG020-08", "Gwale", 2, 300)],
-    lon=8.5, lat=11.9, catchment=800, supplies=False, delivery_interval_days=30, lead_time_days=7, report_interval_days=31,
-    open=True, flags=[], state=State.STOCKOUT, probability=1.0, last_event_at=datetime(2026, 11, 20, 9, 0, tzinfo=UTC),
+    lon=8.5, lat=11.9, catchment=800, supplies=False, delivery_interval_days=30, lead_time_days=7,
+    report_interval_days=31, open=True, flags=[], state=State.STOCKOUT, probability=1.0,
+    last_event_at=datetime(2026, 11, 20, 9, 0, tzinfo=UTC),
 )  # fmt: skip
 
 BCG = Position(
