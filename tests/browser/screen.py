@@ -13,7 +13,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 #: Seconds that something may take to appear on a busy machine; nothing asserts that it is quick.
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 Point = tuple[float, float]
 Colour = tuple[int, int, int]

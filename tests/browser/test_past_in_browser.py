@@ -1,0 +1,91 @@
+"""Uganda's real reports: the map as it was in any month, and that it does not call itself simulated."""
+
+from __future__ import annotations
+
+from tests.browser import screen
+
+
+def _seats(country):
+    return [
+        r.seat
+        for r in country.rows(
+            "select seat from area a join programme p on p.id = a.programme_id where p.code = :code order by seat"
+        )
+    ]
+
+
+def _shares(country, month, product):
+    rows = country.rows(
+        "select m.risk_share from area_month m join area a on a.id = m.area_id join programme p"
+        " on p.id = a.programme_id join product pr on pr.programme_id = p.id and pr.seat = m.product_seat"
+        " where p.code = :code and pr.code = :product and m.month = cast(:month as date) order by a.seat",
+        month=f"{month}-01",
+        product=product,
+    )
+    return [row.risk_share for row in rows]
+
+
+def _to(page, month):
+    """Move the slider there with the keyboard."""
+    slider = page.locator("#month-input")
+    slider.focus()
+    screen.until(page, lambda: slider.get_attribute("max"), "the slider has its months")
+    page.keyboard.press("Home")
+    for _ in range(200):
+        if page.evaluate("() => new URLSearchParams(location.search).get('month')") == month:
+            break
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(20)
+    screen.until(page, lambda: screen.state(page)["month"] == month, f"the map shows {month}")
+
+
+def test_the_slider_shows_uganda_as_it_was_in_another_month(visit, uganda, watched):
+    page = screen.settled(visit("/uganda?vaccine=BCG&month=2016-01"))
+    seats = _seats(uganda)
+    january = screen.shown(page, "areas", seats)
+    assert len(january) == 113
+    watched.requests.clear()
+    _to(page, "2015-06")
+    screen.until(page, lambda: screen.shown(page, "areas", seats) != january, "other classes are painted")
+    june = screen.shown(page, "areas", seats)
+    assert watched.tiles() == []
+    # The classes are those of the record, by the legend's own bounds.
+    breaks = [int(text) for text in page.locator("#legend .ramp-label").all_inner_texts()]
+    for shown, month in ((january, "2016-01"), (june, "2015-06")):
+        shares = _shares(uganda, month, "BCG")
+        expected = [-1 if share > 100 else max(i for i, low in enumerate(breaks) if share >= low) for share in shares]
+        assert shown == expected
+    screen.until(page, lambda: "As it was at the end of June 2015" in screen.words(page), "the panel says which month")
+    assert "2015" in screen.words(page, "#month-output")
+    page.locator("#panel-body .callout a", has_text="Show now").click()
+    screen.until(page, lambda: screen.state(page)["month"] is None, "the map shows now")
+    screen.until(page, lambda: "As it was" not in screen.words(page), "the panel is about now")
+
+
+def test_the_colours_on_screen_are_those_of_the_month(visit, uganda):
+    page = screen.settled(visit("/uganda?vaccine=BCG&month=2016-01"))
+    seats = _seats(uganda)
+    at = {
+        r.seat: (r.lon, r.lat)
+        for r in uganda.rows(
+            "select seat, ST_X(c) as lon, ST_Y(c) as lat from (select a.seat, (ST_MaximumInscribedCircle(a.geom)).center"
+            " as c from area a join programme p on p.id = a.programme_id where p.code = :code and a.level = 1) inside"
+        )
+    }
+    classes = dict(zip(seats, screen.shown(page, "areas", seats), strict=True))
+    # The largest areas of two classes far from each other.
+    worst, best = (
+        next(seat for seat in at if classes[seat] == wanted)
+        for wanted in (max(classes[s] for s in at), min(classes[s] for s in at if classes[s] >= 0))
+    )
+    for seat in (worst, best):
+        legend = screen.colour_of(page, f"#legend .ramp-step:nth-child({classes[seat] + 1})")
+        assert screen.painted(page, screen.where(page, *at[seat]), legend, reach=6)
+
+
+def test_real_data_is_never_called_simulated(visit, uganda):
+    for path in ("/uganda", "/uganda/alerts", "/uganda/about"):
+        page = visit(path, wait=path == "/uganda")
+        page.locator("h1").first.wait_for()
+        assert "imulated" not in screen.words(page, "body").replace("Nigeria (simulated)", "")
+        assert page.locator(".badge.simulated").count() == 0
