@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, jsonify, request
+from sqlalchemy.exc import DataError as Unstorable
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
@@ -25,7 +26,7 @@ class NotAllowed(errors.DataError):
 
 
 class InvalidBody(errors.DataError):
-    """The body of this request cannot be read: {reason}."""
+    """This request cannot be read: {reason}."""
 
 
 #: The first that matches; what is not listed is the record's refusal of something well-formed.
@@ -66,6 +67,11 @@ def register(app: Flask) -> None:
     def http(error: HTTPException) -> tuple[Response, int]:
         name = type(error).__name__
         return jsonify({"error": name, "message": error.description, "details": {}}), error.code or 500
+
+    @app.errorhandler(Unstorable)
+    def unstorable(error: Unstorable) -> tuple[Response, int]:
+        log.warning("request.unstorable", path=request.path, exc_info=error)
+        return ours(InvalidBody(remedy="Look for control characters.", reason="it holds what no database can"))
 
     @app.errorhandler(SQLAlchemyError)
     def database(error: SQLAlchemyError) -> tuple[Response, int]:

@@ -54,7 +54,7 @@ def sign_in() -> AnyResponse:
     email, password = request.form.get("email", ""), request.form.get("password", "")
     user_id = passwords.verify(s.engine, email, password, demo=s.settings.demo) if email and password else None
     if user_id is None:
-        return _form("E-mail and password do not match. Check both and try again.", 401)
+        return _form("E-mail and password do not match. Check both and try again.", 401, email)
     answer = redirect(_inside(request.form.get("next", "/")), 303)
     answer.set_cookie(
         sessions.COOKIE,
@@ -87,13 +87,13 @@ def form_token() -> str:
     return csrf.token(services().settings.secret_key.get_secret_value(), principal().token_hash)
 
 
-def _form(error: str, status: int = 200) -> Response:
+def _form(error: str, status: int = 200, email: str = "") -> Response:
     s = services()
     value = csrf.new_login_value()
     target = _inside(request.values.get("next", "/"))
     token = csrf.token(s.settings.secret_key.get_secret_value(), value.encode())
     logins = demo.logins() if s.settings.demo else []
-    answer = make_response(login_page.render(token, target, error, logins), status)
+    answer = make_response(login_page.render(token, target, error, logins, email=email), status)
     answer.set_cookie(
         csrf.LOGIN_COOKIE, value, max_age=3600, httponly=True, samesite="Lax", secure=s.settings.secure_cookies
     )
@@ -102,6 +102,9 @@ def _form(error: str, status: int = 200) -> Response:
 
 
 def _inside(target: str) -> str:
-    """Where to go after signing in: only ever a path of this application."""
-    outside = not target.startswith("/") or target.startswith(("//", "/\\")) or target.startswith("/login")
+    """Where to go after signing in: only ever a path of this application.
+
+    Browsers drop tabs and line breaks from addresses: with them a path may turn into the address of another site.
+    """
+    outside = not target.startswith("/") or target.startswith(("//", "/\\", "/login")) or not target.isprintable()
     return "/" if outside else target

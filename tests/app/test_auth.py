@@ -1,0 +1,261 @@
+"""Who comes in, who stays out, and how somebody leaves."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import sqlalchemy as sa
+from werkzeug.test import Client, TestResponse
+
+from app import create_app
+from app.auth import demo, sessions
+from app.local import children
+from data import db
+
+PASSWORD = "a password for tests"
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def form_token(client: Client, page: str = "/login") -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(page, headers=HTML).text)
+    assert found
+    return found[1]
+
+
+def sign_in(client: Client, email: str = "national@example.org", password: str = PASSWORD, **more: str) -> TestResponse:
+    form = {"email": email, "password": password, "csrf_token": form_token(client)}
+    return client.post("/login", data=form | more)
+
+
+def cookie(answer: TestResponse, name: str = sessions.COOKIE) -> str:
+    [found] = [c for c in answer.headers.getlist("Set-Cookie") if c.startswith(name + "=")]
+    return str(found)
+
+
+@pytest.mark.parametrize("path", ["/", "/small", "/small/alerts", "/small/about", "/nowhere", "/small?area=E"])
+def test_a_stranger_who_opens_a_page_is_sent_to_the_sign_in_page(site: Any, path: str) -> None:
+    answer = Client(site.app).get(path, headers=HTML)
+    assert answer.status_code == 302
+    where = urlsplit(answer.headers["Location"])
+    assert (where.netloc, where.path) == ("", "/login")
+    assert answer.request.path in answer.headers["Location"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/programmes",
+        "/api/v1/small/registry",
+        "/api/v1/small/changes?since=0",
+        "/api/v1/small/search?q=po",
+        "/api/v1/small/areas/E",
+        "/api/v1/small/facilities/F-W1",
+        "/tiles/small/1/areas/6/32/31.mvt",
+        "/values/small/1/areas/0",
+        "/values/small/1/1/0",
+        "/_dash-layout",
+        "/_dash-dependencies",
+        "/nowhere",
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Cookie": "vaxtrace_session=x"}])
+def test_a_stranger_gets_nothing_from_any_address(site: Any, path: str, headers: dict[str, str]) -> None:
+    answer = Client(site.app).get(path, headers=headers)
+    assert answer.status_code == 401
+    assert answer.get_json()["error"] == "NotSignedIn"
+
+
+def test_strangers_may_ask_for_health_and_the_sign_in_page_only(site: Any) -> None:
+    client = Client(site.app)
+    assert client.get("/health").get_json() == {"ok": True, "database": "ok", "redis": "ok"}
+    assert "demo.example" not in client.get("/login").text
+    with client.get("/assets/any/boot.js") as file:
+        assert file.status_code == 200
+    assert client.get("/assets/any/../app/settings.py").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/other",
+        "/other/alerts",
+        "/other/about",
+        "/api/v1/other/registry",
+        "/api/v1/other/changes?since=0",
+        "/api/v1/other/search?q=post",
+        "/api/v1/other/areas/E",
+        "/api/v1/other/facilities/F-W1",
+        "/tiles/other/1/areas/6/32/31.mvt",
+        "/values/other/1/areas/0",
+        "/values/other/1/1/0",
+    ],
+)
+def test_another_programme_does_not_exist(site: Any, path: str) -> None:
+    mine, theirs = site.get(path, "national"), site.get(path, "elsewhere")
+    assert mine.status_code == 404
+    assert theirs.status_code in (200, 204), theirs.text
+    nowhere = site.get(path.replace("other", "nowhere"), "national")
+    assert nowhere.status_code == 404
+    assert nowhere.text.replace("nowhere", "other") == mine.text
+
+
+def test_only_my_programmes_are_listed(site: Any) -> None:
+    assert [p["code"] for p in site.get("/api/v1/programmes").get_json()["programmes"]] == ["small"]
+    assert [p["code"] for p in site.get("/api/v1/programmes", "elsewhere").get_json()["programmes"]] == ["other"]
+
+
+def test_signing_in_sets_a_cookie_that_scripts_and_other_sites_do_not_get(site: Any) -> None:
+    client = Client(site.app)
+    answer = sign_in(client, email=" National@Example.ORG ", next="/small?area=E")
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == "/small?area=E"
+    flags = {part.strip() for part in cookie(answer).split(";")[1:]}
+    assert {"HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=43200"} <= flags
+    assert "Secure" not in flags
+    assert client.get("/small", headers=HTML).status_code == 200
+    stored = cookie(answer).split(";")[0].split("=")[1]
+    with db.transaction(site.engine) as conn:
+        hashes = conn.execute(sa.text("select token_hash from session")).scalars().all()
+    assert sessions.token_hash(stored) in [bytes(h) for h in hashes]
+    assert stored.encode() not in [bytes(h) for h in hashes]
+
+
+def test_behind_tls_every_cookie_is_marked_secure(site: Any) -> None:
+    app = create_app(site.settings.model_copy(update={"secure_cookies": True}))
+    client = Client(app)
+    page = client.get("/login", base_url="https://localhost")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
+    assert token
+    assert "; Secure" in cookie(page, "vaxtrace_login")
+    form = {"email": "national@example.org", "password": PASSWORD, "csrf_token": token[1]}
+    assert "; Secure" in cookie(client.post("/login", data=form, base_url="https://localhost"))
+    app._engine.dispose()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("email", "password"),
+    [
+        ("national@example.org", "wrong"),
+        ("nobody@example.org", PASSWORD),
+        ("", PASSWORD),
+        ("national@example.org", ""),
+        ("' or 1=1 --", PASSWORD),
+        ("national@example.org", "x" * 100_000),
+    ],
+    ids=["wrong password", "nobody", "no e-mail", "no password", "injection", "long"],
+)
+def test_a_wrong_sign_in_says_the_same_whatever_was_wrong(site: Any, email: str, password: str) -> None:
+    answer = sign_in(Client(site.app), email, password)
+    assert answer.status_code == 401
+    assert "E-mail and password do not match" in answer.text
+    assert not [c for c in answer.headers.getlist("Set-Cookie") if c.startswith(sessions.COOKIE)]
+
+
+def test_a_sign_in_with_a_control_character_is_refused(site: Any) -> None:
+    assert sign_in(Client(site.app), "national@example.org\x00").status_code == 400
+
+
+def test_a_sign_in_without_the_pages_own_token_is_refused(site: Any) -> None:
+    form = {"email": "national@example.org", "password": PASSWORD}
+    client, another = Client(site.app), Client(site.app)
+    assert client.post("/login", data=form | {"csrf_token": form_token(another)}).status_code == 400
+    form_token(client)
+    assert client.post("/login", data=form).status_code == 400
+    assert client.post("/login", data=form | {"csrf_token": form_token(another)}).status_code == 400
+    crossing = {"Sec-Fetch-Site": "cross-site"}
+    token = form_token(client)
+    assert client.post("/login", data=form | {"csrf_token": token}, headers=crossing).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://elsewhere.example/",
+        "//elsewhere.example",
+        "/\\elsewhere.example",
+        "\\\\elsewhere.example",
+        "/\t/elsewhere.example",
+        "/\n/elsewhere.example",
+        " //elsewhere.example",
+        "javascript:alert(1)",
+        "elsewhere.example",
+        "/login?next=/login",
+        "",
+    ],
+)
+def test_signing_in_never_leads_to_another_site(site: Any, target: str) -> None:
+    client = Client(site.app)
+    assert client.get("/login", query_string={"next": target}).status_code == 200
+    answer = sign_in(client, next=target)
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == "/"
+
+
+def test_signing_out_ends_the_session_in_every_process(site: Any) -> None:
+    here = Client(site.app)
+    token = cookie(sign_in(here)).split(";")[0].split("=")[1]
+    other_process = create_app(site.settings)
+    there = Client(other_process)
+    there.set_cookie(sessions.COOKIE, token)
+    assert there.get("/api/v1/programmes").status_code == 200
+
+    assert here.get("/logout").status_code == 404
+    assert here.post("/logout").status_code == 400
+    assert here.post("/logout", data={"csrf_token": form_token(Client(site.app))}).status_code == 400
+    mine = form_token(here, "/small/about")
+    assert here.post("/logout", data={"csrf_token": mine}, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert here.get("/api/v1/programmes").status_code == 200
+
+    answer = here.post("/logout", data={"csrf_token": mine})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
+    assert '"storage"' in answer.headers["Clear-Site-Data"]
+    stolen = Client(site.app)
+    stolen.set_cookie(sessions.COOKIE, token)
+    assert stolen.get("/api/v1/programmes").status_code == 401
+    assert children.wait_until(lambda: there.get("/api/v1/programmes").status_code == 401, 2)
+    other_process._engine.dispose()  # type: ignore[attr-defined]
+
+
+def test_a_session_that_has_expired_is_nobodys(site: Any) -> None:
+    client = Client(site.app)
+    token = cookie(sign_in(client)).split(";")[0].split("=")[1]
+    with db.transaction(site.engine) as conn:
+        conn.execute(
+            sa.text("update session set expires_at = now() - interval '1 second' where token_hash = :h"),
+            {"h": sessions.token_hash(token)},
+        )
+    assert client.get("/api/v1/programmes").status_code == 401
+
+
+def test_demo_users_exist_in_demo_mode_only(site: Any) -> None:
+    with_demo = create_app(site.settings.model_copy(update={"demo": True}))
+    try:
+        demo.ensure(site.engine)
+        known = Client(with_demo)
+        assert "national@demo.example" in known.get("/login").text
+        answer = sign_in(known, "national@demo.example", demo.PASSWORD)
+        assert answer.status_code == 303
+        assert known.get("/api/v1/programmes").status_code == 200
+
+        real = Client(site.app)
+        assert sign_in(real, "national@demo.example", demo.PASSWORD).status_code == 401
+        real.set_cookie(sessions.COOKIE, cookie(answer).split(";")[0].split("=")[1])
+        assert real.get("/api/v1/programmes").status_code == 401
+        token = demo.api_token(site.engine, "k" * 40)
+        bearer = {"Authorization": f"Bearer {token}"}
+        assert Client(site.app).get("/api/v1/programmes", headers=bearer).status_code == 401
+        assert Client(with_demo).get("/api/v1/programmes", headers=bearer).status_code == 200
+    finally:
+        with_demo._engine.dispose()  # type: ignore[attr-defined]
+
+
+def test_every_answer_tells_browsers_what_our_pages_may_do(site: Any) -> None:
+    answer = site.browser("national").get("/small/about", headers=HTML)
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe-inline" not in policy.split("script-src", 1)[1].split(";", 1)[0]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
