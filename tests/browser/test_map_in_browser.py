@@ -211,7 +211,9 @@ def test_after_a_facility_its_state_is_fitted_as_well_as_at_first(visit, nigeria
     page = visit(f"/nigeria-demo?facility={facility.code}")
     screen.settled(page)
     page.locator("#panel-body .crumbs a", has_text=re.compile("^(Kano|Lagos)$")).click()
-    screen.until(page, lambda: screen.words(page, "#panel-body h1") in ("Kano", "Lagos"), "the panel is about the state")
+    screen.until(
+        page, lambda: screen.words(page, "#panel-body h1") in ("Kano", "Lagos"), "the panel is about the state"
+    )
     screen.settled(page)
     direct = screen.settled(visit(f"/nigeria-demo?area={_query(page)['area']}"))
     assert abs(screen.state(page)["zoom"] - screen.state(direct)["zoom"]) < 0.3

@@ -81,9 +81,10 @@ def test_whoever_tabs_sees_where_they_are(visit):
         name, marked = page.evaluate(
             """() => {
               const e = document.activeElement;
-              const style = getComputedStyle(e);
-              const ring = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
-              return [e.id || e.className || e.tagName, ring || style.boxShadow !== 'none'];
+              // A field may be marked by the box around it.
+              const marked = [e, e.parentElement].map((one) => getComputedStyle(one)).some(
+                (style) => style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2);
+              return [e.id || e.className || e.tagName, marked];
             }"""
         )
         seen.append(name)
