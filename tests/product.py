@@ -1,4 +1,4 @@
-"""The whole product on this machine, as `make run` starts it, on any database and Redis: web, live, worker and nginx."""
+"""The whole product on this machine, as `make run` starts it, on any database and Redis."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ def start(folder: Path, database_url: str, redis_url: str) -> Product:
     )
     for process in product.processes.values():
         process.start()
-    if not children.wait_until(lambda: _well(product), 60, every=0.2):
+    everything = product.processes.values()
+    children.wait_until(lambda: _well(product) or not all(p.running() for p in everything), 60, every=0.2)
+    if not _well(product):
         said = "\n".join(process.last_words() for process in product.processes.values())
         product.stop()
         raise NotStarted(f"The product did not come up:\n{said}")

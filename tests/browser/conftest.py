@@ -53,6 +53,15 @@ class Country:
         with db.transaction(self.engine) as conn:
             return list(conn.execute(sa.text(statement), {"code": self.code} | values))
 
+    def middle(self, area: str) -> tuple[float, float]:
+        """Longitude and latitude of a point well inside an area, by its code."""
+        row = self.one(
+            "select ST_X(at) as lon, ST_Y(at) as lat from (select (ST_MaximumInscribedCircle(a.geom)).center as at"
+            " from area a join programme p on p.id = a.programme_id where p.code = :code and a.code = :area) inside",
+            area=area,
+        )
+        return row.lon, row.lat
+
 
 @dataclass(slots=True)
 class Redis:

@@ -14,11 +14,6 @@ from tests.browser import screen
 STATE_COLOUR = {State.STOCKOUT: (127, 13, 31), State.ADEQUATE: (166, 213, 184)}
 
 _AREA = "select a.code, a.name, a.seat from area a join programme p on p.id = a.programme_id where p.code = :code"
-_INSIDE = (
-    "select ST_X(at) as lon, ST_Y(at) as lat from"
-    " (select (ST_MaximumInscribedCircle(a.geom)).center as at from area a join programme p on p.id = a.programme_id"
-    " where p.code = :code and a.code = :area) inside"
-)
 _WORST = (
     "select f.code, f.name, f.ordinal, ST_X(f.point) as lon, ST_Y(f.point) as lat, a.code as area, a.name as area_name"
     " from facility f join programme p on p.id = f.programme_id join facility_status s on s.facility_id = f.id"
@@ -29,11 +24,6 @@ _WORST = (
 
 def _query(page):
     return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
-
-
-def _middle(country, area):
-    row = country.one(_INSIDE, area=area)
-    return row.lon, row.lat
 
 
 def _kano(country):
@@ -52,7 +42,7 @@ def test_the_map_paints_every_state_in_the_colour_that_its_legend_explains(visit
         (shown,) = screen.shown(page, "areas", [area.seat])
         assert 0 <= shown <= 9
         legend = screen.colour_of(page, f"#legend .ramp-step:nth-child({shown + 1})")
-        at = screen.where(page, *_middle(nigeria, area.code))
+        at = screen.where(page, *nigeria.middle(area.code))
         # Its name may be written across its middle.
         assert screen.painted(page, at, legend, reach=14), f"{area.name} is not painted as class {shown}"
         share = nigeria.one(
@@ -69,7 +59,7 @@ def test_switching_the_vaccine_repaints_without_a_single_tile(visit, nigeria, wa
     page = screen.settled(visit())
     seats = [a.seat for a in nigeria.rows(f"{_AREA} order by a.seat")]
     area = _kano(nigeria)
-    at = screen.where(page, *_middle(nigeria, area.code))
+    at = screen.where(page, *nigeria.middle(area.code))
     before, colours = screen.shown(page, "areas", seats), screen.colours(page, at)
     watched.requests.clear()
     page.locator("#vaccine").select_option("BCG")
@@ -90,7 +80,7 @@ def test_a_click_on_a_state_goes_there_and_back_returns_to_the_nation(visit, nig
     page = screen.settled(visit())
     nation = screen.state(page)["zoom"]
     kano = _kano(nigeria)
-    x, y = screen.where(page, *_middle(nigeria, kano.code))
+    x, y = screen.where(page, *nigeria.middle(kano.code))
     page.mouse.click(x, y)
     _heading(page, "Kano")
     assert _query(page)["area"] == kano.code
@@ -118,7 +108,7 @@ def test_a_copied_link_shows_the_same_place_and_vaccine(visit, nigeria):
     first = visit("/nigeria-demo?vaccine=MR")
     kano = _kano(nigeria)
     screen.settled(first)
-    first.mouse.click(*screen.where(first, *_middle(nigeria, kano.code)))
+    first.mouse.click(*screen.where(first, *nigeria.middle(kano.code)))
     _heading(first, "Kano")
     screen.settled(first)
     other = visit(first.url.removeprefix(first.url.split("/nigeria-demo")[0]))
@@ -126,7 +116,7 @@ def test_a_copied_link_shows_the_same_place_and_vaccine(visit, nigeria):
     screen.settled(other)
     assert _query(other) == _query(first)
     assert other.locator("#vaccine").input_value() == "MR"
-    point = _middle(nigeria, kano.code)
+    point = nigeria.middle(kano.code)
     for one, two in zip(screen.where(first, *point), screen.where(other, *point), strict=True):
         assert abs(one - two) < 12
     seats = [a.seat for a in nigeria.rows(f"{_AREA} order by a.seat")]
@@ -146,7 +136,7 @@ def test_an_area_is_found_with_the_keyboard_alone(visit, nigeria):
     _heading(page, "Bebeji")
     assert _query(page)["area"] == area.code
     screen.settled(page)
-    x, y = screen.where(page, *_middle(nigeria, area.code))
+    x, y = screen.where(page, *nigeria.middle(area.code))
     assert 64 < x < 880
     assert 56 < y < 800
 
@@ -195,7 +185,8 @@ def test_a_vaccine_of_a_facility_lists_its_lots_in_order_of_issue(visit, nigeria
         " sum(b.doses) as doses from lot_balance b join facility f on f.id = b.facility_id"
         " join lot l on l.id = b.lot_id join product pr on pr.id = b.product_id"
         " join programme p on p.id = f.programme_id where p.code = :code and b.doses > 0 and b.vvm_stage <= 2"
-        " and l.expiry > current_date group by f.code, pr.code having count(*) > 1 and min(b.vvm_stage) = max(b.vvm_stage)"
+        " and l.expiry > current_date group by f.code, pr.code having count(*) > 1"
+        " and min(b.vvm_stage) = max(b.vvm_stage)"
         " order by f.code, pr.code limit 1"
     )
     page = visit(f"/nigeria-demo?facility={held.facility}&vaccine={held.product}")
