@@ -16,13 +16,14 @@ class Statements:
     def __init__(self, path: Path) -> None:
         self.path = path
         pieces = _HEAD.split(path.read_text(encoding="utf-8"))
-        self._texts = dict(zip(pieces[1::2], pieces[2::2], strict=True))
+        # Made once: reading a statement's parameters costs more than handing it to the driver.
+        self._texts = {name: sa.text(text) for name, text in zip(pieces[1::2], pieces[2::2], strict=True)}
 
     def __getitem__(self, name: str) -> sa.TextClause:
         """The statement of that name; a name that is not in the file is a KeyError that says which file."""
         if name not in self._texts:
             raise KeyError(f"{name} is not in {self.path.name}")
-        return sa.text(self._texts[name])
+        return self._texts[name]
 
     def names(self) -> list[str]:
         """Every name in the file, in its order."""

@@ -120,12 +120,9 @@ def _words(problem: Any) -> str:
 def _in_doses(conn: sa.Connection, programme_id: int, parsed: Iterable[Event]) -> list[StockEvent]:
     """Events in doses: a vial is as many doses as its product says."""
     parsed = list(parsed)
-    per_vial = {
-        code: p.doses_per_vial
-        for code, p in submission.products(
-            conn, programme_id, [e.product for e in parsed if e.vials is not None]
-        ).items()
-    }
+    in_vials = [e.product for e in parsed if e.vials is not None]
+    products = submission.products(conn, programme_id, in_vials) if in_vials else {}
+    per_vial = {code: p.doses_per_vial for code, p in products.items()}
     events = []
     for e in parsed:
         fields = e.model_dump(exclude={"doses", "vials"})

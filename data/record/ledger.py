@@ -24,6 +24,9 @@ from data.types import Kind, Recorded, StockEvent
 
 SQL = queries.read(Path(__file__).parent / "sql" / "ledger.sql")
 
+#: What is answered to each (source, source_id), as it is stored.
+Results = dict[tuple[str, str], dict[str, Any]]
+
 
 def record(
     conn: sa.Connection,
@@ -43,14 +46,13 @@ def record(
     entries = submission.resolve(conn, programme_id, events, now)
     digests = {e.key: digest(e.event) for e in entries}
     fresh_keys = _claim(conn, programme_id, entries, digests)
-    fresh = []
+    fresh: list[Entry] = []
     for entry in entries:
         if entry.key in fresh_keys:
             fresh_keys.remove(entry.key)
             fresh.append(entry)
-    if fresh:
-        _apply(conn, programme_id, fresh, actor_id, now)
-    return _answers(conn, programme_id, entries, fresh)
+    kept = _apply(conn, programme_id, fresh, actor_id, now) if fresh else {}
+    return _answers(conn, programme_id, entries, fresh, kept)
 
 
 def digest(event: StockEvent) -> bytes:
@@ -94,7 +96,7 @@ def _conflict(entry: Entry, index: int) -> errors.ConflictingRepeat:
 
 def _apply(
     conn: sa.Connection, programme_id: int, entries: Sequence[Entry], actor_id: int | None, now: datetime
-) -> None:
+) -> Results:
     _find_lots(conn, entries)
     shelves = _lock(conn, entries)
     for index, entry in enumerate(entries):
@@ -120,7 +122,7 @@ def _apply(
                 index=index,
             )
         entry.balance = shelf.usable_on(now.astimezone(entry.facility.timezone).date())
-    _save(conn, programme_id, entries, shelves, actor_id, now)
+    return _save(conn, programme_id, entries, shelves, actor_id, now)
 
 
 def _find_lots(conn: sa.Connection, entries: Sequence[Entry]) -> None:
@@ -164,11 +166,11 @@ def _find_lots(conn: sa.Connection, entries: Sequence[Entry]) -> None:
 def _lock(conn: sa.Connection, entries: Sequence[Entry]) -> dict[tuple[int, int], Shelf]:
     positions = sorted({e.position for e in entries})
     asked = {"facility_ids": [p[0] for p in positions], "product_ids": [p[1] for p in positions]}
-    conn.execute(SQL["open_positions"], asked)
-    shelves = {
-        (r.facility_id, r.product_id): Shelf(conn, r.facility_id, r.product_id, r.last_event_at)
-        for r in conn.execute(SQL["lock_positions"], asked)
-    }
+    locked = conn.execute(SQL["lock_positions"], asked).all()
+    if len(locked) < len(positions):
+        conn.execute(SQL["open_positions"], asked)
+        locked = conn.execute(SQL["lock_positions"], asked).all()
+    shelves = {(r.facility_id, r.product_id): Shelf(conn, r.facility_id, r.product_id, r.last_event_at) for r in locked}
     for r in conn.execute(SQL["held_lots"], asked):
         shelves[r.facility_id, r.product_id].put(
             rules.Held(r.lot_id, r.number, r.expiry, r.doses, r.vvm_stage, r.first_received_at)
@@ -186,7 +188,7 @@ def _save(
     shelves: dict[tuple[int, int], Shelf],
     actor_id: int | None,
     now: datetime,
-) -> None:
+) -> Results:
     days = [e.event.occurred_at.astimezone(UTC).date() for e in entries]
     partitions.ensure_partitions(conn, min(days), max(days))
     lines = [(e, line) for e in entries for line in e.lines]
@@ -200,11 +202,12 @@ def _save(
     amounts = {"doses": [line.doses for _, line in lines]}
     arrived = [e.event.occurred_at if line.doses > 0 else None for e, line in lines]
     lots = {"lot_ids": [line.lot_id for _, line in lines]}
-    conn.execute(SQL["open_lots"], position | lots)
+    if any(line.lot_id not in shelves[e.position].on_record for e, line in lines):
+        conn.execute(SQL["open_lots"], position | lots)
     conn.execute(SQL["fold_lots"], position | amounts | lots | {"received_ats": arrived})
     _fold_positions(conn, entries, shelves, now)
-    _fold_months(conn, entries, lines, position | amounts)
-    _keep(conn, programme_id, entries)
+    _fold_months(conn, entries, lines, position | amounts, now)
+    return _keep(conn, programme_id, entries)
 
 
 def _columns(lines: Sequence[tuple[Entry, rules.Line]]) -> dict[str, Any]:
@@ -244,7 +247,11 @@ def _fold_positions(
 
 
 def _fold_months(
-    conn: sa.Connection, entries: Sequence[Entry], lines: Sequence[tuple[Entry, rules.Line]], moved: dict[str, Any]
+    conn: sa.Connection,
+    entries: Sequence[Entry],
+    lines: Sequence[tuple[Entry, rules.Line]],
+    moved: dict[str, Any],
+    now: datetime,
 ) -> None:
     months = {}
     for e in entries:
@@ -261,8 +268,11 @@ def _fold_months(
             "months": [k[2] for k in months],
             "starts": [v[0] for v in months.values()],
             "ends": [v[1] for v in months.values()],
+            "earliest": min(starts for starts, _ in months.values()),
         },
     )
+    if all(ends > now + submission.CLOCK_SKEW for _, ends in months.values()):
+        return  # Nothing can have happened in a later month.
     conn.execute(
         SQL["shift_months"],
         moved
@@ -275,7 +285,7 @@ def _fold_months(
     )
 
 
-def _keep(conn: sa.Connection, programme_id: int, entries: Sequence[Entry]) -> None:
+def _keep(conn: sa.Connection, programme_id: int, entries: Sequence[Entry]) -> Results:
     results, payloads = [], []
     for e in entries:
         results.append(json.dumps({"event_ids": e.ids, "lots": e.lots, "balance": e.balance}))
@@ -291,7 +301,7 @@ def _keep(conn: sa.Connection, programme_id: int, entries: Sequence[Entry]) -> N
             )
         )
     keys = {"sources": [e.key[0] for e in entries], "source_ids": [e.key[1] for e in entries]}
-    conn.execute(SQL["keep_results"], {"programme_id": programme_id, "results": results, **keys})
+    kept = conn.execute(SQL["keep_results"], {"programme_id": programme_id, "results": results, **keys}).all()
     conn.execute(
         SQL["announce"],
         {
@@ -301,23 +311,23 @@ def _keep(conn: sa.Connection, programme_id: int, entries: Sequence[Entry]) -> N
             "payloads": payloads,
         },
     )
-    conn.execute(SQL["ring"])
+    return {(r.source, r.source_id): r.result for r in kept}
 
 
 def _answers(
-    conn: sa.Connection, programme_id: int, entries: Sequence[Entry], fresh: Sequence[Entry]
+    conn: sa.Connection, programme_id: int, entries: Sequence[Entry], fresh: Sequence[Entry], kept: Results
 ) -> list[Recorded]:
     made = {id(e) for e in fresh}
-    asked = {"sources": [e.key[0] for e in entries], "source_ids": [e.key[1] for e in entries]}
-    results = {
-        (r.source, r.source_id): r.result
-        for r in conn.execute(SQL["known_keys"], {"programme_id": programme_id, **asked})
-    }
+    repeated = [e.key for e in entries if e.key not in kept]
+    if repeated:
+        asked = {"sources": [k[0] for k in repeated], "source_ids": [k[1] for k in repeated]}
+        rows = conn.execute(SQL["known_keys"], {"programme_id": programme_id, **asked})
+        kept = kept | {(r.source, r.source_id): r.result for r in rows}
     return [
         Recorded(
-            event_ids=tuple(results[e.key]["event_ids"]),
-            lots=tuple((lot, doses) for lot, doses in results[e.key]["lots"]),
-            balance=results[e.key]["balance"],
+            event_ids=tuple(kept[e.key]["event_ids"]),
+            lots=tuple((lot, doses) for lot, doses in kept[e.key]["lots"]),
+            balance=kept[e.key]["balance"],
             repeated=id(e) not in made,
         )
         for e in entries

@@ -29,10 +29,13 @@ class Shelf:
         self._product_id = product_id
         self._last_event_at = last_event_at
         self._held: dict[int | None, rules.Held] = {}
+        #: The lots that have a row in lot_balance.
+        self.on_record: set[int | None] = set()
         self._added: list[tuple[datetime, rules.Line]] = []
 
     def put(self, held: rules.Held) -> None:
         """Put a lot on the shelf, as it is on record."""
+        self.on_record.add(held.lot_id)
         self._held[held.lot_id] = held
 
     @property

@@ -34,11 +34,12 @@ join unnest(CAST(:sources AS text[]), CAST(:source_ids AS text[])) as asked (sou
 where k.programme_id = :programme_id
 
 -- keep_results --
--- Store what is answered now.
+-- Store what is answered now, and answer it as it is stored.
 update event_key k set result = CAST(given.result AS jsonb)
 from unnest(CAST(:sources AS text[]), CAST(:source_ids AS text[]), CAST(:results AS text[]))
      as given (source, source_id, result)
 where k.programme_id = :programme_id and k.source = given.source and k.source_id = given.source_id
+returning k.source, k.source_id, k.result
 
 -- open_positions --
 -- Make the positions that did not exist.
@@ -136,27 +137,29 @@ from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:usa
 where p.facility_id = f.facility_id and p.product_id = f.product_id
 
 -- fold_months --
--- Fold the events of the local months touched; what was reported of days out of stock stays.
+-- Fold the events of the local months touched; what was reported of days out of stock stays. A month opened with what
+-- there is now (folded just before) less all that happened since: of years of events only the newest are read, and
+-- `earliest`, which is known before it runs, keeps it from opening the partitions of all the others.
 insert into stock_month as m (facility_id, product_id, month, opening, received, used, lost, adjusted, closing)
-select t.facility_id, t.product_id, t.month, before.doses, within.received, within.used, within.lost,
-       within.adjusted, before.doses + within.doses
+select t.facility_id, t.product_id, t.month, p.total - since.doses, since.received, since.used, since.lost,
+       since.adjusted, p.total - since.doses + since.within
 from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:months AS date[]),
             CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
      as t (facility_id, product_id, month, starts, ends)
-cross join lateral (
-    select coalesce(sum(e.doses), 0)::int as doses from stock_event e
-    where e.facility_id = t.facility_id and e.product_id = t.product_id and e.occurred_at < t.starts
-) before
+join position p on p.facility_id = t.facility_id and p.product_id = t.product_id
 cross join lateral (
     select coalesce(sum(e.doses), 0)::int as doses,
-           coalesce(sum(e.doses) filter (where e.kind = 'receipt'), 0)::int as received,
-           coalesce(-sum(e.doses) filter (where e.kind in ('administered', 'issue')), 0)::int as used,
-           coalesce(-sum(e.doses) filter (where e.kind = 'loss'), 0)::int as lost,
-           coalesce(sum(e.doses) filter (where e.kind in ('count', 'adjustment')), 0)::int as adjusted
+           coalesce(sum(e.doses) filter (where e.occurred_at < t.ends), 0)::int as within,
+           coalesce(sum(e.doses) filter (where e.kind = 'receipt' and e.occurred_at < t.ends), 0)::int as received,
+           coalesce(-sum(e.doses) filter (where e.kind in ('administered', 'issue') and e.occurred_at < t.ends), 0)::int
+               as used,
+           coalesce(-sum(e.doses) filter (where e.kind = 'loss' and e.occurred_at < t.ends), 0)::int as lost,
+           coalesce(sum(e.doses) filter (where e.kind in ('count', 'adjustment') and e.occurred_at < t.ends), 0)::int
+               as adjusted
     from stock_event e
-    where e.facility_id = t.facility_id and e.product_id = t.product_id
-      and e.occurred_at >= t.starts and e.occurred_at < t.ends
-) within
+    where e.facility_id = t.facility_id and e.product_id = t.product_id and e.occurred_at >= t.starts
+      and e.occurred_at >= :earliest
+) since
 on conflict (facility_id, product_id, month) do update
 set opening = excluded.opening, received = excluded.received, used = excluded.used, lost = excluded.lost,
     adjusted = excluded.adjusted, closing = excluded.closing
@@ -181,13 +184,12 @@ where m.facility_id = late.facility_id and m.product_id = late.product_id and m.
   )
 
 -- announce --
--- One line in the outbox for each event.
-insert into outbox (programme_id, facility_id, product_id, payload)
-select :programme_id, o.facility_id, o.product_id, CAST(o.payload AS jsonb)
-from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:payloads AS text[]))
-     with ordinality as o (facility_id, product_id, payload, place)
-order by o.place
-
--- ring --
--- The bell for the worker: it says only that there is something to read.
-notify outbox
+-- One line in the outbox for each event, and the bell for the worker: it says only that there is something to read.
+with announced as (
+    insert into outbox (programme_id, facility_id, product_id, payload)
+    select :programme_id, o.facility_id, o.product_id, CAST(o.payload AS jsonb)
+    from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:payloads AS text[]))
+         with ordinality as o (facility_id, product_id, payload, place)
+    order by o.place
+)
+select pg_notify('outbox', '')
