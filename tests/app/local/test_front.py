@@ -52,6 +52,8 @@ def assets(tmp_path):
     script = b"export const doses = 7;\n" * 50
     (folder / "vendor" / "map.mjs").write_bytes(script)
     (folder / "vendor" / "map.mjs.gz").write_bytes(gzip.compress(script))
+    for name in ("map.mjs.br", "map.css", "map.css.br"):
+        (folder / "vendor" / name).write_bytes(name.encode())
     (folder / "package.json").write_text("{}")
     (folder / ".npmrc").write_text("x")
     (folder / "eslint.config.js").write_text("x")
@@ -113,6 +115,26 @@ def test_an_asset_under_its_digest_is_kept_for_ever_and_sent_compressed(address)
     assert headers["Content-Type"].startswith("text/javascript")
     assert "immutable" in headers["Cache-Control"]
     assert gzip.decompress(body).startswith(b"export const doses")
+
+
+@pytest.mark.parametrize("name", ["map.mjs", "map.css"])
+def test_who_takes_brotli_is_sent_the_twin_as_what_it_is(address, name):
+    status, headers, body = _get(f"{address}/assets/0a1b2c3d4e5f/vendor/{name}", Accept_Encoding="gzip, deflate, br")
+    assert (status, body) == (200, f"{name}.br".encode())
+    assert headers["Content-Encoding"] == "br"
+    assert headers["Content-Type"].startswith({"map.mjs": "text/javascript", "map.css": "text/css"}[name])
+    assert headers["Vary"] == "Accept-Encoding"
+    assert "immutable" in headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("accepted", ["", "gzip", "br;q=0", "gzip, br;q=0.0"])
+def test_who_does_not_take_brotli_is_not_sent_it(address, accepted):
+    _, headers, body = _get(f"{address}/assets/0a1b2c3d4e5f/vendor/map.css", Accept_Encoding=accepted)
+    assert (headers["Content-Encoding"], body) == (None, b"map.css")
+
+
+def test_a_twin_has_no_address_of_its_own(address):
+    assert _get(f"{address}/.twin/vendor/map.css.br")[0] == 404
 
 
 def test_an_asset_without_a_digest_is_asked_for_again(address):
