@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import date, datetime
 from operator import attrgetter
@@ -90,7 +91,8 @@ def _share(numbers: Numbers) -> str:
     if numbers.handling == 0:
         return "no data"
     share = 100 * numbers.reporting / numbers.handling
-    return f"{max(1, round(share)) if numbers.reporting else 0} %"
+    # Halves up, as PostgreSQL rounds them; Python's own round would say 12 of 12.5 and a push 13.
+    return f"{max(1, math.floor(share + 0.5)) if numbers.reporting else 0} %"
 
 
 def _delta(now: int, before: int | None, *, more_is_worse: bool) -> html.Span | None:

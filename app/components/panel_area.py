@@ -113,7 +113,7 @@ def _worst_row(w: Worst, now: datetime, *, several: bool, past: bool) -> html.Tr
             parts.cell(parts.badge(w.state), about, number=False),
             parts.cell(lasts, parts.chance(w.probability)),
         ],
-        href=f"?facility={w.code}",
+        href=parts.query(facility=w.code),
     )
 
 
@@ -129,7 +129,7 @@ def _children(below: Sequence[Status], noun: str) -> list[Node]:
                 parts.cell(words.number(a.out), sort=a.out),
                 parts.cell(f"{words.number(a.reporting)} of {words.number(a.handling)}", sort=_sort(a.reporting_share)),
             ],
-            href=f"?area={a.code}",
+            href=parts.query(area=a.code),
         )
         for a in below
     ]

@@ -162,7 +162,7 @@ def _stock_row(p: Position, now: datetime, *, selected: bool) -> html.Tr:
             ),
             parts.cell(words.percent(p.probability), delivery, sort="" if p.probability is None else p.probability),
         ],
-        href=f"?vaccine={p.code}",
+        href=parts.query(vaccine=p.code),
         selected=selected,
     )
 
@@ -174,7 +174,7 @@ def _past_row(p: Position, *, selected: bool) -> html.Tr:
             parts.cell(words.amount(p.usable, p.unit), _vials(p), sort="" if p.usable is None else p.usable),
             parts.cell(words.percent(p.probability), sort="" if p.probability is None else p.probability),
         ],
-        href=f"?vaccine={p.code}",
+        href=parts.query(vaccine=p.code),
         selected=selected,
     )
 

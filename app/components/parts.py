@@ -23,7 +23,12 @@ Attributes = dict[str, Any]
 def link(text: Node, **view: str) -> html.A:
     """A real link that changes only the view: `link("Kano", area="NG020")`; an empty value takes one away."""
     marks: Attributes = {"data-view": ""}
-    return html.A(text, href=f"?{urlencode(view)}", **marks)
+    return html.A(text, href=query(**view), **marks)
+
+
+def query(**view: str) -> str:
+    """The address of such a link; codes may hold anything that a source calls a place by."""
+    return f"?{urlencode(view)}"
 
 
 def crumbs(places: Sequence[tuple[str, str, int]], current: str | None = None) -> html.Nav:

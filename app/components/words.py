@@ -62,13 +62,12 @@ def number(value: float | None) -> str:
 
 
 def short(value: float | None) -> str:
-    """A big number for the screen, as the browser's modules write it: `1,240`, `84.3 k`, `1.2 m`."""
+    """A big number for the screen, as assets/modules/words.mjs writes it after a push: `84,300`, `120 k`, `1.2 M`."""
     if value is None:
         return UNKNOWN
-    if abs(value) < 10_000:
+    if abs(value) < 99_950:
         return number(value)
-    scaled, letter = (value / 1e3, "k") if abs(value) < 1e6 else (value / 1e6, "m")
-    return f"{scaled:.{1 if abs(scaled) < 100 else 0}f} {letter}"
+    return f"{number(value / 1e3)} k" if abs(value) < 999_500 else f"{value / 1e6:,.1f} M"
 
 
 def plural(noun: str, count: float | None) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
+from urllib.parse import parse_qs
 
 from app.components import panel_area
 from data.types import State
@@ -74,6 +75,13 @@ def test_worst_facilities_say_their_state_cover_chance_and_since_when(now: Any, 
     assert rows[1] == "Gwale PHC Gwale Out of stock BCG for 6 days 0 days 100 %"
     assert rows[2] == "Dala PHC Dala Critical Oral polio 4 days (2 to 9) 71 %"
     assert {"?facility=F1", "?facility=F2"} <= {a.href for a in find(panel, "A")}
+
+
+def test_a_row_leads_to_its_place_whatever_its_code_is_made_of(now: Any, find: Any) -> None:
+    odd = Worst("A&B +1#2", "Gwale PHC", 7, "Gwale", "BCG", "BCG", State.STOCKOUT, 1.0, 0, 0, 0, 0, None)
+    panel = panel_area.render(now, STATE, KANO, [replace(ABIA, code="x=1&y")], [odd], LEVELS)
+    led = [r.to_plotly_json()["props"].get("data-view-href") for r in find(panel, "Tr")]
+    assert [parse_qs(href[1:]) for href in led if href] == [{"facility": ["A&B +1#2"]}, {"area": ["x=1&y"]}]
 
 
 def test_the_breadcrumb_leads_back_to_the_nation_and_marks_where_one_is(now: Any, text: Any, find: Any) -> None:

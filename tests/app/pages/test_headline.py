@@ -57,6 +57,11 @@ def test_one_report_in_a_thousand_is_not_shown_as_none(now: Any, text: Any) -> N
     assert "Reporting 1 %" in said
 
 
+def test_a_share_is_rounded_as_the_roll_ups_and_so_the_pushes_round_it(now: Any, text: Any) -> None:
+    said = text(headline.render(Headline(Numbers(8, 1, 0, 0), None, [], now), now, 0, 0))
+    assert "Reporting 13 %" in said
+
+
 def test_a_year_is_a_line_that_breaks_where_nothing_is_known(now: Any, find: Any) -> None:
     assert spark.svg([1, 2, None, 2, 1]).count("M") == 2
     series = [None, *[Numbers(774, 700, n, 70) for n in (20, 25, 41)]]

@@ -17,7 +17,7 @@ def test_numbers_carry_thousand_separators_and_say_when_they_are_not_known() -> 
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(9_999, "9,999"), (10_000, "10.0 k"), (123_400, "123 k"), (1_240_000, "1.2 m"), (212_000_000, "212 m")],
+    [(0, "0"), (1_240, "1,240"), (99_949, "99,949"), (120_400, "120 k"), (1_234_567, "1.2 M")],
 )
 def test_big_numbers_shorten_as_the_browser_shortens_them(value: int, said: str) -> None:
     assert words.short(value) == said
