@@ -59,6 +59,10 @@ class Join(_Closed):
     where: dict[str, str] = {}
 
 
+#: A programme's code is its address; these lead elsewhere already.
+_TAKEN = frozenset({"api", "assets", "health", "login", "logout", "tiles", "values"})
+
+
 class Programme(_Closed):
     """The words about the country: `data.packs.country.Programme`."""
 
@@ -68,6 +72,13 @@ class Programme(_Closed):
     level_names: list[str] = Field(min_length=2, max_length=6)
     preset: str = "NPHCDA"
     notice: str = ""
+
+    @field_validator("code")
+    @classmethod
+    def _free(cls, value: str) -> str:
+        if value in _TAKEN:
+            raise ValueError(f"{value} is the name of another page; use one such as {value}-country")
+        return value
 
     @field_validator("timezone")
     @classmethod

@@ -54,6 +54,7 @@ def test_every_missing_column_of_a_file_is_named_at_once(tmp_path: Path) -> None
     ("old", "new", "words"),
     [
         ('code = "tiny"', 'code = "Tiny Land"', "programme.code"),
+        ('code = "tiny"', 'code = "api"', "api is the name of another page"),
         ('timezone = "Africa/Lagos"', 'timezone = "Lagos"', "Lagos is not a time zone"),
         ("doses_per_vial = 20", "doses_per_vial = 0", "product.0.doses_per_vial"),
         ('closing = "closing"', 'closing = "closing"\nbalance = "b"', "history.balance"),
