@@ -9,7 +9,6 @@
     // Private windows may refuse to read; the system's choice is then used.
   }
   root.dataset.theme = chosen || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-  root.dataset.mantineColorScheme = root.dataset.theme;
 
   const page = import("./modules/main.mjs");
 

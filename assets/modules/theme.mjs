@@ -9,7 +9,6 @@ export const current = () => document.documentElement.dataset.theme ?? "light";
 export function attach(onChange) {
   function become(theme) {
     document.documentElement.dataset.theme = theme;
-    document.documentElement.dataset.mantineColorScheme = theme;
     onChange(theme);
   }
   document.addEventListener("click", (event) => {

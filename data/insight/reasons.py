@@ -16,7 +16,7 @@ class Facts:
     """What is known of one position on one day; None is what is not known, and is never put into words.
 
     Amounts are in `unit`; `use_ratio` is recent use over usual use (`demand.shift`) and `use_since` the first of
-    the recent months; `need_from_peers` says that the need was mostly taken from similar places.
+    the recent months.
     """
 
     state: State
@@ -36,14 +36,13 @@ class Facts:
     use_since: date | None = None
     last_report_on: date | None = None
     report_interval_days: int | None = None
-    need_from_peers: bool = False
 
 
 def explain(facts: Facts) -> list[str]:
     """Return the reasons as whole sentences; never empty."""
     if facts.state == State.NO_REPORT:
         return [_silence(facts)]
-    sentences = [_stock(facts), _delivery(facts), _expiry(facts), _use(facts), _peers(facts)]
+    sentences = [_stock(facts), _delivery(facts), _expiry(facts), _use(facts)]
     return [sentence for sentence in sentences if sentence]
 
 
@@ -118,10 +117,6 @@ def _use(facts: Facts) -> str | None:
     change = f"Use is {abs(ratio - 1):.0%}".replace("%", " %")
     since = f" since {facts.use_since:%B}" if facts.use_since is not None else ""
     return f"{change} {'above' if ratio > 1 else 'below'} the usual{since}."
-
-
-def _peers(facts: Facts) -> str | None:
-    return "The need is taken mostly from similar places: its own history is short." if facts.need_from_peers else None
 
 
 def _silence(facts: Facts) -> str:
