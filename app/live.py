@@ -22,6 +22,7 @@ from socketio import RedisManager
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import logs, push
+from app.auth.principal import Principal
 from app.auth.sessions import Sessions
 from app.settings import Settings
 from app.settings import read as read_settings
@@ -104,7 +105,7 @@ class Sockets:
         self._sockets = sockets
         self._engine = engine
         self._sessions = sessions
-        self.signed_in: dict[str, bytes] = {}
+        self.signed_in: dict[str, Principal] = {}
         sockets.on_event("connect", self.connect)
         sockets.on_event("disconnect", self.disconnect)
         sockets.on_event("subscribe", self.subscribe)
@@ -117,7 +118,7 @@ class Sockets:
         principal = self._sessions.current(request.environ)
         if principal is None:
             raise Refused("Sign in first.")
-        self.signed_in[_sid()] = principal.token_hash
+        self.signed_in[_sid()] = principal
         # Not by way of Redis, which would have to be there for it.
         emit("connected", {"programmes": sorted(principal.programmes)}, ignore_queue=True)
 
@@ -156,15 +157,17 @@ class Sockets:
         return {"error": type(error).__name__, "message": "This could not be answered. Reload the page."}
 
     def recheck(self) -> None:
-        """Close, every second, the sockets whose session has ended; one question for all of them."""
+        """Close, every second, the sockets whose session has ended or may see something else now."""
         while True:
             self._sockets.sleep(RECHECK_SECONDS)
+            held = dict(self.signed_in)
             try:
-                alive = self._sessions.alive(list(self.signed_in.values()))
+                alive = self._sessions.alive([principal.token_hash for principal in held.values()])
             except (errors.DatabaseUnavailable, SQLAlchemyError):
                 continue
-            for sid in [sid for sid, token in self.signed_in.items() if token not in alive]:
-                self._sockets.server.disconnect(sid)
+            for sid, principal in held.items():
+                if alive.get(principal.token_hash) != principal.programmes:
+                    self._sockets.server.disconnect(sid)
 
     def _may_see(self, code: object) -> bool:
         principal = self._sessions.current(request.environ)

@@ -83,12 +83,13 @@ class Sessions:
         first = rows[0]
         return Principal(first.user_id, first.name, first.email, key, grants, frozenset(g.programme for g in grants))
 
-    def alive(self, token_hashes: Sequence[bytes]) -> set[bytes]:
-        """Which of these sessions have not ended; asked of the database, one question for all."""
+    def alive(self, token_hashes: Sequence[bytes]) -> dict[bytes, frozenset[str]]:
+        """Which of these sessions have not ended, with the programmes that each may see; one question for all."""
         if not token_hashes:
-            return set()
+            return {}
         with db.transaction(self._engine) as conn:
-            return {bytes(h) for h in conn.execute(SQL["alive"], {"token_hashes": list(token_hashes)}).scalars()}
+            rows = conn.execute(SQL["alive"], {"token_hashes": list(set(token_hashes))})
+            return {bytes(r.token_hash): frozenset(r.programmes) for r in rows}
 
     def open(
         self,

@@ -18,7 +18,7 @@ import socketio
 import sqlalchemy as sa
 from sockets import Person, Refused, Socket
 
-from app import pipeline
+from app import day, pipeline
 from app.local import children, servers
 from app.local.servers import Server
 from data import db, programmes
@@ -189,6 +189,26 @@ def test_a_session_that_is_signed_out_loses_its_socket(running: Running, sockets
     assert staying.client.connected
     with pytest.raises(Refused, match="Sign in first"):
         Socket(running.address, leaving.cookies)
+
+
+def test_a_person_whose_right_to_see_is_taken_away_loses_the_socket(running: Running, sockets: Any) -> None:
+    socket = sockets(since=running.seq(), cookies=Person(running.address, "administrator").cookies)
+    with db.transaction(running.engine) as conn:
+        conn.execute(sa.text("delete from user_grant where role = 'administrator'"))
+    assert children.wait_until(lambda: not socket.client.connected, 4)
+
+
+def test_a_simulated_day_is_sent_through_the_api_and_says_what_it_is(running: Running) -> None:
+    for facility in ("F-E1", "F-W1", "F-W2a", "F-W2b"):
+        for vaccine in ("BCG", "MR"):
+            running.record("receipt", 20, facility, product=vaccine)
+            running.record("count", 0, facility, product=vaccine)
+    assert children.wait_until(lambda: not pipeline.waiting(running.engine), 10)
+    assert day.run(running.engine, running.address, running.product.token, every=0.01, most=5) == 5
+    with db.transaction(running.engine) as conn:
+        sent = conn.execute(sa.text("select kind, doses from stock_event where source = 'simulated-day'")).all()
+    assert len(sent) == 5
+    assert all(kind == "receipt" and doses > 0 for kind, doses in sent), "an empty shelf is refilled"
 
 
 def test_a_quiet_programme_says_its_number_now_and_then(running: Running, sockets: Any) -> None:

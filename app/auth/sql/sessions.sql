@@ -9,8 +9,13 @@ where s.token_hash = :token_hash and s.expires_at > now()
 order by g.id
 
 -- alive --
--- Which of these sessions have not ended.
-select token_hash from session where token_hash = any(CAST(:token_hashes AS bytea[])) and expires_at > now()
+-- Which of these sessions have not ended, and the programmes that each may see now.
+select s.token_hash, coalesce(array_agg(distinct p.code) filter (where p.code is not null), '{}') as programmes
+from session s
+left join user_grant g on g.user_id = s.user_id
+left join programme p on p.id = g.programme_id
+where s.token_hash = any(CAST(:token_hashes AS bytea[])) and s.expires_at > now()
+group by s.token_hash
 
 -- open --
 -- A new session or token.
