@@ -214,8 +214,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--role", required=True, metavar="ROLE", help="national, area, facility, analyst, machine, ..."
     )
-    command.add_argument("--area", metavar="CODE", help="only this area and what lies in it")
-    command.add_argument("--facility", metavar="CODE", help="only this facility")
+    command.add_argument(
+        "--area", metavar="CODE", help="record only in this area and what lies in it; every role reads all"
+    )
+    command.add_argument("--facility", metavar="CODE", help="record only at this facility; every role reads all")
     command = add(token)
     command.add_argument("email", metavar="EMAIL")
     command.add_argument("--label", default="", metavar="LABEL", help="what it is for")

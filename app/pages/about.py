@@ -13,7 +13,7 @@ from data.types import WORST_FIRST
 _DEFINITIONS = (
     (
         "Usable stock",
-        "Doses that may be given today: not expired, vaccine vial monitor at stage 1 or 2, not marked as frozen.",
+        "Doses that may be given today: not expired, and the vaccine vial monitor at stage 1 or 2.",
     ),
     ("Average monthly use (AMC)", demand.FORMULA.format(window=demand.WINDOW) + "."),
     (
@@ -33,7 +33,7 @@ _DEFINITIONS = (
         "Day out of stock",
         "A full local day without any usable stock; the day it runs out and the day of refill do not count.",
     ),
-    ("Worst of all", "A facility takes the worst state among the vaccines that it handles."),
+    ("Worst of all", "A facility takes the worst state among the tracer vaccines that it handles."),
 )
 
 

@@ -7,14 +7,15 @@ select pg_advisory_xact_lock(hashtext('load ' || :code))
 select id, digest, simulated, registry_version from programme where code = :code
 
 -- keep_programme --
--- Add the programme, or bring its words up to date; a changed registry is a new version of every tile.
+-- Add the programme, or bring its words up to date; a changed registry is a new version of every tile. It follows the
+-- clock, so that a database restored to an earlier moment never gives a number that browsers have seen before.
 insert into programme as p (code, name, timezone, level_names, preset, simulated, notice, sources, digest)
 values (:code, :name, :timezone, CAST(:level_names AS text[]), :preset, :simulated, :notice,
         CAST(:sources AS text[]), :digest)
 on conflict (code) do update
 set name = excluded.name, timezone = excluded.timezone, level_names = excluded.level_names,
     preset = excluded.preset, notice = excluded.notice, sources = excluded.sources, digest = excluded.digest,
-    registry_version = p.registry_version + 1
+    registry_version = greatest(p.registry_version + 1, cast(extract(epoch from now()) as integer))
 returning id, registry_version
 
 -- known_areas --

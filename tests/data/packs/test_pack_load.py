@@ -142,7 +142,7 @@ def test_a_changed_registry_changes_in_place_and_closes_what_is_gone(engine: sa.
     changed = FACILITIES.replace("Est Clinic", "Est Hospital").replace("W1,West Clinic", "W0,New Clinic")
     states = [*STATES, square("CEN", "Centre", 12.0)]
     loaded = bring(engine, tmp_path, facilities=changed, states=states, stock=STOCK.replace("W1,", "W0,"))
-    assert loaded.registry_version == first.registry_version + 1
+    assert loaded.registry_version > first.registry_version
     assert any(f.reason == "not in the pack any more: closed" and f.count == 1 for f in loaded.findings)
     assert rows(engine, "select code, seat from area order by seat") == [
         ("tiny", 0),
