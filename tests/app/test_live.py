@@ -216,6 +216,32 @@ def test_a_quiet_programme_says_its_number_now_and_then(running: Running, socket
     assert socket.until("seq", seconds=15)[-1][1] == {"seq": running.seq()}
 
 
+def test_without_the_database_nobody_is_let_in_and_all_goes_on_when_it_is_back(
+    running: Running, sockets: Any, administration: sa.Engine
+) -> None:
+    before = running.seq()
+    socket, person = sockets(since=before), Person(running.address)
+    with administration.connect() as conn:
+        conn.exec_driver_sql("alter database live_tests with allow_connections false")
+        try:
+            conn.exec_driver_sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'live_tests'")
+            with pytest.raises(Refused, match="Sign-in cannot be checked now"):
+                Socket(running.address, person.cookies)
+            for path in ("/health", "/api/v1/small/registry"):
+                with pytest.raises(urllib.error.HTTPError) as refused:
+                    running.product.ask(path)
+                assert refused.value.code == 503
+                refused.value.close()
+        finally:
+            conn.exec_driver_sql("alter database live_tests with allow_connections true")
+    running.engine.dispose()
+    assert socket.client.connected
+    running.record("receipt", 3)
+    assert numbered(socket.until("stock:update")) == [before + 1, before + 2]
+    assert sockets(since=before, cookies=person.cookies).missed["seq"] == before + 2
+    assert all(process.running() for process in running.product.processes.values())
+
+
 def test_without_redis_recording_and_reading_go_on_and_pushes_come_back(running: Running, sockets: Any) -> None:
     before = running.seq()
     socket = sockets(since=before)
