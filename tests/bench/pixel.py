@@ -117,7 +117,6 @@ def _ready(page: Page) -> None:
         if state.get("painted", 0) > 0 and state.get("live") == "live" and state.get("near"):
             page.wait_for_timeout(2000)
             page.evaluate("bench.look()")
-            page.wait_for_timeout(500)
             return
     raise RuntimeError(f"The map did not come up: {state}")
 

@@ -93,7 +93,6 @@ def _visit(stack: Stack, context: BrowserContext, line: link.Link) -> Visit:
         curve.append((page.evaluate("performance.now()"), line.down))
         if line.down > seen + 200:
             quiet_since, seen = time.monotonic(), line.down
-    page.evaluate("bench.stop()")
     marks: dict[str, Any] = page.evaluate("bench.marks()")
     total = line.down
     painted = _painted(marks)
