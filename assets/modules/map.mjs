@@ -42,6 +42,7 @@ export async function createMap(root, { programme, registry, view, go }) {
   let asked = view.get().at ? null : { ...place(view.get()), fitted: null };
 
   const near = () => map.getZoom() >= zooms.near;
+  const resting = () => !map.isMoving() && map.loaded();
   const inView = () => (near() ? registry.partitionsIn(map.getBounds().toArray().flat()) : []);
   const drawLegend = () => legend.show({ colour: view.get().colour, near: near(), theme: theme.current() });
 
@@ -147,7 +148,7 @@ export async function createMap(root, { programme, registry, view, go }) {
       vectors.forget(seq);
       show();
     },
-    state: () => ({ ...wanted(), painted: paint.count, zoom: map.getZoom(), near: near() }),
+    state: () => ({ ...wanted(), painted: paint.count, zoom: map.getZoom(), near: near(), resting: resting() }),
     shown: (kind, id) => paint.classOf[kind](id),
     where(lon, lat) {
       const { left, top } = root.getBoundingClientRect();

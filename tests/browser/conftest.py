@@ -204,7 +204,9 @@ def context(browser: Browser, signed_in: Any) -> Iterator[Callable[..., BrowserC
     opened: list[BrowserContext] = []
 
     def make(**options: Any) -> BrowserContext:
-        made = browser.new_context(**({"storage_state": signed_in, "viewport": DESKTOP} | options))
+        # Without flights: every frame of one costs a software renderer as much as a page.
+        usual = {"storage_state": signed_in, "viewport": DESKTOP, "reduced_motion": "reduce"}
+        made = browser.new_context(**(usual | options))
         opened.append(made)
         return made
 

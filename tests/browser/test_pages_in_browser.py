@@ -18,7 +18,7 @@ _FACILITY = (
 )
 
 
-@pytest.mark.parametrize("path", ["/", "/nigeria-demo", "/nigeria-demo/alerts", "/nigeria-demo/about?x=1"])
+@pytest.mark.parametrize("path", ["/", "/nigeria-demo/about"])
 def test_strangers_see_the_sign_in_page_and_come_to_where_they_were_going(visit, watched, path):
     page = visit(path, storage_state=None, wait=False)
     assert page.url.split("/login")[1].startswith("?next=/")
@@ -52,12 +52,11 @@ def test_a_demo_login_signs_in_with_one_press_and_out_again(visit):
 
 def test_every_page_of_the_demo_says_that_it_is_simulated(visit, nigeria):
     facility = nigeria.one(_FACILITY).code
-    for path in ("", f"?facility={facility}", "/alerts", "/about"):
-        page = visit(f"/nigeria-demo{path}", wait=not path.startswith("/"))
-        page.locator("h1").first.wait_for()
+    for path in ("/alerts", "/about"):
+        page = visit(f"/nigeria-demo{path}", wait=False)
         assert page.locator(".bar .badge.simulated").is_visible()
-        page.close()
     page = visit(f"/nigeria-demo?facility={facility}")
+    assert page.locator(".bar .badge.simulated").is_visible()
     page.locator("#panel-body .badge.simulated").first.wait_for()
 
 
@@ -86,7 +85,7 @@ def _violations(page):
 def test_no_page_shuts_anybody_out(visit, nigeria, theme):
     facility = nigeria.one(_FACILITY).code
     found = {}
-    options = {"color_scheme": theme, "reduced_motion": "reduce"}
+    options = {"color_scheme": theme}
     for path in ("", f"?facility={facility}", "/alerts", "/about"):
         page = visit(f"/nigeria-demo{path}", wait=not path.startswith("/"), **options)
         page.locator("h1").first.wait_for()
