@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench import cold, pixel, stack, visit, warm
+from tests.bench import calls, cold, national, pixel, recording, stack, visit, warm
 from tests.bench.figures import Line, heading, show
 from tests.bench.stack import Stack
 
@@ -19,7 +19,10 @@ PARTS: dict[str, tuple[str, Measure]] = {
     "cold": ("Cold tiles", cold.measure),
     "warm": ("Warm tiles and vectors", warm.measure),
     "visit": ("First and next visit, 1.6 Mbit/s and 150 ms", visit.measure),
+    "calls": ("Pages and API", calls.measure),
     "pixel": ("From event to pixel", pixel.measure),
+    "national": ("National recompute", national.measure),
+    "recording": ("Recording", recording.measure),
 }
 
 

@@ -93,9 +93,11 @@ class Watcher(asyncio.Protocol):
                 self.subscribed.set_result(None)
         elif said.startswith(b"42") and (found := _SEQ.search(said)):
             number = int(found[1])
-            self.wrong += number != self.seq + 1
-            self.seq = number
-            self.received += 1
+            # Before the answer to `subscribe`, and what that answer held already: repeats, as for a browser.
+            if self.subscribed.done() and number > self.seq:
+                self.wrong += number != self.seq + 1
+                self.seq = number
+                self.received += 1
 
     def _send(self, payload: bytes) -> None:
         """A short masked text frame; the mask is nought, which masks nothing."""
