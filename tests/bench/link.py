@@ -87,11 +87,13 @@ async def _pass(
     # The browser's connection is accepted at once; on a real line it would be open one round trip later.
     opened = loop.time() + round_trip
     server_reader, server_writer = await asyncio.open_connection(host, int(port))
-    await asyncio.gather(
-        _upwards(link, reader, server_writer, opened, round_trip / 2),
-        _downwards(link, server_reader, writer, rate, round_trip / 2),
-        return_exceptions=True,
-    )
+    # Cancelled at the end of the measurement, while the browser still holds the connection.
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.gather(
+            _upwards(link, reader, server_writer, opened, round_trip / 2),
+            _downwards(link, server_reader, writer, rate, round_trip / 2),
+            return_exceptions=True,
+        )
 
 
 async def _upwards(

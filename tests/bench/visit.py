@@ -87,12 +87,15 @@ def _visit(stack: Stack, context: BrowserContext, line: link.Link) -> Visit:
     page.goto(f"http://{line.address}/{stack.programme.code}", wait_until="commit", timeout=_LONGEST * 1000)
     began = time.monotonic()
     curve: list[tuple[float, int]] = []
-    quiet_since, seen = time.monotonic(), -1
-    while time.monotonic() - quiet_since < _QUIET and time.monotonic() - began < _LONGEST:
+    quiet_since, seen, painted_once = time.monotonic(), -1, False
+    while time.monotonic() - began < _LONGEST:
         page.wait_for_timeout(50)
-        curve.append((page.evaluate("performance.now()"), line.down))
-        if line.down > seen + 200:
+        now, painted_once = page.evaluate("[performance.now(), (window.vaxtrace?.state?.().painted ?? 0) > 0]")
+        curve.append((now, line.down))
+        if line.down > seen + 200 or not painted_once:
             quiet_since, seen = time.monotonic(), line.down
+        elif time.monotonic() - quiet_since > _QUIET:
+            break
     marks: dict[str, Any] = page.evaluate("bench.marks()")
     total = line.down
     painted = _painted(marks)
