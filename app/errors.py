@@ -56,6 +56,13 @@ def body(error: errors.DataError) -> dict[str, Any]:
     return {"error": type(error).__name__, "message": error.message, "details": error.details}
 
 
+def unforeseen(path: str, error: Exception) -> dict[str, Any]:
+    """The body of a defect of ours, which is logged with its trace."""
+    log.error("request.failed", path=path, exc_info=error)
+    message = "Something went wrong on our side; it has been logged. Nothing was recorded. Try again."
+    return {"error": "Unforeseen", "message": message, "details": {}}
+
+
 def register(app: Flask) -> None:
     """Answer every error of a request in the one shape."""
 
@@ -79,7 +86,5 @@ def register(app: Flask) -> None:
         return ours(errors.DatabaseUnavailable(remedy="Try again in a moment."))
 
     @app.errorhandler(Exception)
-    def unforeseen(error: Exception) -> tuple[Response, int]:
-        log.error("request.failed", path=request.path, exc_info=error)
-        message = "Something went wrong on our side; it has been logged. Nothing was recorded. Try again."
-        return jsonify({"error": "Unforeseen", "message": message, "details": {}}), 500
+    def defect(error: Exception) -> tuple[Response, int]:
+        return jsonify(unforeseen(request.path, error)), 500

@@ -1,7 +1,7 @@
 """Who answers for tiles and value vectors? A WSGI function in front of Flask: what is cached costs next to nothing.
 
 It lets nobody in by itself: `who` says whose request this is, as everywhere else. It answers 200 with gzip where that
-is accepted, 204 where a tile is empty, 304 where the browser has it; 401, 404, 405, 422, 503 with the common body.
+is accepted, 204 where a tile is empty, 304 where the browser has it; 401, 404, 405, 422, 500, 503 with the common body.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import sqlalchemy as sa
 
-from app.errors import NotSignedIn, body, status
+from app.errors import NotSignedIn, body, status, unforeseen
 from data.errors import DataError, UnknownProgramme
 from geo import errors, tiles
 from geo.cache import Cache, Key, Recent
@@ -93,17 +93,25 @@ class Front:
         path = environ.get("PATH_INFO", "")
         if not path.startswith(("/tiles/", "/values/")):
             return self._behind(environ, start_response)
-        answer = self._answer(environ, path)
-        content = answer.content
-        if answer.encoded:
-            if _GZIP.search(environ.get("HTTP_ACCEPT_ENCODING", "")):
-                answer.headers.append(("Content-Encoding", "gzip"))
-            else:
-                content = gzip.decompress(content)
+        try:
+            answer, content = self._sent(environ, path)
+        except Exception as error:
+            answer = _said(unforeseen(path, error), HTTPStatus.INTERNAL_SERVER_ERROR)
+            content = answer.content
         if answer.status not in (_EMPTY, _UNCHANGED):
             answer.headers.append(("Content-Length", str(len(content))))
         start_response(answer.status, answer.headers)
         return [content] if content and environ["REQUEST_METHOD"] != "HEAD" else []
+
+    def _sent(self, environ: WSGIEnvironment, path: str) -> tuple[Answer, bytes]:
+        """The answer, and its content in the form that the browser takes."""
+        answer = self._answer(environ, path)
+        if not answer.encoded:
+            return answer, answer.content
+        if not _GZIP.search(environ.get("HTTP_ACCEPT_ENCODING", "")):
+            return answer, gzip.decompress(answer.content)
+        answer.headers.append(("Content-Encoding", "gzip"))
+        return answer, answer.content
 
     def _answer(self, environ: WSGIEnvironment, path: str) -> Answer:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
@@ -183,8 +191,12 @@ def _month(query: str) -> date | None:
 
 
 def _refusal(error: DataError, code: HTTPStatus, *headers: tuple[str, str]) -> Answer:
-    said = json.dumps(body(error), default=str).encode()
-    return Answer(_line(code), said, [("Content-Type", "application/json"), ("Cache-Control", "no-store"), *headers])
+    return _said(body(error), code, *headers)
+
+
+def _said(what: dict[str, Any], code: HTTPStatus, *headers: tuple[str, str]) -> Answer:
+    content = json.dumps(what, default=str).encode()
+    return Answer(_line(code), content, [("Content-Type", "application/json"), ("Cache-Control", "no-store"), *headers])
 
 
 def _line(code: HTTPStatus) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from urllib.parse import urlsplit
 
 from flask import Request
 
@@ -19,8 +18,8 @@ def token(secret_key: str, bound_to: bytes) -> str:
 
 
 def holds(secret_key: str, bound_to: bytes, given: str | None) -> bool:
-    """Whether the token given is the one of this session; compared in constant time."""
-    return hmac.compare_digest(token(secret_key, bound_to), given or "")
+    """Whether the token given is the one of this session; compared in constant time, whatever was given."""
+    return hmac.compare_digest(token(secret_key, bound_to).encode(), (given or "").encode(errors="replace"))
 
 
 def new_login_value() -> str:
@@ -34,4 +33,4 @@ def same_origin(request: Request) -> bool:
     if site is not None:
         return site in {"same-origin", "none"}
     origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == request.host
+    return origin is None or origin.partition("://")[2] == request.host

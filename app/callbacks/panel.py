@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -24,6 +25,14 @@ from data.programmes import Programme
 from data.stock import Product
 from geo import areas
 from geo.errors import InvalidMonth
+
+
+#: Years that a month on screen may be in.
+YEARS = range(1990, 2101)
+
+
+class InvalidView(errors.DataError):
+    """The {field} of this view cannot be used: {reason}."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,37 +66,52 @@ def register(dash: Dash, parts: Services) -> None:
         Input(Id.VIEW, "data"),
         Input(Id.PULSE, "data"),
     )
-    def show(view: dict[str, str | None] | None, pulse: int) -> tuple[Any, Any, Any]:
+    def show(view: object, pulse: int) -> tuple[Any, Any, Any]:
         if not view:
             raise PreventUpdate
         try:
             with db.transaction(parts.engine) as conn:
-                programme = services.programme(conn, view.get("programme") or "")
-                shown = read(conn, programme, parse(view), datetime.now(UTC))
+                asked = parse(view)
+                programme = services.programme(conn, asked.programme)
+                shown = read(conn, programme, asked, datetime.now(UTC))
         except errors.DataError as error:
             return failure(error), no_update, no_update
         return shown.panel, shown.strip, no_update if ctx.triggered_id == Id.PULSE else shown.target
 
 
-def parse(view: dict[str, str | None]) -> View:
-    """The view as values; raises `InvalidMonth`."""
+def parse(view: object) -> View:
+    """The view as values; raises `InvalidView` or `InvalidMonth`: anybody signed in may send anything as a view."""
+    if not isinstance(view, dict):
+        raise InvalidView("form", "Reload the page.", reason="it is not an object")
     return View(
-        programme=view.get("programme") or "",
-        area=view.get("area") or None,
-        facility=view.get("facility") or None,
-        vaccine=view.get("vaccine") or None,
-        month=_month(view.get("month")),
+        programme=_text(view, "programme") or "",
+        area=_text(view, "area"),
+        facility=_text(view, "facility"),
+        vaccine=_text(view, "vaccine"),
+        month=_month(_text(view, "month")),
         theme="dark" if view.get("theme") == "dark" else "light",
     )
 
 
+def _text(view: Mapping[str, object], field: str) -> str | None:
+    found = view.get(field)
+    if found is not None and not isinstance(found, str):
+        raise InvalidView(field, "Reload the page.", reason="it is not text")
+    if found and any(c < " " or "\ud800" <= c <= "\udfff" for c in found):
+        raise InvalidView(field, "Reload the page.", reason="it holds a character that cannot be printed")
+    return found or None
+
+
 def _month(text: str | None) -> date | None:
-    if not text:
+    if text is None:
         return None
     try:
-        return datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007  # a month has no time zone
+        month = datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007  # a month has no time zone
     except ValueError as error:
         raise InvalidMonth("month", "Choose one on the slider.", value=text) from error
+    if month.year not in YEARS:
+        raise InvalidMonth("month", "Choose one on the slider.", value=text)
+    return month
 
 
 def read(conn: sa.Connection, programme: Programme, view: View, at: datetime) -> Shown:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
 from dash import Dash, html
+from dash.exceptions import DependencyException
 from flask import Flask, Response, has_request_context, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -13,9 +16,12 @@ from app import callbacks, services, static, vendor
 from app.pages import routes, shell
 from app.services import Services
 from data import errors, programmes, stock
+from geo.errors import NotThere
 
 #: Where Dash asks for plotly.js; the partial bundle of the same version is a third of its size.
 PLOTLY = "/_dash-component-suites/plotly/package_data/plotly.min.js"
+#: Where Dash serves its own files.
+SUITES = "/_dash-component-suites/<string:package_name>/<path:fingerprinted_path>"
 
 
 class MapApp(Dash):
@@ -44,8 +50,22 @@ def mount(app: Flask, parts: Services) -> Dash:
         suppress_callback_exceptions=False,
     )
     dash.layout = _layout
+    app.view_functions[SUITES] = _or_not_there(app.view_functions[SUITES])
     callbacks.register(dash, parts)
     return dash
+
+
+def _or_not_there(serve: Callable[..., Any]) -> Callable[..., Any]:
+    """Dash fails where it is asked for a file that it does not have, and anybody may ask."""
+
+    @wraps(serve)
+    def view(**path: str) -> Any:
+        try:
+            return serve(**path)
+        except (DependencyException, FileNotFoundError) as error:
+            raise NotThere("path") from error
+
+    return view
 
 
 def _home() -> AnyResponse:

@@ -170,6 +170,28 @@ def test_a_sign_in_without_the_pages_own_token_is_refused(site: Any) -> None:
     assert client.post("/login", data=form | {"csrf_token": token}, headers=crossing).status_code == 403
 
 
+def test_a_form_token_in_another_script_is_refused_like_any_other(site: Any) -> None:
+    client = Client(site.app)
+    form_token(client)
+    form = {"email": "national@example.org", "password": PASSWORD, "csrf_token": "ключ-é"}
+    assert client.post("/login", data=form).status_code == 400
+
+
+@pytest.mark.parametrize("origin", ["http://[x", "null", "http://localhost.elsewhere.example", "localhost"])
+def test_a_form_from_an_odd_origin_is_refused(site: Any, origin: str) -> None:
+    assert Client(site.app).post("/login", data={}, headers={"Origin": origin}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["x/y.js", "dash/nothing.js", "dash/dash-renderer/build/dash_renderer.min.js.map", "plotly/..%2f..%2fpasswd"],
+)
+def test_a_file_that_dash_does_not_have_is_not_found(site: Any, path: str) -> None:
+    answer = Client(site.app).get(f"/_dash-component-suites/{path}")
+    assert answer.status_code == 404
+    assert answer.get_json()["error"] == "NotThere"
+
+
 @pytest.mark.parametrize(
     "target",
     [

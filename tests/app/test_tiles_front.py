@@ -14,6 +14,7 @@ import mapbox_vector_tile
 import pytest
 import small
 import sqlalchemy as sa
+import structlog
 from werkzeug.test import Client, TestResponse
 
 from app.tiles import Front
@@ -64,6 +65,22 @@ def site(database_url: str, redis_url: str) -> Iterator[Site]:
     front = Front(behind, engine, cache.Cache(cache.connect(redis_url, "test")), who)
     yield Site(engine, front, Client(front))
     engine.dispose()
+
+
+@pytest.mark.parametrize("path", [NATION, "/values/small/1/areas/0"])
+def test_a_defect_is_logged_and_answered_in_the_common_shape(site: Site, redis_url: str, path: str) -> None:
+    def broken(environ: Mapping[str, Any]) -> Person | None:
+        raise ZeroDivisionError("of ours")
+
+    front = Front(behind, site.engine, cache.Cache(cache.connect(redis_url, "test")), broken)
+    with structlog.testing.capture_logs() as logs:
+        answer = Client(front).get(path)
+    assert answer.status_code == 500
+    assert set(json.loads(answer.data)) == {"error", "message", "details"}
+    assert json.loads(answer.data)["error"] == "Unforeseen"
+    [entry] = logs
+    assert (entry["event"], entry["path"]) == ("request.failed", path)
+    assert isinstance(entry["exc_info"], ZeroDivisionError)
 
 
 def said(response: TestResponse) -> tuple[int, str, set[str]]:

@@ -14,6 +14,7 @@ from werkzeug.test import Client
 
 from app import create_app, pipeline
 from app.auth import sessions
+from app.callbacks import panel
 from app.settings import Settings
 from data import db, programmes
 from data.record import ledger
@@ -79,7 +80,7 @@ def _words(node: Any) -> str:
     return "" if node is None else str(node)
 
 
-def _show(client: Client, changed: str = "view.data", **view: str) -> dict[str, Any]:
+def _show(client: Client, changed: str = "view.data", **view: Any) -> dict[str, Any]:
     """Ask the callback for a view and return its outputs by id."""
     body = {
         "output": "..panel-body.children...headline-slot.children...map.target..",
@@ -152,6 +153,32 @@ def test_what_is_not_there_is_said_in_words_with_a_way_back(client: Client, view
     assert said in panel
     assert "Show the whole country" in panel
     assert "map" not in shown
+
+
+@pytest.mark.parametrize(
+    ("view", "said"),
+    [
+        ({"area": ["W"]}, "The area of this view cannot be used: it is not text."),
+        ({"facility": {"a": 1}}, "The facility of this view cannot be used: it is not text."),
+        ({"vaccine": 7}, "The vaccine of this view cannot be used: it is not text."),
+        ({"programme": ["small"]}, "The programme of this view cannot be used: it is not text."),
+        ({"area": "W\x00"}, "The area of this view cannot be used: it holds a character that cannot be printed."),
+        ({"area": "\ud800"}, "The area of this view cannot be used: it holds a character that cannot be printed."),
+        ({"month": 201605}, "The month of this view cannot be used: it is not text."),
+        ({"month": "0001-01"}, "0001-01 is not a month"),
+        ({"month": "1989-12"}, "1989-12 is not a month"),
+        ({"month": "9999-12"}, "9999-12 is not a month"),
+    ],
+    ids=str,
+)
+def test_a_forged_view_is_refused_in_words(client: Client, view: dict[str, Any], said: str) -> None:
+    assert said in _words(_show(client, **view)["panel-body"]["children"])
+
+
+def test_a_view_that_is_not_an_object_is_refused_in_words() -> None:
+    for forged in (["small"], "small", 7):
+        with pytest.raises(panel.InvalidView, match="it is not an object"):
+            panel.parse(forged)
 
 
 def test_a_facility_of_another_programme_is_not_shown(client: Client, engine: sa.Engine) -> None:
