@@ -88,7 +88,7 @@ def figure(months: Sequence[Month], until: date, unit: str, band: tuple[float, f
             "xaxis": {
                 "range": [-0.6, SPAN - 0.4],
                 "tickvals": at[1::2],
-                "ticktext": [words.month_short(d) for d in days][1::2],
+                "ticktext": [words.month_tick(d) for d in days][1::2],
             },
             # Above the highest amount there is room for the ticks of deliveries.
             "yaxis": {"range": [0, _highest(closing, used, band) * 1.14]},

@@ -71,7 +71,8 @@ def _near(area: Status, *, past: bool) -> str:
     more = area.at_risk - area.out
     if more <= 0:
         return ""
-    return f"{words.number(more)} more {'could then' if past else 'may'} run out before the next delivery."
+    further = " more" if area.out else ""
+    return f"{words.number(more)}{further} {'could then' if past else 'may'} run out before the next delivery."
 
 
 def _silent(area: Status) -> str:

@@ -196,8 +196,9 @@ def _vials(p: Position) -> str:
 def _product(chosen: Chosen, now: datetime, month: date | None, theme: chart.Theme) -> list[Node]:
     p = chosen.position
     until = month or now.date().replace(day=1)
+    mark: parts.Attributes = {"data-product": p.code}
     return [
-        html.H2([p.name, " ", parts.badge(p.state)]),
+        html.H2([p.name, " ", parts.badge(p.state)], className="chosen", **mark),
         *_why(chosen),
         *([] if month else [_facts(chosen, now), *_lots(chosen, now)]),
         *_history(chosen, until, theme),

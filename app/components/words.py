@@ -151,8 +151,13 @@ def month(value: date) -> str:
 
 
 def month_short(value: date) -> str:
-    """`May 16`, for a table of months."""
-    return f"{_MONTHS[value.month - 1]} {value.year % 100:02d}"
+    """`May 2016` with the month in three letters, for tables; never `May 16`, which is a day."""
+    return f"{_MONTHS[value.month - 1]} {value.year}"
+
+
+def month_tick(value: date) -> str:
+    """`May \u201916`, where a year in full has no room."""
+    return f"{_MONTHS[value.month - 1]} \u2019{value.year % 100:02d}"
 
 
 def exact(value: datetime, zone: ZoneInfo) -> str:

@@ -139,9 +139,10 @@ def _ticker() -> html.Ol:
 
 
 def _notice(programme: Programme, sources: Sequence[str]) -> html.P:
-    said: list[parts.Node] = [programme.notice, " "] if programme.notice else []
-    if sources:
-        said += ["Sources: ", html.A("about the data", href=f"/{programme.code}/about")]
+    # The link comes first: where the line is too long for the window, its end is cut off.
+    said: list[parts.Node] = [html.A("Sources", href=f"/{programme.code}/about")] if sources else []
+    if programme.notice:
+        said += [" · ", programme.notice] if said else [programme.notice]
     return html.P(said, className="notice")
 
 

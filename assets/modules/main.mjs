@@ -26,7 +26,7 @@ const FRAME_MS = 250;
 const pause = (wait) => new Promise((resolve) => setTimeout(resolve, wait));
 
 const programme = document.querySelector('meta[name="vaxtrace-programme"]')?.content ?? null;
-const page = { root: null, map: null, news: null, finder: null, months: null, target: null };
+const page = { root: null, map: null, news: null, finder: null, months: null, target: null, sought: null };
 const view = createView(viewChanged);
 
 let pulses = 0;
@@ -43,7 +43,9 @@ function viewChanged(now, before, cause) {
   Promise.race([page.map?.viewChanged(now, before, cause), pause(FRAME_MS)]).then(mirror);
   sync();
   page.news?.watch(now.facility);
+  page.sought = null;
   if (now.area !== before.area || now.facility !== before.facility) sheet.reveal();
+  else if (now.facility && now.vaccine && now.vaccine !== before.vaccine) page.sought = now.vaccine;
 }
 
 /** Makes what Dash has just rendered show what is so. Changes nothing when all is well. */
@@ -54,6 +56,7 @@ function sync() {
   page.months?.sync(view.get().month);
   page.map?.legend();
   page.news?.sync();
+  if (page.sought && sheet.revealVaccine(page.sought)) page.sought = null;
 }
 
 async function start() {

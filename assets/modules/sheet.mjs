@@ -62,6 +62,14 @@ function suppressClick() {
   setTimeout(() => removeEventListener("click", stop, { capture: true }), 50);
 }
 
+/** Shows the part of the panel about a vaccine, once it is there; returns whether it was. */
+export function revealVaccine(code) {
+  const heading = byId("panel-body")?.querySelector("h2.chosen");
+  if (heading?.dataset.product !== code) return false;
+  heading.scrollIntoView({ block: "start", behavior: still() ? "auto" : "smooth" });
+  return true;
+}
+
 /** Shows the panel from its top: it tells of another place now. */
 export function reveal() {
   if (height() === "peek") become("half");

@@ -226,3 +226,18 @@ def test_a_link_to_what_is_not_there_says_so_and_leads_back(visit, place):
     page.locator("#panel-body .error h1").wait_for()
     page.locator("#panel-body .error a").click()
     _heading(page, "Nigeria")
+
+
+def test_choosing_a_vaccine_of_a_facility_brings_what_is_said_of_it_into_view(visit, nigeria):
+    facility = nigeria.one(_WORST)
+    page = visit(f"/nigeria-demo?facility={facility.code}")
+    page.locator("#panel-body tr[data-view-href='?vaccine=OPV']").click()
+    chosen = page.locator("#panel-body h2.chosen", has_text="Oral polio")
+    chosen.wait_for()
+    panel = page.locator("#panel-body").bounding_box()
+
+    def in_view():
+        box = chosen.bounding_box()
+        return panel["y"] <= box["y"] < panel["y"] + 150
+
+    screen.until(page, in_view, "the vaccine's part is at the top of the panel")

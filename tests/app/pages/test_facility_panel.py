@@ -161,9 +161,9 @@ def test_the_chart_has_a_sentence_and_a_table_that_say_the_same(now: datetime, t
     months[3] = replace(months[3], days_out=9)
     panel = _panel(now, [BCG], _chosen(months=months))
     said = text(panel)
-    assert "used 5,040 doses, received 4,800 doses; out of stock on 9 days, in Mar 26." in said
+    assert "used 5,040 doses, received 4,800 doses; out of stock on 9 days, in Mar 2026." in said
     assert find(panel, "Graph")[0].figure["layout"]["shapes"]
-    assert "Mar 26 400 420 10 470 9" in said
+    assert "Mar 2026 400 420 10 470 9" in said
 
 
 def test_a_month_that_was_not_reported_is_a_gap_and_not_a_zero() -> None:

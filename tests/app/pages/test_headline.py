@@ -30,7 +30,7 @@ def test_the_strip_names_the_area_and_product_that_pushes_may_change(now: Any) -
 
 def test_a_past_month_does_not_take_pushes(now: Any, text: Any) -> None:
     past = headline.render(_strip(now, newest=None), now, 12, 3, date(2016, 5, 1))
-    assert "As of May 16 the end of the month" in text(past)
+    assert "As of May 2016 the end of the month" in text(past)
     props = past.to_plotly_json()["props"]
     assert "data-product" not in props
     assert props["data-month"] == "2016-05"
