@@ -131,7 +131,7 @@ def test_a_worker_that_is_killed_again_and_again_loses_and_doubles_nothing(
     last = worker(tmp_path, database_url, redis_url)
     last.start()
     try:
-        everything_followed(engine)
+        everything_followed(engine, last)
         assert children.wait_until(lambda: values.followed(link, programme_id) == head(engine), 10)
     finally:
         children.stop([last])
@@ -159,6 +159,7 @@ def test_a_killed_postgresql_loses_nothing_that_was_acknowledged(redis_url: str,
     for writer in writers:
         writer.start()
     try:
+        assert children.wait_until(lambda: head(engine) > 1, 60), follower.last_words()
         for _ in range(max(1, ROUNDS // 3)):
             time.sleep(1 + chance.random())
             os.killpg(server.child.pid or 0, signal.SIGKILL)
@@ -168,7 +169,7 @@ def test_a_killed_postgresql_loses_nothing_that_was_acknowledged(redis_url: str,
                 writer.goes_on()
         for writer in writers:
             writer.finish()
-        everything_followed(engine)
+        everything_followed(engine, follower)
         assert follower.running(), "the worker found back by itself"
         assert sum(w.repeats for w in writers) > 0, "nobody was interrupted"
         assert recorded(engine) == {(f"writer {n}", i): 1 for n, w in enumerate(writers) for i in w.acknowledged}
@@ -187,8 +188,8 @@ def head(engine: sa.Engine) -> int:
         return int(conn.execute(sa.text("select coalesce(max(seq), 0) from push")).scalar_one())
 
 
-def everything_followed(engine: sa.Engine) -> None:
-    assert children.wait_until(lambda: not pipeline.waiting(engine), 30)
+def everything_followed(engine: sa.Engine, follower: Child) -> None:
+    assert children.wait_until(lambda: not pipeline.waiting(engine), 60), follower.last_words(40)
 
 
 def recorded(engine: sa.Engine) -> dict[tuple[str, str], int]:
