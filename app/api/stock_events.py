@@ -8,7 +8,16 @@ from typing import Annotated, Any
 
 import sqlalchemy as sa
 from flask import Blueprint, Response, jsonify, request
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    ValidationError,
+)
 
 from app import services
 from app.errors import InvalidBody, NotAllowed
@@ -28,8 +37,23 @@ def _printable(text: str) -> str:
     return text
 
 
+def _trimmed(text: str) -> str:
+    if text != text.strip():
+        raise ValueError("it begins or ends with blanks; take them off")
+    return text
+
+
+def _written(moment: object) -> object:
+    # A number, also one in quotes, would be taken for seconds since 1970.
+    if not isinstance(moment, str) or moment[4:5] != "-":
+        raise ValueError("it is not ISO 8601 with its offset, such as 2026-03-04T09:30:00+01:00")
+    return moment
+
+
 Words = Annotated[str, AfterValidator(_printable)]
-Text = Annotated[Words, Field(min_length=1, max_length=200)]
+#: Blanks around a word would make it another one, unseen: "B1 " would be a second lot beside "B1".
+Trimmed = Annotated[Words, AfterValidator(_trimmed)]
+Text = Annotated[Trimmed, Field(min_length=1, max_length=200)]
 
 
 class Event(BaseModel):
@@ -42,10 +66,10 @@ class Event(BaseModel):
     kind: Kind
     doses: StrictInt | None = None
     vials: StrictInt | None = None
-    occurred_at: AwareDatetime
+    occurred_at: Annotated[AwareDatetime, BeforeValidator(_written)]
     source: Text
     source_id: Text
-    lot: Annotated[Words, Field(min_length=1, max_length=20)] | None = None
+    lot: Annotated[Trimmed, Field(min_length=1, max_length=20)] | None = None
     expiry: date | None = None
     reason: Text | None = None
     document: Text | None = None

@@ -26,7 +26,6 @@ from data.stock import Product
 from geo import areas
 from geo.errors import InvalidMonth
 
-
 #: Years that a month on screen may be in.
 YEARS = range(1990, 2101)
 

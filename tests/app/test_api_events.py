@@ -149,6 +149,27 @@ def test_a_wrong_event_is_refused_with_its_field_and_remedy_and_records_nothing(
     assert site.recorded() == before
 
 
+@pytest.mark.parametrize("field", ["facility", "product", "source", "source_id", "lot", "reason", "document"])
+@pytest.mark.parametrize("around", ["{} ", " {}", "{}\n", "{}\u00a0"])
+def test_blanks_around_a_word_are_refused_and_never_taken_off_silently(
+    site: Any, event: Any, field: str, around: str
+) -> None:
+    whole = event(facility="F-W2a", kind="adjustment", lot="B1", expiry="2031-05-31", reason="found", document="GRN 7")
+    before = site.recorded()
+    message = refused(site.post(whole | {field: around.format(whole[field])}), 422, "InvalidEvent", field)
+    assert (
+        f"The field {field} of this stock event cannot be used: it begins or ends with blanks; take them off" in message
+    )
+    assert site.recorded() == before
+
+
+@pytest.mark.parametrize("moment", [1_767_000_000, 1_767_000_000.5, "1767000000", True, [2026, 1, 1]])
+def test_a_moment_that_is_not_iso_8601_is_refused(site: Any, event: Any, moment: object) -> None:
+    before = site.recorded()
+    refused(site.post(event(occurred_at=moment)), 422, "InvalidEvent", "occurred_at")
+    assert site.recorded() == before
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
