@@ -1,4 +1,4 @@
-"""How does a country come in, whole? Stored, drawn, assessed and rolled up in one transaction: all of it, or nothing."""
+"""How does a country come in, whole? Stored, drawn, assessed, rolled up in one transaction: all of it, or nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def bring_in(engine: sa.Engine, country: Country, *, digest: str, say: Say, demo
         say("Drawing the outlines for every zoom.")
         outlines.draw(conn, programme.id)
         say("Assessing every position and rolling up the areas.")
-        pipeline.refresh(conn, programme, programme.day(now), now, "a country was loaded")
+        pipeline.refresh(conn, programme, programme.day(now), now, "a country was loaded", most_alerts=0)
         say("Rolling up the months.")
         aggregates.rebuild_months(conn, programme.id)
 

@@ -35,6 +35,8 @@ READER = "pipeline"
 #: So many changes are worked on in one transaction, and so many lines of a batch reach the ticker.
 BATCH = 500
 LINES = 5
+#: Of the alerts of a new day so many are told one by one; all of them are in the list.
+MOST_ALERTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +82,22 @@ def _follow(
     return [{"facility": n.facility, "ordinal": n.ordinal, "product": n.product} for n in names.values()]
 
 
-def refresh(conn: sa.Connection, programme: Programme, today: date, now: datetime, reason: str) -> None:
-    """Assess a whole programme for a local day, silently but for one push: read everything again."""
+def refresh(
+    conn: sa.Connection,
+    programme: Programme,
+    today: date,
+    now: datetime,
+    reason: str,
+    *,
+    most_alerts: int = MOST_ALERTS,
+) -> None:
+    """Assess a whole programme for a local day; its pushes are the alerts that follow, and to read everything again."""
     closed = assess.refresh(conn, programme, today)
     aggregates.rebuild(conn, programme.id)
     if closed is not None:
         aggregates.rebuild_months(conn, programme.id, closed)
-    alerts.rebuild(conn, programme.id, now)
-    push.append(conn, programme.id, [push.MapReload(reason=reason)])
+    told = [_alert(a) for a in alerts.rebuild(conn, programme.id, now, most=most_alerts)]
+    push.append(conn, programme.id, [*told, push.MapReload(reason=reason)])
 
 
 def refresh_due(engine: sa.Engine, now: datetime | None = None) -> list[str]:

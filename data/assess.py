@@ -73,11 +73,7 @@ def pairs(conn: sa.Connection, programme_id: int) -> tuple[Ints, Ints]:
 
 def refresh(conn: sa.Connection, programme: Programme, today: date) -> date | None:
     """Work out demand and risk of a whole programme for a local day; returns the first month that it closed, if any."""
-    month = None
-    if programme.assessed_on is not None and programme.assessed_on.replace(day=1) < today.replace(day=1):
-        month = programme.assessed_on.replace(day=1)
-        conn.execute(SQL["close_months"], {"programme_id": programme.id, "month": month})
-    conn.execute(SQL["last_received"], {"programme_id": programme.id, "timezone": programme.timezone})
+    closed = _close_months(conn, programme, today)
     facility_ids, product_ids = pairs(conn, programme.id)
     _refresh_demand(conn, programme, facility_ids, product_ids, today)
     for at in range(0, facility_ids.size, _CHUNK):
@@ -85,7 +81,28 @@ def refresh(conn: sa.Connection, programme: Programme, today: date) -> date | No
         positions(conn, programme, facility_ids[part], product_ids[part], today)
     facilities(conn, np.unique(facility_ids))
     conn.execute(SQL["store_day"], {"programme_id": programme.id, "today": today})
-    return month
+    return closed
+
+
+def _close_months(conn: sa.Connection, programme: Programme, today: date) -> date | None:
+    """Keep how the months ended that are over since the last assessment; returns the first of them."""
+    if programme.assessed_on is None:
+        return None
+    number, running = (d.year * 12 + d.month - 1 for d in (programme.assessed_on, today))
+    for month in range(number, running):
+        first, following = _month(month), _month(month + 1)
+        asked = {
+            "programme_id": programme.id,
+            "month": first,
+            "next_month": following,
+            "starts": programme.midnight(first),
+            "ends": programme.midnight(following),
+            "timezone": programme.timezone,
+            "no_report": int(State.NO_REPORT),
+        }
+        conn.execute(SQL["close_month"], asked)
+        conn.execute(SQL["count_days_out"], asked)
+    return _month(number) if number < running else None
 
 
 def touched(
@@ -187,10 +204,14 @@ def positions(
             expiring=expiry.expiring(lots["place"], lots["doses"], _nullable(lots["days_left"]), need.daily_mean),
         )
     )
+    conn.execute(SQL["hold"], asked)
     conn.execute(
         SQL["store_assessment"],
         asked
         | {
+            "today": today,
+            "timezone": programme.timezone,
+            "version": i["version"].tolist(),
             "usable": usable.astype(int).tolist(),
             "state": answer.state.tolist(),
             "probability": _listed(answer.probability),

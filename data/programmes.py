@@ -30,6 +30,10 @@ class Programme:
     level_names: list[str]
     sources: list[str]
 
+    def midnight(self, day: date) -> datetime:
+        """The moment at which a local day begins."""
+        return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(self.timezone))
+
     def day(self, now: datetime) -> date:
         """The local day at that moment."""
         return now.astimezone(ZoneInfo(self.timezone)).date()

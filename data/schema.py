@@ -84,8 +84,8 @@ programme = sa.Table(
     # Bumped whenever areas, facilities or products change: it is part of every tile's address. It starts at the clock,
     # so that a database made anew never gives the addresses that browsers remember from the one before.
     sa.Column(
-        "registry_version", sa.Integer, nullable=False,
-        server_default=sa.text("cast(extract(epoch from now()) as integer)"),
+        "registry_version", sa.BigInteger, nullable=False,
+        server_default=sa.text("cast(extract(epoch from now()) as bigint)"),
     ),
     # The digest of the pack that was loaded last: the same pack again changes nothing.
     sa.Column("digest", sa.Text),

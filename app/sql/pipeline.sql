@@ -12,6 +12,10 @@ for update of n
 
 -- waiting --
 -- Whether something was committed, or is about to be, that the reader has not read.
-select exists (
-    select from outbox o join reader r on r.name = :name and (o.txid, o.seq) > (r.txid, r.seq)
-)
+select count(*) > 0
+from (
+    select from outbox
+    where (txid, seq) > ((select txid from reader where name = :name), (select seq from reader where name = :name))
+    order by txid, seq
+    limit 1
+) next

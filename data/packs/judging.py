@@ -23,7 +23,9 @@ def judged(country: Country, today: date) -> pd.DataFrame:
     probability = np.full(len(reports), np.nan, dtype=np.float32)
     if ended.any():
         state[ended], probability[ended] = judge(reports[ended], country)
-    return reports.assign(state=state, probability=probability)
+    # Of a month that is running the days out of stock are counted when it has ended.
+    days_out = reports["days_out"].astype("Int16").where(ended)
+    return reports.assign(state=state, probability=probability, days_out=days_out)
 
 
 def judge(reports: pd.DataFrame, country: Country) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

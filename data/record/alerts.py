@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -44,19 +45,22 @@ def follow(conn: sa.Connection, programme_id: int, pairs: Sequence[tuple[int, in
         "at": at,
         **_STATES,
     }
-    ids = {row.id: True for row in conn.execute(SQL["open"], asked)}
-    ids |= {row.id: False for row in conn.execute(SQL["resolve"], asked)}
-    if not ids:
+    return _moved(conn, asked, "open", "resolve", most=None)
+
+
+def rebuild(conn: sa.Connection, programme_id: int, at: datetime, *, most: int) -> list[Alert]:
+    """The same for a whole programme; returns at most so many of what changed, the newest first."""
+    return _moved(conn, {"programme_id": programme_id, "at": at, **_STATES}, "open_all", "resolve_all", most=most)
+
+
+def _moved(conn: sa.Connection, asked: dict[str, Any], opens: str, resolves: str, *, most: int | None) -> list[Alert]:
+    ids = {row.id: True for row in conn.execute(SQL[opens], asked)}
+    ids |= {row.id: False for row in conn.execute(SQL[resolves], asked)}
+    chosen = sorted(ids, reverse=True)[:most]
+    if not chosen:
         return []
-    rows = conn.execute(SQL["named"], {"ids": list(ids)})
-    return [Alert(opened=ids[r.id], at=at, **r._mapping) for r in rows]
-
-
-def rebuild(conn: sa.Connection, programme_id: int, at: datetime) -> int:
-    """The same for a whole programme, silently; returns how many are open."""
-    conn.execute(SQL["open_all"], {"programme_id": programme_id, "at": at, **_STATES})
-    conn.execute(SQL["resolve_all"], {"programme_id": programme_id, "at": at, **_STATES})
-    return int(conn.execute(SQL["count_open"], {"programme_id": programme_id}).scalar_one())
+    rows = conn.execute(SQL["named"], {"ids": chosen})
+    return [Alert(opened=ids[r.id], at=asked["at"], **r._mapping) for r in rows]
 
 
 _STATES = {"stockout": int(State.STOCKOUT), "no_report": int(State.NO_REPORT), "kind": STOCKOUT}

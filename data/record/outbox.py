@@ -30,8 +30,15 @@ def read(conn: sa.Connection, name: str, most: int) -> list[Change]:
 
 
 def add_reader(conn: sa.Connection, name: str) -> None:
-    """Make a reader that starts at the beginning; nothing happens where it exists."""
+    """Make a reader that starts at the beginning; nothing happens where it exists.
+
+    A database that was restored into another server counts its transactions anew: what nobody has read yet is then
+    put before everything that is to come.
+    """
     conn.execute(SQL["add_reader"], {"name": name})
+    if conn.execute(SQL["restored"]).scalar_one():
+        for name_of in ("forget_passed", "recount_rows", "recount_readers"):
+            conn.execute(SQL[name_of])
 
 
 def sweep(conn: sa.Connection, days: int) -> int:

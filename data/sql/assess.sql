@@ -26,13 +26,14 @@ select string_agg(int4send(usable), '') as usable,
        string_agg(int4send(state), '') as state,
        string_agg(int4send(group_number), '') as group_number,
        string_agg(int4send(supplies), '') as supplies,
+       string_agg(int4send(version), '') as version,
        string_agg(float4send(coalesce(expected_monthly, 'NaN')), '') as expected_monthly
 from (
     select p.usable, r.doses_per_vial, p.amc, p.dispersion, p.uncertainty,
            (p.last_event_at at time zone :timezone)::date - CAST(:today AS date) as event_day,
            p.last_received_on - CAST(:today AS date) as received_day,
            CAST(f.delivery_interval_days AS int), CAST(f.lead_time_days AS int), CAST(f.report_interval_days AS int),
-           f.ordinal, CAST(r.seat AS int), CAST(p.state AS int),
+           f.ordinal, CAST(r.seat AS int), CAST(p.state AS int), p.version,
            CAST(dense_rank() over (order by r.seat, f.tier) AS int) - 1 as group_number,
            CAST(exists (select from facility s where s.supplier_id = f.id) AS int) as supplies,
            CAST(f.catchment * r.doses_per_child / 12 / (1 - coalesce(r.open_vial_wastage, 0)) AS real)
@@ -87,18 +88,39 @@ from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:amc
 where p.facility_id = d.facility_id and p.product_id = d.product_id
   and (p.amc, p.dispersion, p.uncertainty) is distinct from (d.amc, d.dispersion, d.uncertainty)
 
+-- hold --
+-- Hold positions until commit, in the ledger's order.
+select from position p
+join unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[])) as a (facility_id, product_id)
+  on p.facility_id = a.facility_id and p.product_id = a.product_id
+order by p.facility_id, p.product_id
+for update of p
+
 -- store_assessment --
--- Write what was assessed; a place that is out keeps the moment since when.
+-- Write what was assessed, unless an event came in between: its own assessment follows. A place that is out keeps the
+-- moment since when: the last event, or the day on which the last of its lots could no longer be used.
 update position p
 set usable = a.usable, state = a.state, probability = a.probability,
     cover_p10 = a.cover_p10, cover_p50 = a.cover_p50, cover_p90 = a.cover_p90, next_delivery_on = a.next_delivery_on,
-    out_since = case when a.state = :stockout then coalesce(p.out_since, p.last_event_at)
-                     when a.state <> :no_report then null else p.out_since end
+    out_since = case
+        when a.state = :stockout then coalesce(p.out_since, greatest(p.last_event_at, (
+            select max(CAST(l.expiry + 1 AS timestamp)) at time zone :timezone
+            from lot_balance b join lot l on l.id = b.lot_id
+            where b.facility_id = p.facility_id and b.product_id = p.product_id and b.doses > 0 and l.expiry < :today
+        )))
+        when a.state <> :no_report then null
+        else p.out_since
+    end
 from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:usable AS int[]),
             CAST(:state AS smallint[]), CAST(:probability AS real[]), CAST(:cover_p10 AS real[]),
-            CAST(:cover_p50 AS real[]), CAST(:cover_p90 AS real[]), CAST(:next_delivery_on AS date[]))
-     as a (facility_id, product_id, usable, state, probability, cover_p10, cover_p50, cover_p90, next_delivery_on)
-where p.facility_id = a.facility_id and p.product_id = a.product_id
+            CAST(:cover_p50 AS real[]), CAST(:cover_p90 AS real[]), CAST(:next_delivery_on AS date[]),
+            CAST(:version AS int[]))
+     as a (facility_id, product_id, usable, state, probability, cover_p10, cover_p50, cover_p90, next_delivery_on,
+           version)
+where p.facility_id = a.facility_id and p.product_id = a.product_id and p.version = a.version
+  and (p.usable, p.state, p.probability, p.cover_p10, p.cover_p50, p.cover_p90, p.next_delivery_on)
+      is distinct from
+      (a.usable, a.state, a.probability, a.cover_p10, a.cover_p50, a.cover_p90, a.next_delivery_on)
 
 -- tracers --
 -- State and probability of every tracer of these facilities.
@@ -122,22 +144,54 @@ where (s.state, s.probability) is distinct from (excluded.state, excluded.probab
 -- The local day for which the programme's positions stand.
 update programme set assessed_on = :today where id = :programme_id
 
--- close_months --
--- A month that has ended keeps the state in which it ended.
-update stock_month m
-set state = p.state, probability = p.probability
-from position p, facility f
-where p.facility_id = m.facility_id and p.product_id = m.product_id and f.id = m.facility_id
-  and f.programme_id = :programme_id and m.month = :month and m.state is null
-
--- last_received --
--- When stock last came, where no receipt was folded yet.
-update position p
-set last_received_on = e.received_on
-from (
-    select e.facility_id, e.product_id, max((e.occurred_at at time zone :timezone)::date) as received_on
+-- close_month --
+-- A month that has ended keeps the state in which it ended, also where nothing happened in it: then what was there stayed,
+-- and what was used is not known.
+insert into stock_month as m (facility_id, product_id, month, opening, closing, state, probability)
+select p.facility_id, p.product_id, :month, p.total - since.doses, p.total - since.doses, p.state, p.probability
+from position p
+join facility f on f.id = p.facility_id
+cross join lateral (
+    select coalesce(sum(e.doses), 0)::int as doses
     from stock_event e
-    where e.programme_id = :programme_id and e.kind = 'receipt'
-    group by e.facility_id, e.product_id
-) e
-where p.facility_id = e.facility_id and p.product_id = e.product_id and p.last_received_on is null
+    where e.facility_id = p.facility_id and e.product_id = p.product_id and e.occurred_at >= :ends
+) since
+where f.programme_id = :programme_id and f.open and p.state <> :no_report
+on conflict (facility_id, product_id, month) do update
+set state = excluded.state, probability = excluded.probability
+where m.state is null
+
+-- count_days_out --
+-- Days out of stock of a month that has ended, where nobody reported them: full local days on which the balance over all
+-- lots was zero from midnight to midnight. The day it ran out and the day it was refilled do not count, and empty spells
+-- that touch are one. The month begins with its opening.
+update stock_month m
+set days_out = c.days_out
+from (
+    select t.facility_id, t.product_id, coalesce(sum(s.days), 0) as days_out
+    from stock_month t
+    join facility f on f.id = t.facility_id
+    left join lateral (
+        select greatest(0, CAST(upto AS date) - CAST(begins + interval '1 day' - interval '1 microsecond' AS date)) as days
+        from (
+            select at as begins, empty, coalesce(lead(at) over (order by at, id), CAST(:next_month AS timestamp)) as upto
+            from (
+                select at, id, empty, lag(empty) over (order by at, id) as was_empty
+                from (
+                    select CAST(:month AS timestamp) as at, CAST(0 AS bigint) as id, t.opening = 0 as empty
+                    union all
+                    select e.occurred_at at time zone :timezone, e.id,
+                           t.opening + sum(e.doses) over (order by e.occurred_at, e.id) = 0
+                    from stock_event e
+                    where e.facility_id = t.facility_id and e.product_id = t.product_id
+                      and e.occurred_at >= :starts and e.occurred_at < :ends
+                ) line
+            ) told
+            where empty is distinct from was_empty
+        ) spell
+        where empty
+    ) s on true
+    where f.programme_id = :programme_id and t.month = :month and t.days_out is null and t.opening is not null
+    group by t.facility_id, t.product_id
+) c
+where m.facility_id = c.facility_id and m.product_id = c.product_id and m.month = :month

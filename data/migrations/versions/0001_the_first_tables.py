@@ -42,7 +42,7 @@ def upgrade() -> None:
     sa.Column('simulated', sa.Boolean(), nullable=False),
     sa.Column('notice', sa.Text(), server_default='', nullable=False),
     sa.Column('sources', postgresql.ARRAY(sa.Text()), nullable=False),
-    sa.Column('registry_version', sa.Integer(), server_default=sa.text('cast(extract(epoch from now()) as integer)'), nullable=False),
+    sa.Column('registry_version', sa.BigInteger(), server_default=sa.text('cast(extract(epoch from now()) as bigint)'), nullable=False),
     sa.Column('digest', sa.Text(), nullable=True),
     sa.Column('assessed_on', sa.Date(), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),

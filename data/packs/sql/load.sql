@@ -15,7 +15,7 @@ values (:code, :name, :timezone, CAST(:level_names AS text[]), :preset, :simulat
 on conflict (code) do update
 set name = excluded.name, timezone = excluded.timezone, level_names = excluded.level_names,
     preset = excluded.preset, notice = excluded.notice, sources = excluded.sources, digest = excluded.digest,
-    registry_version = greatest(p.registry_version + 1, cast(extract(epoch from now()) as integer))
+    registry_version = greatest(p.registry_version + 1, cast(extract(epoch from now()) as bigint))
 returning id, registry_version
 
 -- known_areas --

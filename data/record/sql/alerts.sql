@@ -37,15 +37,15 @@ from position p
 join facility f on f.id = p.facility_id
 where f.programme_id = :programme_id and f.open and p.state = :stockout
 on conflict do nothing
+returning id
 
 -- resolve_all --
--- And nothing else has one.
+-- And nothing else has one; a facility that was closed has none.
 update alert a
 set resolved_at = :at
 from position p
+join facility f on f.id = p.facility_id
 where a.programme_id = :programme_id and a.kind = :kind and a.resolved_at is null
-  and p.facility_id = a.facility_id and p.product_id = a.product_id and p.state not in (:stockout, :no_report)
-
--- count_open --
--- How many alerts of a programme are open.
-select count(*) from alert where programme_id = :programme_id and resolved_at is null
+  and p.facility_id = a.facility_id and p.product_id = a.product_id
+  and (p.state not in (:stockout, :no_report) or not f.open)
+returning a.id

@@ -139,10 +139,13 @@ where p.facility_id = f.facility_id and p.product_id = f.product_id
 -- fold_months --
 -- Fold the events of the local months touched; what was reported of days out of stock stays. A month opened with what
 -- there is now (folded just before) less all that happened since: of years of events only the newest are read, and
--- `earliest`, which is known before it runs, keeps it from opening the partitions of all the others.
+-- `earliest`, which is known before it runs, keeps it from opening the partitions of all the others. Where no use is
+-- recorded and stock is only counted, what a count finds missing was used: consumption is what the balances leave.
 insert into stock_month as m (facility_id, product_id, month, opening, received, used, lost, adjusted, closing)
-select t.facility_id, t.product_id, t.month, p.total - since.doses, since.received, since.used, since.lost,
-       since.adjusted, p.total - since.doses + since.within
+select t.facility_id, t.product_id, t.month, p.total - since.doses, since.received,
+       case since.uses when 0 then since.missing else since.used end, since.lost,
+       case since.uses when 0 then since.adjusted + since.missing else since.adjusted end,
+       p.total - since.doses + since.within
 from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:months AS date[]),
             CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
      as t (facility_id, product_id, month, starts, ends)
@@ -153,6 +156,9 @@ cross join lateral (
            coalesce(sum(e.doses) filter (where e.kind = 'receipt' and e.occurred_at < t.ends), 0)::int as received,
            coalesce(-sum(e.doses) filter (where e.kind in ('administered', 'issue') and e.occurred_at < t.ends), 0)::int
                as used,
+           count(*) filter (where e.kind in ('administered', 'issue') and e.occurred_at < t.ends) as uses,
+           coalesce(-sum(e.doses) filter (where e.kind = 'count' and e.doses < 0 and e.occurred_at < t.ends), 0)::int
+               as missing,
            coalesce(-sum(e.doses) filter (where e.kind = 'loss' and e.occurred_at < t.ends), 0)::int as lost,
            coalesce(sum(e.doses) filter (where e.kind in ('count', 'adjustment') and e.occurred_at < t.ends), 0)::int
                as adjusted

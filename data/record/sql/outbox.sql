@@ -2,6 +2,26 @@
 -- A reader that starts at the beginning.
 insert into reader (name) values (:name) on conflict do nothing
 
+-- restored --
+-- Whether cursors or rows come from a server that had counted further: this database was restored into another one.
+select exists (
+    select from (select txid from reader union all select max(txid) from outbox) t
+    where t.txid >= CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint)
+)
+
+-- forget_passed --
+-- What every reader has passed, before all count from the beginning again.
+delete from outbox o
+where not exists (select from reader r where (r.txid, r.seq) < (o.txid, o.seq))
+
+-- recount_rows --
+-- What no reader has passed comes first, in its old order.
+update outbox set txid = 0
+
+-- recount_readers --
+-- And readers begin before it.
+update reader set txid = 0, seq = 0
+
 -- lock_reader --
 -- The reader's cursor, held until commit.
 select txid, seq from reader where name = :name for update
