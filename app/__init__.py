@@ -30,7 +30,12 @@ def create_app(settings: Settings) -> WSGIApplication:
     from geo import cache
 
     logs.configure(settings.log_level)
-    engine = db.engine(settings.database_url.get_secret_value(), pool_size=settings.threads, application="vaxtrace web")
+    engine = db.engine(
+        settings.database_url.get_secret_value(),
+        pool_size=settings.threads,
+        application="vaxtrace web",
+        patience=db.PATIENT,
+    )
     with db.transaction(engine) as conn:
         link = cache.connect(settings.redis_url.get_secret_value(), cache.prefix(conn, settings.release))
     parts = Services(settings, engine, cache.Cache(link), Sessions(engine, demo=settings.demo))

@@ -53,7 +53,7 @@ def facility_room(programme: str, facility: str) -> str:
 
 def channel(conn: sa.Connection) -> str:
     """The Redis channel between the worker and the live processes of this very database, whatever their release."""
-    return f"{cache.prefix(conn, 'live')}:socketio"
+    return f"{cache.prefix(conn, 'live', timeline=False)}:socketio"
 
 
 def publisher(link: Link, to: str) -> Emit:
@@ -193,7 +193,9 @@ def application() -> Flask:
     """What gunicorn serves; its gevent worker has made the standard library cooperative before this is imported."""
     settings = read_settings()
     logs.configure(settings.log_level)
-    engine = db.engine(settings.database_url.get_secret_value(), pool_size=4, application="vaxtrace live")
+    engine = db.engine(
+        settings.database_url.get_secret_value(), pool_size=4, application="vaxtrace live", patience=db.PATIENT
+    )
     app, _ = create_live(settings, engine)
     return app
 

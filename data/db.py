@@ -16,8 +16,15 @@ def connect_url(url: str) -> str:
     return url.replace("postgresql://", "postgresql+psycopg://", 1) if url.startswith("postgresql://") else url
 
 
-def engine(url: str, *, pool_size: int = 8, application: str = "vaxtrace") -> sa.Engine:
-    """Open an engine; connections are checked before use, so that a restarted PostgreSQL is met silently."""
+#: What waits or works longer than this for one request is given up: a thread that hangs is a page that hangs.
+PATIENT = "-c lock_timeout=8s -c statement_timeout=30s"
+
+
+def engine(url: str, *, pool_size: int = 8, application: str = "vaxtrace", patience: str = "") -> sa.Engine:
+    """Open an engine; connections are checked before use, so that a restarted PostgreSQL is met silently.
+
+    `patience` is how long a statement may take, such as `PATIENT`; without it nothing is given up.
+    """
     return sa.create_engine(
         connect_url(url),
         pool_size=pool_size,
@@ -25,7 +32,7 @@ def engine(url: str, *, pool_size: int = 8, application: str = "vaxtrace") -> sa
         pool_pre_ping=True,
         # Errors are logged; what people sent is not.
         hide_parameters=True,
-        connect_args={"application_name": application, "options": "-c timezone=UTC -c jit=off"},
+        connect_args={"application_name": application, "options": f"-c timezone=UTC -c jit=off {patience}"},
     )
 
 

@@ -109,11 +109,11 @@ def connect(url: str, prefix: str) -> Link:
     return Link(client, prefix)
 
 
-def prefix(conn: sa.Connection, release: str) -> str:
+def prefix(conn: sa.Connection, release: str, *, timeline: bool = True) -> str:
     """A prefix for what this release makes of this very database.
 
-    Another database, or the same one restored to an earlier moment, counts versions and sequences from elsewhere and
-    must not meet the keys of this one.
+    Another database, or the same one restored to an earlier moment (on another `timeline`), counts versions and
+    sequences from elsewhere and must not meet the keys of this one.
     """
     identity = conn.execute(
         sa.text(
@@ -121,7 +121,8 @@ def prefix(conn: sa.Connection, release: str) -> str:
             " pg_database d WHERE d.datname = current_database()"
         )
     ).one()
-    return f"vaxtrace:{hashlib.blake2b(repr((release, *identity)).encode(), digest_size=6).hexdigest()}"
+    known = tuple(identity) if timeline else tuple(identity)[:2]
+    return f"vaxtrace:{hashlib.blake2b(repr((release, *known)).encode(), digest_size=6).hexdigest()}"
 
 
 class Recent:
