@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,6 +80,7 @@ def running(facilities: int) -> Iterator[Stack]:
     if children.stop_left_over(LOCAL):
         say("Stopped what an earlier run left behind.")
     _keep_only(facilities)
+    shutil.rmtree(LOCAL / "log", ignore_errors=True)
     postgres = servers.start_postgres(LOCAL)
     redis = servers.start_redis(LOCAL)
     started: list[Product] = []
