@@ -52,7 +52,12 @@ def sign_in() -> AnyResponse:
     if not bound or not csrf.holds(key, bound.encode(), request.form.get(csrf.FIELD)):
         return _form("This page was open for too long. Please sign in again.", 400)
     email, password = request.form.get("email", ""), request.form.get("password", "")
-    user_id = passwords.verify(s.engine, email, password, demo=s.settings.demo) if email and password else None
+    try:
+        user_id = passwords.verify(s.engine, email, password, demo=s.settings.demo) if email and password else None
+    except passwords.TooManyAtOnce as error:
+        busy = _form(error.message, 429, email)
+        busy.headers["Retry-After"] = "5"
+        return busy
     if user_id is None:
         return _form("E-mail and password do not match. Check both and try again.", 401, email)
     answer = redirect(_inside(request.form.get("next", "/")), 303)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from werkzeug.test import Client, TestResponse
 
 from app import create_app
-from app.auth import demo, sessions
+from app.auth import demo, passwords, sessions
 from app.local import children
 from data import db
 
@@ -152,6 +152,22 @@ def test_a_wrong_sign_in_says_the_same_whatever_was_wrong(site: Any, email: str,
     assert answer.status_code == 401
     assert "E-mail and password do not match" in answer.text
     assert not [c for c in answer.headers.getlist("Set-Cookie") if c.startswith(sessions.COOKIE)]
+
+
+def test_who_signs_in_while_too_many_do_is_asked_to_wait(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "PATIENCE", 0.01)
+    client = Client(site.app)
+    with passwords.TURNS, passwords.TURNS:
+        answer = sign_in(client)
+        assert client.get("/health").status_code == 200
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "Many people are signing in just now. Wait a few seconds and try again." in answer.text
+    assert 'value="national@example.org"' in answer.text
+    monkeypatch.undo()
+    for password in ("wrong", "wrong", "wrong"):  # a wrong password gives its turn back
+        assert sign_in(client, password=password).status_code == 401
+    assert sign_in(client).status_code == 303
 
 
 def test_a_sign_in_with_a_control_character_is_refused(site: Any) -> None:

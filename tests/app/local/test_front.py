@@ -19,6 +19,10 @@ class _Echo(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
     def do_GET(self):
         lines = [self.server.name, self.path, *(f"{name.lower()}: {value}" for name, value in self.headers.items())]
         body = "\n".join(lines).encode()
@@ -151,6 +155,28 @@ def test_an_asset_without_a_digest_is_asked_for_again(address):
 def test_only_assets_are_served_as_assets(address, digest, path):
     status, _, _ = _get(f"{address}/assets/{digest}{path}")
     assert status in (400, 404)
+
+
+def _post(url, **headers):
+    request = urllib.request.Request(url, data=b"email=a", headers={k.replace("_", "-"): v for k, v in headers.items()})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers, error.read()
+
+
+def test_who_tries_passwords_by_the_dozen_is_slowed_down_and_nobody_else_is(address):
+    tries = [_post(f"{address}/login", X_Forwarded_For="203.0.113.7, 198.51.100.1") for _ in range(60)]
+    assert [status for status, _, _ in tries[:20]] == [200] * 20
+    _, headers, body = next(answer for answer in tries if answer[0] == 429)
+    assert headers["Retry-After"] == "10"
+    assert b"Wait ten seconds" in body
+    assert _get(f"{address}/login", X_Forwarded_For="198.51.100.1")[0] == 200
+    assert _post(f"{address}/api/v1/stock-events", X_Forwarded_For="198.51.100.1")[0] == 200
+    assert _post(f"{address}/login", X_Forwarded_For="198.51.100.2")[0] == 200
+    assert _post(f"{address}/login")[0] == 200
 
 
 def test_a_body_beyond_ten_megabytes_is_refused(address):
