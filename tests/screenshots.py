@@ -66,6 +66,8 @@ class Picture:
     themes: tuple[str, ...] = THEMES
     #: What has to be on the page beside the map and the panel.
     awaits: str = "#panel-body h1"
+    #: What a desktop's panel is scrolled to; a phone's sheet stays at its top.
+    from_: str | None = None
 
 
 def main() -> int:
@@ -123,6 +125,7 @@ def _pictures(engine: sa.Engine) -> list[Picture]:
             "facility",
             f"/nigeria-demo?facility={facility.code}&vaccine={facility.vaccine}",
             awaits="#panel-body .chart svg.main-svg",
+            from_="#panel-body h2.chosen",
         ),
     ]
     if has_uganda:
@@ -153,6 +156,8 @@ def _take(
     page.goto(product.address + picture.path)
     screen.ready(page)
     page.locator(picture.awaits).first.wait_for()
+    if picture.from_ and device == "desktop":
+        page.locator(picture.from_).evaluate("e => e.scrollIntoView({ block: 'start' })")
     screen.settled(page)
     page.screenshot(path=file)
     context.close()

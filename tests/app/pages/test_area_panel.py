@@ -35,6 +35,13 @@ def test_the_panel_opens_with_what_is_so_and_says_its_denominators(now: Any, tex
     assert "2 of 3 states have a facility out of BCG." in said
 
 
+def test_where_none_is_out_nobody_is_more() -> None:
+    area = _status("NG001", "Abia", 0, 0, 25, 300, children=100_000, risk_share=1, children_out=0)
+    assert panel_area.finding(area, "BCG") == (
+        "None of 325 facilities that report is out of BCG. 25 may run out before the next delivery."
+    )
+
+
 def test_one_facility_out_is_said_in_the_singular() -> None:
     assert (
         panel_area.finding(ABIA, "BCG")
