@@ -132,35 +132,48 @@ def audit(args: argparse.Namespace) -> int:
 
 
 def user(args: argparse.Namespace) -> int:
-    """Let somebody sign in: asks for a password, and gives a role in a programme."""
+    """Let somebody sign in: asks for a password, and gives a role in a programme. Or put them out, with --remove."""
     from app import settings
     from app.auth import users
     from data import db, errors
 
+    if not args.remove and not (args.programme and args.role):
+        sys.exit("Give --programme and --role, or --remove.")
     engine = db.engine(settings.read().database_url.get_secret_value(), pool_size=1)
     try:
+        if args.remove:
+            users.remove(engine, args.email)
+            print(f"{args.email} is out: no session, token or role is left.")
+            return 0
         password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
         users.add(engine, args.email, args.name or args.email, password)
         users.grant(engine, args.email, args.role, args.programme, area=args.area, facility=args.facility)
     except errors.DataError as error:
         print(error.message, file=sys.stderr)
         return 1
+    finally:
+        engine.dispose()
     print(f"{args.email} may sign in.")
     return 0
 
 
 def token(args: argparse.Namespace) -> int:
-    """Make a token for a connected system, which may do what its user may do; it is shown once."""
+    """Make a token for a connected system, which may do what its user may do; it is shown once. Or end them all."""
     from app import settings
     from app.auth import users
     from data import db, errors
 
     engine = db.engine(settings.read().database_url.get_secret_value(), pool_size=1)
     try:
+        if args.revoke:
+            print(f"Tokens of {args.email} that work no more: {users.revoke(engine, args.email)}.")
+            return 0
         print(users.token(engine, args.email, args.label, args.days))
     except errors.DataError as error:
         print(error.message, file=sys.stderr)
         return 1
+    finally:
+        engine.dispose()
     return 0
 
 
@@ -210,18 +223,18 @@ def _parser() -> argparse.ArgumentParser:
     command = add(user)
     command.add_argument("email", metavar="EMAIL")
     command.add_argument("--name", metavar="NAME", help="how the pages call them (the e-mail)")
-    command.add_argument("--programme", required=True, metavar="CODE", help="the programme, such as nigeria-demo")
-    command.add_argument(
-        "--role", required=True, metavar="ROLE", help="national, area, facility, analyst, machine, ..."
-    )
+    command.add_argument("--programme", metavar="CODE", help="the programme, such as nigeria-demo")
+    command.add_argument("--role", metavar="ROLE", help="national, area, facility, analyst, machine, ...")
     command.add_argument(
         "--area", metavar="CODE", help="record only in this area and what lies in it; every role reads all"
     )
     command.add_argument("--facility", metavar="CODE", help="record only at this facility; every role reads all")
+    command.add_argument("--remove", action="store_true", help="end their sessions and tokens, and forget them")
     command = add(token)
     command.add_argument("email", metavar="EMAIL")
     command.add_argument("--label", default="", metavar="LABEL", help="what it is for")
     command.add_argument("--days", type=int, default=90, metavar="N", help="how long it works (90)")
+    command.add_argument("--revoke", action="store_true", help="end every token of this user instead")
     add(vendor)
     return parser
 

@@ -50,13 +50,33 @@ def grant(
             raise InvalidUser("email", "Add the user first.", reason=f"nobody has the e-mail {email}")
 
 
+def remove(engine: sa.Engine, email: str) -> None:
+    """Put somebody out: ends sessions and tokens, takes the grants back, and forgets the user; records stay."""
+    with db.transaction(engine) as conn:
+        user = {"user_id": _user(conn, email, "Check how it is written.")}
+        for statement in ("end_all", "end_grants", "remove"):
+            conn.execute(SQL[statement], user)
+
+
 def token(engine: sa.Engine, email: str, label: str, days: int) -> str:
     """A machine's token for a user, shown once; it may do what the user may do."""
     with db.transaction(engine) as conn:
-        user_id = conn.execute(SQL["user"], {"email": email.lower()}).scalar()
-    if user_id is None:
-        raise InvalidUser("email", "Add the user first.", reason=f"nobody has the e-mail {email}")
+        user_id = _user(conn, email, "Add the user first.")
     return Sessions(engine, demo=False).open(user_id, kind="token", label=label, seconds=days * _DAY)
+
+
+def revoke(engine: sa.Engine, email: str) -> int:
+    """End every token of a user, whose systems are strangers within two seconds; returns how many there were."""
+    with db.transaction(engine) as conn:
+        user = {"user_id": _user(conn, email, "Check how it is written.")}
+        return conn.execute(SQL["revoke"], user).rowcount
+
+
+def _user(conn: sa.Connection, email: str, remedy: str) -> int:
+    found = conn.execute(SQL["user"], {"email": email.lower()}).scalar()
+    if found is None:
+        raise InvalidUser("email", remedy, reason=f"nobody has the e-mail {email}")
+    return int(found)
 
 
 def _id(conn: sa.Connection, kind: str, programme_id: int, code: str | None) -> int | None:

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from werkzeug.test import Client, TestResponse
 
 from app import create_app
-from app.auth import demo, passwords, sessions
+from app.__main__ import main
+from app.auth import demo, passwords, sessions, users
 from app.local import children
 from data import db
 
@@ -266,6 +267,65 @@ def test_a_session_that_has_expired_is_nobodys(site: Any) -> None:
             {"h": sessions.token_hash(token)},
         )
     assert client.get("/api/v1/programmes").status_code == 401
+
+
+def test_who_is_removed_is_out_everywhere_and_what_they_recorded_stays(
+    site: Any, event: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _settings_of(site, monkeypatch)
+    email = "leaving@example.org"
+    users.add(site.engine, email, "Leaving", PASSWORD)
+    users.grant(site.engine, email, "national", "small")
+    token = {"Authorization": f"Bearer {users.token(site.engine, email, 'test', 1)}"}
+    browser, machine = Client(site.app), Client(site.app)
+    assert sign_in(browser, email).status_code == 303
+    assert machine.post("/api/v1/stock-events", json=event(), headers=token).status_code == 201
+    recorded = site.recorded()
+
+    assert main(["user", "Leaving@example.org", "--remove"]) == 0
+    assert "is out" in capsys.readouterr().out
+    assert children.wait_until(lambda: browser.get("/api/v1/programmes").status_code == 401, 5)
+    assert children.wait_until(lambda: machine.get("/api/v1/programmes", headers=token).status_code == 401, 5)
+    assert sign_in(Client(site.app), email).status_code == 401
+    assert site.recorded() == recorded
+    assert main(["user", email, "--remove"]) == 1
+    assert "nobody has the e-mail leaving@example.org" in capsys.readouterr().err
+    users.add(site.engine, email, "Back", PASSWORD)
+    back = Client(site.app)
+    assert sign_in(back, email).status_code == 303
+    assert back.get("/api/v1/programmes").get_json() == {"programmes": []}
+
+
+def test_revoked_tokens_work_no_more_and_their_user_may_still_sign_in(
+    site: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _settings_of(site, monkeypatch)
+    email = "system@example.org"
+    users.add(site.engine, email, "A system", PASSWORD)
+    users.grant(site.engine, email, "machine", "small")
+    made = [users.token(site.engine, email, label, 1) for label in ("one", "two")]
+    client, browser = Client(site.app), Client(site.app)
+    assert sign_in(browser, email).status_code == 303
+
+    assert main(["token", email, "--revoke"]) == 0
+    assert capsys.readouterr().out == "Tokens of system@example.org that work no more: 2.\n"
+    for token in made:
+        assert client.get("/api/v1/programmes", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+    assert browser.get("/api/v1/programmes").status_code == 200
+    assert site.get("/api/v1/programmes").status_code == 200
+    assert main(["token", "nobody@example.org", "--revoke"]) == 1
+
+
+def test_somebody_is_let_in_with_a_role_or_not_at_all(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    _settings_of(site, monkeypatch)
+    with pytest.raises(SystemExit, match="Give --programme and --role, or --remove"):
+        main(["user", "new@example.org", "--programme", "small"])
+
+
+def _settings_of(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the command line find the site's database."""
+    for name in ("database_url", "redis_url", "secret_key"):
+        monkeypatch.setenv(name.upper(), getattr(site.settings, name).get_secret_value())
 
 
 def test_demo_users_exist_in_demo_mode_only(site: Any) -> None:

@@ -8,6 +8,22 @@ returning id
 -- A new password ends what was signed in with the old one.
 delete from session where user_id = :user_id and kind = 'browser'
 
+-- end_all --
+-- End every session and token of somebody.
+delete from session where user_id = :user_id
+
+-- revoke --
+-- End every token of somebody.
+delete from session where user_id = :user_id and kind = 'token'
+
+-- end_grants --
+-- Somebody may do nothing any more.
+delete from user_grant where user_id = :user_id
+
+-- remove --
+-- Forget somebody; what they recorded keeps their number.
+delete from app_user where id = :user_id
+
 -- user --
 -- The id behind an e-mail.
 select id from app_user where email = :email and not demo
