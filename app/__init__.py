@@ -22,6 +22,7 @@ def create_app(settings: Settings) -> WSGIApplication:
     from app.api import health, reads, stock_events
     from app.auth import routes as auth
     from app.auth.sessions import Sessions
+    from app.pages import error
     from app.pages import map as map_page
     from app.pages import routes as pages
     from app.services import NAME, Services
@@ -50,7 +51,7 @@ def create_app(settings: Settings) -> WSGIApplication:
     )
     app.extensions[NAME] = parts
     Compress(app)
-    errors.register(app)
+    errors.register(app, error.render)
     auth.guard(app)
     for blueprint in (
         auth.blueprint, static.blueprint, health.blueprint, reads.blueprint, stock_events.blueprint, pages.blueprint,

@@ -1,12 +1,13 @@
-"""Which HTTP status is this error? One table, one body: `{"error", "message", "details"}`."""
+"""Which HTTP status is this error? One table, one body: `{"error", "message", "details"}`; a browser gets a page."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 import structlog
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, jsonify, make_response, request
 from sqlalchemy.exc import DataError as Unstorable
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
@@ -23,6 +24,10 @@ class NotSignedIn(errors.DataError):
 
 class NotAllowed(errors.DataError):
     """You may not do this here."""
+
+
+class NoProgramme(errors.UnknownProgramme):
+    """You have no programme to look at yet."""
 
 
 class InvalidBody(errors.DataError):
@@ -63,28 +68,41 @@ def unforeseen(path: str, error: Exception) -> dict[str, Any]:
     return {"error": "Unforeseen", "message": message, "details": {}}
 
 
-def register(app: Flask) -> None:
-    """Answer every error of a request in the one shape."""
+def wants_page() -> bool:
+    """Whether a browser asks for something to show, rather than a program for something to read."""
+    # Not `.best`: browsers also accept signed exchanges, which sort before pages for being more specific.
+    accepts = request.accept_mimetypes
+    return request.method == "GET" and accepts.quality("text/html") > accepts.quality("application/json")
+
+
+def register(app: Flask, page: Callable[[str, int], str]) -> None:
+    """Answer every error of a request in the one shape, or with the `page` of its message and status."""
+
+    def answer(said: dict[str, Any], code: int) -> Response:
+        content = page(said["message"], code) if wants_page() else jsonify(said)
+        response = make_response(content, code)
+        response.vary.add("Accept")
+        return response
 
     @app.errorhandler(errors.DataError)
-    def ours(error: errors.DataError) -> tuple[Response, int]:
-        return jsonify(body(error)), status(error)
+    def ours(error: errors.DataError) -> Response:
+        return answer(body(error), status(error))
 
     @app.errorhandler(HTTPException)
-    def http(error: HTTPException) -> tuple[Response, int]:
+    def http(error: HTTPException) -> Response:
         name = type(error).__name__
-        return jsonify({"error": name, "message": error.description, "details": {}}), error.code or 500
+        return answer({"error": name, "message": error.description, "details": {}}, error.code or 500)
 
     @app.errorhandler(Unstorable)
-    def unstorable(error: Unstorable) -> tuple[Response, int]:
+    def unstorable(error: Unstorable) -> Response:
         log.warning("request.unstorable", path=request.path, exc_info=error)
         return ours(InvalidBody(remedy="Look for control characters.", reason="it holds what no database can"))
 
     @app.errorhandler(SQLAlchemyError)
-    def database(error: SQLAlchemyError) -> tuple[Response, int]:
+    def database(error: SQLAlchemyError) -> Response:
         log.error("request.database", path=request.path, exc_info=error)
         return ours(errors.DatabaseUnavailable(remedy="Try again in a moment."))
 
     @app.errorhandler(Exception)
-    def defect(error: Exception) -> tuple[Response, int]:
-        return jsonify(unforeseen(request.path, error)), 500
+    def defect(error: Exception) -> Response:
+        return answer(unforeseen(request.path, error), 500)

@@ -67,5 +67,7 @@ def current() -> Principal | None:
 def programme(conn: sa.Connection, code: str) -> Programme:
     """The programme with this code, if the one who asks may see it; to everybody else it does not exist."""
     if code not in principal().programmes:
-        raise errors.UnknownProgramme("programme", "Ask for GET /api/v1/programmes to see yours.", value=code)
+        raise errors.UnknownProgramme(
+            "programme", "Start from the map to see yours; systems ask GET /api/v1/programmes.", value=code
+        )
     return programmes.find(conn, code)

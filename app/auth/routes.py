@@ -8,7 +8,7 @@ from flask import Blueprint, Flask, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.auth import csrf, demo, passwords, sessions
-from app.errors import InvalidBody, NotAllowed, NotSignedIn
+from app.errors import InvalidBody, NotAllowed, NotSignedIn, wants_page
 from app.pages import login as login_page
 from app.services import current, principal, services
 
@@ -30,9 +30,7 @@ def guard(app: Flask) -> None:
             return None
         if current() is not None:
             return None
-        # Not `.best`: browsers also accept signed exchanges, which sort before pages for being more specific.
-        accepts = request.accept_mimetypes
-        if request.method == "GET" and accepts.quality("text/html") > accepts.quality("application/json"):
+        if wants_page():
             return redirect(f"/login?next={quote(request.full_path.rstrip('?'))}")
         raise NotSignedIn(remedy="Sign in, or send Authorization: Bearer with a valid token.")
 

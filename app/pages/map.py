@@ -13,9 +13,10 @@ from flask import Flask, Response, has_request_context, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import callbacks, services, static, vendor
+from app.errors import NoProgramme
 from app.pages import routes, shell
 from app.services import Services
-from data import errors, programmes, stock
+from data import programmes, stock
 from geo.errors import NotThere
 
 #: Where Dash asks for plotly.js; the partial bundle of the same version is a third of its size.
@@ -71,9 +72,7 @@ def _or_not_there(serve: Callable[..., Any]) -> Callable[..., Any]:
 def _home() -> AnyResponse:
     mine = sorted(services.principal().programmes)
     if not mine:
-        raise errors.UnknownProgramme(
-            remedy="Nobody has given you a programme yet; ask your administrator.", value="yours"
-        )
+        raise NoProgramme(remedy="Ask your administrator for one.")
     return redirect(f"/{mine[0]}")
 
 

@@ -14,6 +14,7 @@ from app import create_app
 from app.__main__ import main
 from app.auth import demo, passwords, sessions, users
 from app.local import children
+from app.pages import about
 from data import db
 
 PASSWORD = "a password for tests"
@@ -348,6 +349,42 @@ def test_demo_users_exist_in_demo_mode_only(site: Any) -> None:
         assert Client(with_demo).get("/api/v1/programmes", headers=bearer).status_code == 200
     finally:
         with_demo._engine.dispose()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", ["/nope", "/other", "/other/alerts", "/assets/x/nope.js"])
+def test_a_browser_that_finds_nothing_gets_a_page_with_a_way_on(site: Any, path: str) -> None:
+    answer = site.browser("national").get(path, headers=HTML)
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "<h1>There is nothing here</h1>" in answer.text
+    assert 'href="/"' in answer.text
+    assert "Accept" in answer.headers["Vary"]
+    as_json = site.get(path, "national")
+    assert (as_json.status_code, as_json.mimetype) == (404, "application/json")
+
+
+def test_somebody_without_a_programme_is_told_whom_to_ask_and_may_sign_out(site: Any) -> None:
+    users.add(site.engine, "new@example.org", "A newcomer", PASSWORD)
+    browser = site.browser("new")
+    page = browser.get("/", headers=HTML)
+    assert (page.status_code, page.mimetype) == (404, "text/html")
+    assert "You have no programme to look at yet. Ask your administrator for one." in page.text
+    assert "Signed in as A newcomer" in page.text
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
+    assert token
+    assert browser.post("/logout", data={"csrf_token": token[1]}).status_code == 303
+
+
+def test_a_defect_is_a_page_to_a_browser_and_json_to_a_system(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> str:
+        raise ZeroDivisionError("of ours")
+
+    monkeypatch.setattr(about, "page", broken)
+    browser = site.browser("national")
+    page = browser.get("/small/about", headers=HTML)
+    assert (page.status_code, page.mimetype) == (500, "text/html")
+    assert "it has been logged" in page.text
+    assert "ZeroDivisionError" not in page.text
+    assert browser.get("/small/about").get_json()["error"] == "Unforeseen"
 
 
 def test_every_answer_tells_browsers_what_our_pages_may_do(site: Any) -> None:
