@@ -33,6 +33,11 @@ _DEFINITIONS = (
         "Day out of stock",
         "A full local day without any usable stock; the day it runs out and the day of refill do not count.",
     ),
+    (
+        "Who is counted",
+        "Numbers of areas count open facilities that serve children (all that are open, where the pack tells no"
+        " catchment). Stores serve none: they are listed and alerted, not counted.",
+    ),
     ("Worst of all", "A facility takes the worst state among the tracer vaccines that it handles."),
 )
 

@@ -131,6 +131,7 @@ def test_the_page_about_the_data_says_what_was_refused_and_why(conn: sa.Connecti
     assert "Refused facilities 1,114 Has no coordinates Add lon and lat. 1 example row 12: Gwale PHC" in said
     assert "NPHCDA: minimum 25 %, maximum 125 % of the month's need." in said
     assert "Average monthly use (AMC) AMC = doses used / months" in said
+    assert "Stores serve none: they are listed and alerted, not counted." in said
     assert "MR MR not known 10 not known 50 %" in said
 
 
