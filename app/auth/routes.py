@@ -46,7 +46,10 @@ def sign_in() -> AnyResponse:
     """Check e-mail and password, open a session, and go where the person was going."""
     s = services()
     key = s.settings.secret_key.get_secret_value()
-    bound = request.cookies.get(csrf.LOGIN_COOKIE, "")
+    try:
+        bound = request.cookies.get(csrf.LOGIN_COOKIE, "")
+    except UnicodeDecodeError:  # a cookie that no browser of ours was given
+        bound = ""
     if not bound or not csrf.holds(key, bound.encode(), request.form.get(csrf.FIELD)):
         return _form("This page was open for too long. Please sign in again.", 400)
     email, password = request.form.get("email", ""), request.form.get("password", "")

@@ -195,6 +195,11 @@ def test_a_form_token_in_another_script_is_refused_like_any_other(site: Any) -> 
     assert client.post("/login", data=form).status_code == 400
 
 
+def test_a_cookie_that_is_no_text_is_refused_like_any_other(site: Any) -> None:
+    answer = Client(site.app).post("/login", data={"csrf_token": "x"}, headers={"Cookie": "vaxtrace_login=\xff"})
+    assert answer.status_code == 400
+
+
 @pytest.mark.parametrize("origin", ["http://[x", "null", "http://localhost.elsewhere.example", "localhost"])
 def test_a_form_from_an_odd_origin_is_refused(site: Any, origin: str) -> None:
     assert Client(site.app).post("/login", data={}, headers={"Origin": origin}).status_code == 403
