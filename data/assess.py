@@ -183,7 +183,7 @@ def positions(
     lots = _columns(
         conn.execute(SQL["lots"], asked | {"today": today, "last_usable_stage": rules.LAST_USABLE_STAGE}).one()
     )
-    need = _kept_demand(i)
+    need = demand.plain(i["amc"], dispersion=i["dispersion"], uncertainty=i["uncertainty"])
     usable = np.bincount(lots["place"], lots["doses"], minlength=facility_ids.size)
     due = _nullable(i["received_day"]) + i["delivery_interval_days"]
     low, high = policy.bands_of(
@@ -231,19 +231,6 @@ def positions(
             i["state"].tolist(), answer.state.tolist(), deciles.tolist(), strict=True,
         )
     ]  # fmt: skip
-
-
-def _kept_demand(i: dict[str, NDArray[Any]]) -> demand.Demand:
-    amc = i["amc"]
-    return demand.Demand(
-        amc=amc,
-        daily_mean=amc / policy.DAYS_PER_MONTH,
-        dispersion=i["dispersion"],
-        uncertainty=i["uncertainty"],
-        months_used=np.zeros(amc.size, dtype=np.int16),
-        own_weight=np.zeros(amc.size),
-        active=np.nan_to_num(amc) > 0,
-    )
 
 
 def facilities(conn: sa.Connection, facility_ids: Ints) -> list[Transition]:
