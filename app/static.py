@@ -8,8 +8,8 @@ from app import vendor
 
 blueprint = Blueprint("static", __name__)
 
-_SHOWN = ("boot.js", "css/", "modules/", "vendor/")
-_TYPES = {".mjs": "text/javascript", ".js": "text/javascript", ".css": "text/css"}
+_SHOWN = ("boot.js", "css/icon.svg", "vendor/")
+_TYPES = {".mjs": "text/javascript", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
 @blueprint.get("/assets/<digest>/<path:path>")

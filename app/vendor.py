@@ -1,4 +1,4 @@
-"""Which libraries does the browser get, and how compressed? Copies them out of node_modules; makes the page's tags.
+"""What does the browser get, and how compressed? Libraries out of node_modules, our modules as one; the page's tags.
 
 `python -m app vendor` runs it after `npm ci` in assets/. Nothing is fetched from anywhere else, then or later.
 """
@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from html import escape
@@ -41,6 +42,14 @@ _COPIES = {
 #: Nine tenths of what a first visit to the map has to fetch.
 _HEAVY = ("maplibre-gl.mjs", "maplibre-gl-worker.mjs")
 
+#: Our own modules and stylesheets, each as one file: a browser asks for six at a time, and forty take it a second more
+#: on a slow line. An address that a module names relative to itself is the same from vendor/ as from modules/.
+_MODULES, _STYLES = "vendor/main.mjs", "vendor/main.css"
+_BUNDLE = (
+    "modules/main.mjs", "--bundle", "--minify", "--format=esm", "--target=es2022", "--charset=utf8",
+    "--external:../vendor/*", "--log-level=warning",
+)  # fmt: skip
+
 #: Compressed ahead of time; smaller files gain nothing.
 _COMPRESSED = {".mjs", ".js", ".css", ".svg", ".json"}
 _SMALLEST = 200
@@ -51,7 +60,7 @@ class VendorError(Exception):
 
 
 def build(assets: Path = ASSETS) -> list[Path]:
-    """Fill assets/vendor from assets/node_modules and compress everything static; returns the files copied.
+    """Fill assets/vendor from assets/node_modules and our sources, compress everything static; returns the files made.
 
     Raises `VendorError` when a package is missing, or when Plotly's bundle is not of the version that Python's plotly
     speaks to: charts would then fail in the browser only.
@@ -59,7 +68,7 @@ def build(assets: Path = ASSETS) -> list[Path]:
     modules = assets / "node_modules"
     vendor = assets / "vendor"
     _check_plotly(modules)
-    copied = []
+    made = []
     for package, files in _COPIES.items():
         for source, target in files.items():
             path = modules / package / source
@@ -67,10 +76,14 @@ def build(assets: Path = ASSETS) -> list[Path]:
                 raise VendorError(f"{path.relative_to(assets)} is missing. Run `npm ci` in assets/.")
             (vendor / target).parent.mkdir(parents=True, exist_ok=True)
             _copy(path, vendor / target)
-            copied.append(vendor / target)
+            made.append(vendor / target)
+    for target, content in ((_MODULES, _bundle(assets)), (_STYLES, _styles(assets))):
+        made.append(assets / target)
+        if not made[-1].is_file() or made[-1].read_bytes() != content:
+            made[-1].write_bytes(content)
     for path in _static(assets):
         _compress(path)
-    return copied
+    return made
 
 
 @cache
@@ -85,7 +98,7 @@ def digest(assets: Path = ASSETS) -> str:
     return total.hexdigest()[:12]
 
 
-def head_tags(base: str, programme: str | None = None, assets: Path = ASSETS) -> str:
+def head_tags(base: str, programme: str | None = None) -> str:
     """The tags of a page's head; `base` is where assets are served, `/assets/<digest>`.
 
     With a programme the page has a map: MapLibre, our modules and the registry are then asked for at once, before
@@ -93,22 +106,18 @@ def head_tags(base: str, programme: str | None = None, assets: Path = ASSETS) ->
     need is fetched when the browser has nothing else to do, for instance while somebody types a password.
     """
     base = escape(base)
-    tags = [
-        f'<link rel="stylesheet" href="{base}/{_path(path, assets)}">'
-        for path in sorted((assets / "css").glob("*.css"))
-    ]
+    tags = [f'<link rel="stylesheet" href="{base}/{_STYLES}">']
     tags.append(f'<link rel="icon" type="image/svg+xml" href="{base}/css/icon.svg">')
     maplibre = f"{base}/vendor/maplibre-gl"
     if programme is None:
         tags += [f'<link rel="prefetch" href="{maplibre}/{name}">' for name in _HEAVY]
     else:
         code = escape(programme, quote=True)
-        modules = [f"{base}/{_path(path, assets)}" for path in sorted((assets / "modules").glob("*.mjs"))]
         tags += [
             f'<meta name="vaxtrace-programme" content="{code}">',
             f'<link rel="preload" as="fetch" crossorigin="anonymous" href="/api/v1/{code}/registry">',
             *[f'<link rel="modulepreload" href="{maplibre}/{name}">' for name in _HEAVY],
-            *[f'<link rel="modulepreload" href="{module}">' for module in modules],
+            f'<link rel="modulepreload" href="{base}/{_MODULES}">',
             f'<link rel="stylesheet" href="{maplibre}/maplibre-gl.css">',
         ]
     return "\n".join([*tags, f'<script src="{base}/boot.js"></script>'])
@@ -126,17 +135,29 @@ def _check_plotly(modules: Path) -> None:
         )
 
 
+def _bundle(assets: Path) -> bytes:
+    """Our modules as one. The compiler is a program of its own: nothing of node is needed."""
+    program = next((assets / "node_modules" / "@esbuild").glob("*/bin/esbuild"), None)
+    if program is None:
+        raise VendorError("node_modules/@esbuild is missing. Run `npm ci` in assets/.")
+    done = subprocess.run([program.absolute(), *_BUNDLE], cwd=assets, capture_output=True, check=False)
+    if done.returncode:
+        raise VendorError(f"The modules in assets/ cannot be joined:\n{done.stderr.decode()}")
+    return done.stdout
+
+
+def _styles(assets: Path) -> bytes:
+    """Our stylesheets as one, in the order of their names."""
+    return b"\n".join(path.read_bytes() for path in sorted((assets / "css").glob("*.css")))
+
+
 def _static(assets: Path) -> Iterator[Path]:
     """Everything that the browser may ask for, in a fixed order; never node_modules."""
     yield assets / "boot.js"
-    for folder in ("css", "modules", "vendor"):
-        for path in sorted((assets / folder).rglob("*")):
-            if path.is_file() and path.suffix in _COMPRESSED:
-                yield path
-
-
-def _path(path: Path, assets: Path) -> str:
-    return path.relative_to(assets).as_posix()
+    yield assets / "css" / "icon.svg"
+    for path in sorted((assets / "vendor").rglob("*")):
+        if path.is_file() and path.suffix in _COMPRESSED:
+            yield path
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -10,7 +10,7 @@
   }
   root.dataset.theme = chosen || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 
-  const page = import("./modules/main.mjs");
+  const page = import("./vendor/main.mjs");
 
   function MapView(props) {
     const React = window.React;

@@ -30,8 +30,9 @@ class MapApp(Dash):
 
     def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]  # Dash only ever names them
         """The document; for a programme that the reader may not see it is not found."""
+        nation = not (request.args.get("vaccine") or request.args.get("month"))
         with services.transaction() as conn:
-            return shell.index(parts, services.programme(conn, _code(request.path)))
+            return shell.index(parts, services.programme(conn, _code(request.path)), nation=nation)
 
 
 def mount(app: Flask, parts: Services) -> Dash:

@@ -13,16 +13,24 @@ from app.components.map_view import MapView
 from app.pages import plain
 from data.programmes import Programme
 from data.stock import Product
+from data.types import WORST
 
 _COLOURS = (("risk", "Risk"), ("state", "Out of stock"), ("probability", "Probability"), ("reporting", "Reporting"))
 
 
-def index(dash_parts: Mapping[str, str], programme: Programme | None) -> str:
-    """The document around the app, from what Dash gives to `interpolate_index`; its parts are trusted HTML."""
+def index(dash_parts: Mapping[str, str], programme: Programme | None, *, nation: bool = False) -> str:
+    """The document around the app, from what Dash gives to `interpolate_index`; its parts are trusted HTML.
+
+    `nation`: the map will first show the worst of all vaccines as it is now, so its colours are asked for early.
+    """
     trusted = {name: Markup(part) for name, part in dash_parts.items()}
+    # The map comes first on a slow line: Dash's part of the page waits for a free connection.
+    trusted["scripts"] = Markup(dash_parts["scripts"].replace("<script ", '<script fetchpriority="low" '))
     code = None if programme is None else programme.code
     title = "VaxTrace" if programme is None else f"{programme.name} · VaxTrace"
-    return plain.render("shell.html", **(trusted | {"title": title, "head": plain.head(code), "programme": code}))
+    colours = programme and nation and f"/values/{programme.code}/{programme.registry_version}/areas/{WORST}"
+    ours = {"title": title, "head": plain.head(code), "programme": code, "colours": colours}
+    return plain.render("shell.html", **(trusted | ours))
 
 
 def outline() -> html.Div:

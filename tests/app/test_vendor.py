@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
 from pathlib import Path
 
 import brotli
@@ -22,9 +23,18 @@ def assets(tmp_path: Path) -> Path:
             path.write_text(f"// {package} {name}\n" * 20)
     plotly = tmp_path / "node_modules" / "plotly.js-cartesian-dist-min" / "package.json"
     plotly.write_text(json.dumps({"version": get_plotlyjs_version()}))
-    for name in ("modules/main.mjs", "css/1-base.css", "boot.js"):
+    for name in ("css/1-base.css", "css/2-page.css", "css/icon.svg", "boot.js"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("/* ours */\n" * 40)
+        (tmp_path / name).write_text(f"/* {name} */\n" * 40)
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules/main.mjs").write_text(
+        'import { dose } from "./dose.mjs";\nimport("../vendor/x.mjs").then(dose);\n'
+    )
+    (tmp_path / "modules/dose.mjs").write_text(f'export const dose = () => "{"one dose " * 40}";\n')
+    compiler = vendor.ASSETS / "node_modules/@esbuild"
+    if not compiler.is_dir():
+        pytest.skip("the browser's libraries are not installed: run `make test`")
+    (tmp_path / "node_modules/@esbuild").symlink_to(compiler)
     return tmp_path
 
 
@@ -35,6 +45,26 @@ def test_every_library_is_copied_and_compressed_both_ways(assets: Path) -> None:
         content = path.read_bytes()
         assert brotli.decompress(path.with_name(path.name + ".br").read_bytes()) == content
         assert gzip.decompress(path.with_name(path.name + ".gz").read_bytes()) == content
+
+
+def test_our_modules_become_one_and_the_libraries_stay_apart(assets: Path) -> None:
+    vendor.build(assets)
+    joined = (assets / "vendor/main.mjs").read_text()
+    assert "one dose" in joined
+    assert '"../vendor/x.mjs"' in joined
+    assert "dose.mjs" not in joined
+
+
+def test_our_stylesheets_become_one_in_their_order(assets: Path) -> None:
+    vendor.build(assets)
+    joined = (assets / "vendor/main.css").read_text()
+    assert 0 <= joined.index("1-base.css") < joined.index("2-page.css")
+
+
+def test_a_module_that_cannot_be_joined_is_named(assets: Path) -> None:
+    (assets / "modules/main.mjs").write_text('import "./absent.mjs";')
+    with pytest.raises(vendor.VendorError, match=r"absent\.mjs"):
+        vendor.build(assets)
 
 
 def test_a_changed_file_is_compressed_again(assets: Path) -> None:
@@ -59,19 +89,20 @@ def test_a_plotly_bundle_of_another_version_is_refused(assets: Path) -> None:
 
 def test_another_content_has_another_address(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = tmp_path_factory.mktemp("other")
-    for name in ("modules/main.mjs", "css/1-base.css", "boot.js"):
-        (other / name).parent.mkdir(exist_ok=True)
-        (other / name).write_text((assets / name).read_text())
+    vendor.build(assets)
+    for name in ("vendor", "css"):
+        shutil.copytree(assets / name, other / name)
+    shutil.copy(assets / "boot.js", other / "boot.js")
     assert vendor.digest(assets) == vendor.digest(other)
     vendor.digest.cache_clear()
-    (other / "modules/main.mjs").write_text("changed")
+    (other / "vendor/main.mjs").write_text("changed")
     assert vendor.digest(assets) != vendor.digest(other)
 
 
 def test_a_page_with_a_map_asks_for_everything_that_is_ours_and_nothing_else() -> None:
     tags = vendor.head_tags("/assets/abc", "demo")
-    for module in (vendor.ASSETS / "modules").glob("*.mjs"):
-        assert f'href="/assets/abc/modules/{module.name}"' in tags
+    for name in ("main.mjs", "main.css", "maplibre-gl/maplibre-gl.mjs"):
+        assert f'href="/assets/abc/vendor/{name}"' in tags
     addresses = re.findall(r'(?:href|src)="([^"]*)"', tags)
     assert all(address.startswith(("/assets/abc/", "/api/v1/demo/")) for address in addresses)
 
