@@ -114,6 +114,7 @@
         await pause(20);
       }
     },
+    coloured: () => (samples.at(-1)?.[1] ?? 0) > 0.05,
     marks: () => ({ ...marks, samples }),
   };
 })();

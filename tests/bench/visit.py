@@ -90,7 +90,7 @@ def _visit(stack: Stack, context: BrowserContext, line: link.Link) -> Visit:
     quiet_since, seen, painted_once = time.monotonic(), -1, False
     while time.monotonic() - began < _LONGEST:
         page.wait_for_timeout(50)
-        now, painted_once = page.evaluate("[performance.now(), (window.vaxtrace?.state?.().painted ?? 0) > 0]")
+        now, painted_once = page.evaluate("[performance.now(), bench.coloured()]")
         curve.append((now, line.down))
         if line.down > seen + 200 or not painted_once:
             quiet_since, seen = time.monotonic(), line.down
