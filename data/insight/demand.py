@@ -302,7 +302,7 @@ def _shrink(
 
 
 def plain(amc: ArrayLike, *, dispersion: ArrayLike = DEFAULT_DISPERSION, uncertainty: ArrayLike = DRIFT) -> Demand:
-    """A demand as it is stored, active where the mean is above 0; where only the mean is, everywhere the same spread."""
+    """A stored demand, active where the mean is above 0; where only the mean is stored, everywhere the same spread."""
     mean = np.asarray(amc, dtype=np.float64)
     known = np.isfinite(mean)
     return Demand(
