@@ -17,6 +17,9 @@ from app.local import ports
 
 _PIECE = 1460
 
+#: Pieces and when each arrives; an empty one ends the connection.
+Queue = asyncio.Queue[tuple[float, bytes]]
+
 
 @dataclass(slots=True)
 class Link:
@@ -63,14 +66,12 @@ def slow(target: str, *, bits_per_second: float, round_trip: float) -> Iterator[
 
 
 def _run(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
-    try:
-        loop.run_until_complete(task)
-    finally:
-        left = asyncio.all_tasks(loop)
+    loop.run_until_complete(task)
+    while left := asyncio.all_tasks(loop):
         for one in left:
             one.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        loop.close()
+        loop.run_until_complete(asyncio.wait(left))
+    loop.close()
 
 
 async def _pass(
@@ -83,55 +84,47 @@ async def _pass(
 ) -> None:
     link.connections += 1
     host, _, port = target.partition(":")
-    loop = asyncio.get_running_loop()
     # The browser's connection is accepted at once; on a real line it would be open one round trip later.
-    opened = loop.time() + round_trip
+    opened = asyncio.get_running_loop().time() + round_trip
     server_reader, server_writer = await asyncio.open_connection(host, int(port))
-    # Cancelled at the end of the measurement, while the browser still holds the connection.
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.gather(
-            _upwards(link, reader, server_writer, opened, round_trip / 2),
-            _downwards(link, server_reader, writer, rate, round_trip / 2),
-            return_exceptions=True,
-        )
+    up: Queue = asyncio.Queue()
+    # As long as what a line of this rate holds in flight: what is beyond stays with the server.
+    down: Queue = asyncio.Queue(64)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_upwards(link, reader, up, opened, round_trip / 2))
+            group.create_task(_deliver(up, server_writer))
+            group.create_task(_downwards(link, server_reader, down, rate, round_trip / 2))
+            group.create_task(_deliver(down, writer))
+    except* (OSError, asyncio.CancelledError):
+        # One side has gone, or the measurement is over while the browser still holds the connection.
+        pass
+    finally:
+        server_writer.close()
+        writer.close()
 
 
-async def _upwards(
-    link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, opened: float, delay: float
-) -> None:
+async def _upwards(link: Link, reader: asyncio.StreamReader, queue: Queue, opened: float, delay: float) -> None:
     loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
-
-    async def receive() -> None:
-        piece = b"-"
-        while piece:
-            piece = await reader.read(65536)
-            link.up += len(piece)
-            await queue.put((max(loop.time(), opened) + delay, piece))
-
-    await _both(receive(), _deliver(queue, writer))
+    piece = b"-"
+    while piece:
+        piece = await reader.read(65536)
+        link.up += len(piece)
+        await queue.put((max(loop.time(), opened) + delay, piece))
 
 
-async def _downwards(
-    link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rate: float, delay: float
-) -> None:
+async def _downwards(link: Link, reader: asyncio.StreamReader, queue: Queue, rate: float, delay: float) -> None:
     loop = asyncio.get_running_loop()
-    # A queue as long as a line of this rate holds in flight: what is beyond stays with the server.
-    queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(64)
-
-    async def receive() -> None:
-        piece = b"-"
-        while piece:
-            piece = await reader.read(_PIECE)
-            link.down += len(piece)
-            link.free_at = max(loop.time(), link.free_at) + len(piece) / rate
-            # The line is shared: each piece leaves when those before it, of any connection, have left.
-            await queue.put((link.free_at + delay, piece))
-
-    await _both(receive(), _deliver(queue, writer))
+    piece = b"-"
+    while piece:
+        piece = await reader.read(_PIECE)
+        link.down += len(piece)
+        # The line is shared: each piece leaves when those before it, of any connection, have left.
+        link.free_at = max(loop.time(), link.free_at) + len(piece) / rate
+        await queue.put((link.free_at + delay, piece))
 
 
-async def _deliver(queue: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter) -> None:
+async def _deliver(queue: Queue, writer: asyncio.StreamWriter) -> None:
     loop = asyncio.get_running_loop()
     while True:
         due, piece = await queue.get()
@@ -142,8 +135,3 @@ async def _deliver(queue: asyncio.Queue[tuple[float, bytes]], writer: asyncio.St
             return
         writer.write(piece)
         await writer.drain()
-
-
-async def _both(first: object, second: object) -> None:
-    with contextlib.suppress(OSError, ConnectionError):
-        await asyncio.gather(first, second)  # type: ignore[call-overload]  # two coroutines
