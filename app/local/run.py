@@ -72,7 +72,7 @@ def stop() -> int:
 def clean() -> int:
     """Stop what runs from this checkout and remove everything that was installed, made or kept for it."""
     stop()
-    for folder in (*(LOCAL / "test").glob("*"), LOCAL):
+    for folder in (*(LOCAL / "test").glob("*"), LOCAL / "bench", LOCAL):
         servers.remove(folder)
     assets = PROJECT / "assets"
     for folder in (assets / "vendor", assets / "node_modules"):
