@@ -147,3 +147,13 @@ def test_without_webgl_the_same_numbers_are_a_table_that_can_be_sorted(context, 
     screen.until(page, lambda: "BCG" in screen.words(page, "#panel-body .lead"), "the panel is about BCG")
     table.locator("tbody a", has_text="Kano").click()
     screen.until(page, lambda: screen.words(page, "#panel-body h1") == "Kano", "the panel is about Kano")
+
+
+def test_a_page_at_rest_moves_nothing(visit):
+    """What moves for ever makes the browser draw the whole map again and again: a phone's battery pays for it."""
+    page = screen.settled(visit(reduced_motion="no-preference"))
+    moving = (
+        "() => document.getAnimations().filter((one) => one.effect.getTiming().iterations === Infinity)"
+        ".map((one) => one.animationName)"
+    )
+    screen.until(page, lambda: page.evaluate(moving) == [], "nothing moves")
