@@ -141,8 +141,8 @@ export async function createMap(root, { programme, registry, view, go }) {
     },
     update(seq, payload) {
       vectors.apply(seq, payload);
-      paint.touch(payload);
-      if (!wanted().month) pulses.show(payload, wanted().product);
+      // The colour first: finding the places for the rings, and their motion, would hold it up.
+      paint.touch(payload).then(() => wanted().month || pulses.show(payload, wanted().product));
     },
     reload(seq) {
       vectors.forget(seq);

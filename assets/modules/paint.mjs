@@ -1,7 +1,6 @@
-// How do values get onto the map? As feature-state, a whole switch or a push in one frame.
+// How do values get onto the map? As feature-state, a whole switch or a push in the next frame.
 
 import { areaClass, facilityClass } from "./classes.mjs";
-import { perFrame } from "./batch.mjs";
 
 const AREAS = { source: "areas", sourceLayer: "areas" };
 const FACILITIES = { source: "facilities", sourceLayer: "facilities" };
@@ -19,20 +18,28 @@ export function createPaint(map, registry, vectors) {
     },
   };
 
-  const setArea = (seat) => map.setFeatureState({ ...AREAS, id: seat }, { k: classOf.areas(seat) });
-  const setFacility = (ordinal) =>
-    map.setFeatureState({ ...FACILITIES, id: ordinal }, { k: classOf.facilities(ordinal) });
+  /** Sets a class where it is another one; whether it was. The map itself draws once a frame, however many are set. */
+  function set(feature, k) {
+    if (map.getFeatureState(feature)?.k === k) return false;
+    map.setFeatureState(feature, { k });
+    return true;
+  }
 
-  const touch = perFrame((updates) => {
+  const setArea = (seat) => set({ ...AREAS, id: seat }, classOf.areas(seat));
+  const setFacility = (ordinal) => set({ ...FACILITIES, id: ordinal }, classOf.facilities(ordinal));
+
+  /** Paints what a push has changed. Resolves when it is drawn, or at once where nothing on screen has another class. */
+  async function touch(update) {
     if (now.month) return;
-    for (const update of updates) {
-      for (const [seat, product] of update.areas ?? []) if (product === now.product) setArea(seat);
-      for (const [ordinal, product] of update.facilities ?? []) {
-        if (product === now.product && painted.has(registry.partitionOf(ordinal)?.seat)) setFacility(ordinal);
-      }
+    let changed = false;
+    for (const [seat, product] of update.areas ?? []) if (product === now.product) changed = setArea(seat) || changed;
+    for (const [ordinal, product] of update.facilities ?? []) {
+      const here = product === now.product && painted.has(registry.partitionOf(ordinal)?.seat);
+      changed = (here && setFacility(ordinal)) || changed;
     }
+    if (changed) await map.once("render");
     count += 1;
-  });
+  }
 
   return {
     classOf,

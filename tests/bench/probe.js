@@ -62,10 +62,11 @@
   /** Does the middle of the map look different from before? A quarter of the block: a circle of another class. */
   function look() {
     const { width, height } = gl.canvas;
+    const issued = Date.now();
     const now = pixels(Math.round((width - BLOCK) / 2), Math.round((height - BLOCK) / 2), BLOCK, BLOCK);
     let differing = 0;
     for (let i = 0; last && i < now.length; i += 4) differing += distance(now, last, i) > 60 ? 1 : 0;
-    if (differing > (BLOCK * BLOCK) / 4) changes.push(Date.now());
+    if (differing > (BLOCK * BLOCK) / 4) changes.push({ issued, pixel: Date.now() });
     if (!last || differing > (BLOCK * BLOCK) / 4) last = now;
   }
 
@@ -99,11 +100,11 @@
       changes = [];
       arrivals.length = 0;
     },
-    /** `{pixel, frame}`: when the middle changed, and when the push about this facility came; null after `patience` ms. */
+    /** When the push about this facility came, the page had given its drawing away, and the pixel was there; or null. */
     async changed(entry, patience) {
       for (const end = Date.now() + patience; changes.length === 0 && Date.now() < end; ) await pause(4);
-      const frame = arrivals.find(([, data]) => data.includes(entry))?.[0] ?? null;
-      return { pixel: changes[0] ?? null, frame };
+      const push = arrivals.find(([, data]) => data.includes(entry))?.[0] ?? null;
+      return changes.length > 0 ? { push, ...changes[0] } : null;
     },
     /** From now on: how much of the map is coloured, when the panel is there and when the page is live; ms since its start. */
     async record(colours) {
