@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from dash import Dash, Input, Output, ctx, no_update
+from dash import Dash, Input, Output, no_update
 from dash.exceptions import PreventUpdate
 
 from app import services
@@ -75,7 +75,9 @@ def register(dash: Dash, parts: Services) -> None:
                 shown = read(conn, programme, asked, datetime.now(UTC))
         except errors.DataError as error:
             return failure(error), no_update, no_update
-        return shown.panel, shown.strip, no_update if ctx.triggered_id == Id.PULSE else shown.target
+        # The target goes with every answer, also when only a pulse asked: Dash drops an answer that a newer question
+        # has overtaken, and the browser itself leaves alone what nobody asked to be shown.
+        return shown.panel, shown.strip, shown.target
 
 
 def parse(view: object) -> View:

@@ -238,6 +238,20 @@ def test_choosing_a_vaccine_of_a_facility_brings_what_is_said_of_it_into_view(vi
 
     def in_view():
         box = chosen.bounding_box()
-        return panel["y"] <= box["y"] < panel["y"] + 150
+        return box and panel["y"] <= box["y"] < panel["y"] + 150
 
     screen.until(page, in_view, "the vaccine's part is at the top of the panel")
+
+
+def test_a_place_is_gone_to_even_when_its_panel_is_read_again_meanwhile(visit):
+    """Dash drops an answer that a newer question has overtaken: the newer one must lead there as well."""
+    page = screen.settled(visit())
+    held = []
+    page.route("**/_dash-update-component*", held.append)
+    page.locator("#panel-body table").first.locator("tbody tr a").first.click()
+    screen.until(page, lambda: len(held) == 1, "the panel of the facility is asked for")
+    page.evaluate("() => window.dash_clientside.set_props('pulse', { data: 1000 })")
+    screen.until(page, lambda: len(held) == 2, "it is asked for once more")
+    for request in held:
+        request.continue_()
+    screen.until(page, lambda: screen.state(page)["near"], "the map is at the facility")
