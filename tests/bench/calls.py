@@ -101,5 +101,5 @@ def _callbacks(stack: Stack) -> list[tuple[str, str]]:
 
 
 def _keep(sent: list[str], request: Request) -> None:
-    if request.url.endswith("/_dash-update-component") and request.post_data:
+    if "/_dash-update-component" in request.url and request.post_data:
         sent.append(request.post_data)
