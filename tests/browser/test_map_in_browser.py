@@ -247,7 +247,7 @@ def test_a_place_is_gone_to_even_when_its_panel_is_read_again_meanwhile(visit):
     """Dash drops an answer that a newer question has overtaken: the newer one must lead there as well."""
     page = screen.settled(visit())
     held = []
-    page.route("**/_dash-update-component*", held.append)
+    page.route("**/_dash-update-component*", lambda route: held.append(route))
     page.locator("#panel-body table").first.locator("tbody tr a").first.click()
     screen.until(page, lambda: len(held) == 1, "the panel of the facility is asked for")
     page.evaluate("() => window.dash_clientside.set_props('pulse', { data: 1000 })")
