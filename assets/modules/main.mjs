@@ -17,8 +17,13 @@ import * as tables from "./tables.mjs";
 import * as theme from "./theme.mjs";
 import { createView } from "./view.mjs";
 
-/** Panels are read again after a calm of the first, at the latest after the second, in ms. */
-const PULSE_MS = [1000, 3000];
+/**
+ * Panels are read again after a calm of the first, at the latest after the second, in ms. Dash may take half a second to
+ * render one, in which no colour changes: where a whole nation moves all the time, its panel follows at a slower beat
+ * than the panel of the one facility that has changed.
+ */
+const SOON_MS = [1000, 3000];
+const SOMETIME_MS = [1000, 15000];
 
 /** How long Dash waits for the map to repaint, in ms. */
 const FRAME_MS = 250;
@@ -30,7 +35,8 @@ const page = { root: null, map: null, news: null, finder: null, months: null, ta
 const view = createView(viewChanged);
 
 let pulses = 0;
-const pulse = debounce(() => dash.setProps("pulse", { data: (pulses += 1) }), ...PULSE_MS);
+const bump = () => dash.setProps("pulse", { data: (pulses += 1) });
+const pulse = { soon: debounce(bump, ...SOON_MS), sometime: debounce(bump, ...SOMETIME_MS) };
 
 /** Tells Python what is on screen. The camera is not part of it: moving the map wakes nobody. */
 function mirror() {

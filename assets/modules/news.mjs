@@ -5,7 +5,7 @@ import * as headline from "./headline.mjs";
 import { createLive } from "./live.mjs";
 import * as ticker from "./ticker.mjs";
 
-/** `pulse()` asks Python to read the panel again. Resolves once the socket is on its way. */
+/** `pulse.soon()` and `pulse.sometime()` ask Python to read the panel again. Resolves once the socket is on its way. */
 export async function follow({ programme, registry, view, map, pulse }) {
   const { io } = await import("../vendor/socket.io/socket.io.mjs");
   let shown = ["reconnecting", Date.now()];
@@ -13,7 +13,7 @@ export async function follow({ programme, registry, view, map, pulse }) {
   function apply({ seq, event, payload }) {
     if (event === "map:update") {
       map?.update(seq, payload);
-      if (headline.update(payload)) pulse();
+      if (headline.update(payload)) pulse.sometime();
       return;
     }
     map?.vectors.advance(seq);
@@ -26,10 +26,10 @@ export async function follow({ programme, registry, view, map, pulse }) {
     apply,
     reload(seq) {
       map?.reload(seq);
-      pulse();
+      pulse.soon();
     },
     onFacility({ facility }) {
-      if (facility === view.get().facility) pulse();
+      if (facility === view.get().facility) pulse.soon();
     },
     onState(...state) {
       shown = state;
