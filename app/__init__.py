@@ -25,6 +25,7 @@ def create_app(settings: Settings) -> WSGIApplication:
     from app.pages import error
     from app.pages import map as map_page
     from app.pages import routes as pages
+    from app.recorder import Recorder
     from app.services import NAME, Services
     from app.tiles import Front
     from data import db
@@ -39,7 +40,9 @@ def create_app(settings: Settings) -> WSGIApplication:
     )
     with db.transaction(engine) as conn:
         link = cache.connect(settings.redis_url.get_secret_value(), cache.prefix(conn, settings.release))
-    parts = Services(settings, engine, cache.Cache(link), Sessions(engine, demo=settings.demo))
+    parts = Services(
+        settings, engine, cache.Cache(link), Sessions(engine, demo=settings.demo), Recorder(engine)
+    )  # fmt: skip
 
     app = Flask("app", static_folder=None)
     app.config.update(

@@ -46,6 +46,7 @@ STATUS: tuple[tuple[type[errors.DataError], HTTPStatus], ...] = (
     (NotThere, HTTPStatus.NOT_FOUND),
     (errors.Overdraw, HTTPStatus.CONFLICT),
     (errors.ConflictingRepeat, HTTPStatus.CONFLICT),
+    (errors.Changed, HTTPStatus.PRECONDITION_FAILED),
     (errors.DatabaseUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (errors.DataError, HTTPStatus.UNPROCESSABLE_ENTITY),
 )

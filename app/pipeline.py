@@ -197,6 +197,15 @@ _SENTENCE = {
     "loss": "{name} lost {doses} of {product}",
     "count": "{name} counted {balance} of {product}",
     "adjustment": "{name} corrected {product} by {sign}{doses}",
+    "return": "{name} returned {doses} of {product}",
+    "transfer_out": "{name} sent {doses} of {product} to another facility",
+    "transfer_in": "{name} received {doses} of {product} from another facility",
+    "vvm": "{name} read the vial monitors of a lot of {product}",
+    "quarantine": "{name} put a lot of {product} into quarantine",
+    "release": "{name} released a lot of {product} from quarantine",
+    "reserve": "{name} reserved {product} for an order",
+    "unreserve": "{name} reserved less {product} for an order",
+    "reversal": "{name} took an entry of {product} back ({sign}{doses})",
 }
 
 

@@ -14,6 +14,7 @@ from flask import current_app, g, request
 from app.auth.principal import Principal
 from app.auth.sessions import Sessions
 from app.errors import NotSignedIn
+from app.recorder import Recorder
 from app.settings import Settings
 from data import db, errors, programmes
 from data.programmes import Programme
@@ -30,6 +31,7 @@ class Services:
     engine: sa.Engine
     cache: Cache
     sessions: Sessions
+    recorder: Recorder
 
 
 def services() -> Services:

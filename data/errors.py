@@ -54,6 +54,10 @@ class ConflictingRepeat(DataError):
     """The event {source} / {source_id} is recorded already, with other content."""
 
 
+class Changed(DataError):
+    """{product} at {facility} has changed since you looked: it holds {balance} usable doses now."""
+
+
 class PackError(DataError):
     """The pack cannot be loaded: {reason}."""
 

@@ -157,6 +157,7 @@ product = sa.Table(
     sa.Column("seat", sa.SmallInteger, nullable=False),
     sa.Column("unit", sa.Text, nullable=False, server_default="dose"),
     sa.Column("doses_per_vial", sa.SmallInteger, nullable=False),
+    sa.Column("vials_per_pack", sa.SmallInteger),
     sa.Column("cm3_per_dose", sa.Float),
     sa.Column("open_vial_wastage", sa.Float),
     sa.Column("doses_per_child", sa.Float),
@@ -167,6 +168,7 @@ product = sa.Table(
     sa.UniqueConstraint("programme_id", "seat"),
     sa.CheckConstraint("seat > 0", name="seat_positive"),
     sa.CheckConstraint("doses_per_vial > 0", name="doses_per_vial_positive"),
+    sa.CheckConstraint("vials_per_pack > 0", name="vials_per_pack_positive"),
     sa.CheckConstraint("unit in ('dose', 'piece')", name="unit_known"),
 )  # fmt: skip
 
@@ -181,34 +183,93 @@ lot = sa.Table(
 
 stock_event = sa.Table(
     "stock_event", metadata,
+    # Append-only (a trigger sees to it): what was said, its effect lot by lot, and what late events made of that.
+    # Any past moment is a sum: over occurred_at what was true, over recorded_at what was known.
     sa.Column("id", sa.BigInteger, sa.Identity(), nullable=False),
     sa.Column("programme_id", sa.Integer, nullable=False),
     sa.Column("facility_id", sa.Integer, nullable=False),
     sa.Column("product_id", sa.Integer, nullable=False),
     sa.Column("lot_id", sa.Integer),
     sa.Column("kind", sa.Text, nullable=False),
+    # 'event' as it was said; 'revision' of it after a late event; its 'reversal'. All have the event's kind and moment.
+    sa.Column("entry", sa.Text, nullable=False, server_default="event"),
     # The signed effect on the balance. A count of what was there already is an event of 0.
     sa.Column("doses", sa.Integer, nullable=False),
     sa.Column("counted", sa.Integer),
+    # The signed effect on what is reserved for the order.
+    sa.Column("reserved", sa.Integer, nullable=False, server_default="0"),
+    # Whether the sender named the lot; otherwise the order of issue chose it.
+    sa.Column("lot_named", sa.Boolean, nullable=False, server_default="true"),
     sa.Column("reason", sa.Text),
+    sa.Column("stage", sa.SmallInteger),
     sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
     _now("recorded_at"),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("source_id", sa.Text, nullable=False),
     sa.Column("actor_id", sa.Integer),
     sa.Column("document", sa.Text),
+    sa.Column("partner_id", sa.Integer),
+    sa.Column("order_number", sa.Text),
     sa.Column("note", sa.Text),
+    sa.Column("attachment_id", sa.BigInteger),
+    # The first row of the event that a reversal takes back.
+    sa.Column("reverses_id", sa.BigInteger),
+    sa.Column("shipment_id", sa.BigInteger),
+    # Of this row and the one before it at its position: data.record.chain.
+    sa.Column("digest", sa.LargeBinary, nullable=False),
     sa.PrimaryKeyConstraint("id", "occurred_at"),
     sa.CheckConstraint(
-        "kind in ('receipt', 'issue', 'administered', 'loss', 'count', 'adjustment')", name="kind_known"
+        "kind in ('receipt', 'issue', 'administered', 'return', 'transfer_out', 'transfer_in', 'count', 'adjustment',"
+        " 'loss', 'vvm', 'quarantine', 'release', 'reserve', 'unreserve')",
+        name="kind_known",
     ),
+    sa.CheckConstraint("entry in ('event', 'revision', 'reversal')", name="entry_known"),
     sa.CheckConstraint(
-        "case kind when 'receipt' then doses > 0 when 'issue' then doses < 0 when 'administered' then doses < 0"
-        " when 'loss' then doses < 0 else true end",
+        "entry <> 'event' or case when kind in ('receipt', 'transfer_in') then doses > 0"
+        " when kind in ('issue', 'administered', 'return', 'transfer_out', 'loss') then doses < 0"
+        " when kind in ('vvm', 'quarantine', 'release', 'reserve', 'unreserve') then doses = 0 else true end",
         name="sign_of_kind",
     ),
+    sa.CheckConstraint("(kind = 'vvm') = (stage is not null)", name="stage_of_vvm"),
+    sa.CheckConstraint("reserved = 0 or order_number is not null", name="reserved_for_an_order"),
+    sa.CheckConstraint("(entry = 'reversal') = (reverses_id is not null)", name="reversal_of_something"),
     sa.Index("ix_stock_event_position", "facility_id", "product_id", "occurred_at"),
+    sa.Index(
+        "ix_stock_event_order", "facility_id", "product_id", "order_number",
+        postgresql_where=sa.text("order_number is not null"),
+    ),
+    sa.Index("ix_stock_event_shipment_id", "shipment_id", postgresql_where=sa.text("shipment_id is not null")),
     postgresql_partition_by="RANGE (occurred_at)",
+)  # fmt: skip
+
+shipment = sa.Table(
+    "shipment", metadata,
+    # One product under one document from one facility to another; sent and received are sums of the record.
+    _id(sa.BigInteger),
+    _ref("programme"),
+    sa.Column("document", sa.Text, nullable=False),
+    _ref("product"),
+    _ref("facility", name="sender_id"),
+    _ref("facility", name="receiver_id"),
+    _count("sent"),
+    _count("received"),
+    sa.Column("sent_at", sa.DateTime(timezone=True)),
+    sa.Column("received_at", sa.DateTime(timezone=True)),
+    # Who said when why what arrived is not what was sent.
+    sa.Column("resolved_at", sa.DateTime(timezone=True)),
+    sa.Column("resolution", sa.Text),
+    _ref("app_user", nullable=True, name="resolved_by"),
+    sa.UniqueConstraint("programme_id", "document", "product_id"),
+    sa.CheckConstraint("sent >= 0 and received >= 0", name="amounts_not_negative"),
+    sa.CheckConstraint("sender_id <> receiver_id", name="between_two"),
+    sa.CheckConstraint("(resolved_at is null) = (resolution is null)", name="resolved_with_a_reason"),
+    sa.Index(
+        "ix_shipment_open_sender_id", "sender_id", postgresql_where=sa.text("resolved_at is null and sent <> received")
+    ),
+    sa.Index(
+        "ix_shipment_open_receiver_id", "receiver_id",
+        postgresql_where=sa.text("resolved_at is null and sent <> received"),
+    ),
 )  # fmt: skip
 
 event_key = sa.Table(
@@ -230,6 +291,7 @@ lot_balance = sa.Table(
     sa.Column("doses", sa.Integer, nullable=False),
     sa.Column("vvm_stage", sa.SmallInteger, nullable=False, server_default="1"),
     sa.Column("first_received_at", sa.DateTime(timezone=True)),
+    sa.Column("quarantined", sa.Boolean, nullable=False, server_default="false"),
     sa.UniqueConstraint(
         "facility_id", "product_id", "lot_id", name="uq_lot_balance_lot", postgresql_nulls_not_distinct=True
     ),
@@ -270,6 +332,8 @@ position = sa.Table(
     # Doses of lots that may be used today, and of all lots.
     _count("usable"),
     _count("total"),
+    # Doses promised to orders; what is available is usable less these.
+    _count("reserved"),
     # Mean monthly demand, corrected for days out of stock, in doses; null where unknown.
     sa.Column("amc", sa.REAL),
     # How a month varies around it (variance / mean) and how unsure it is itself (squared relative error).
@@ -286,6 +350,9 @@ position = sa.Table(
     sa.Column("out_since", sa.DateTime(timezone=True)),
     # Counts every fold; the ETag of a position.
     sa.Column("version", sa.Integer, nullable=False, server_default="1"),
+    # The digest of the last row of its record.
+    sa.Column("chain", sa.LargeBinary, nullable=False, server_default=""),
+    sa.CheckConstraint("reserved >= 0", name="reserved_not_negative"),
     sa.Index("ix_position_product_id_state", "product_id", "state"),
 )  # fmt: skip
 

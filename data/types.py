@@ -46,14 +46,32 @@ NO_PROBABILITY = 255
 
 @unique
 class Kind(StrEnum):
-    """What can happen to stock."""
+    """What can happen to stock; data.record.rules says what each of them does."""
 
     RECEIPT = "receipt"
     ISSUE = "issue"
     ADMINISTERED = "administered"
-    LOSS = "loss"
+    RETURN = "return"
+    TRANSFER_OUT = "transfer_out"
+    TRANSFER_IN = "transfer_in"
     COUNT = "count"
     ADJUSTMENT = "adjustment"
+    LOSS = "loss"
+    VVM = "vvm"
+    QUARANTINE = "quarantine"
+    RELEASE = "release"
+    RESERVE = "reserve"
+    UNRESERVE = "unreserve"
+    REVERSAL = "reversal"
+
+
+@unique
+class Entry(StrEnum):
+    """Why a row of the record is there: it was said, a late event changed what follows from it, or it was reversed."""
+
+    EVENT = "event"
+    REVISION = "revision"
+    REVERSAL = "reversal"
 
 
 @unique
@@ -70,12 +88,22 @@ class Loss(StrEnum):
     OTHER = "other"
 
 
+@unique
+class Unit(StrEnum):
+    """What an amount is given in; doses are what is recorded."""
+
+    DOSE = "dose"
+    VIAL = "vial"
+    PACK = "pack"
+
+
 @dataclass(frozen=True, slots=True)
 class StockEvent:
     """One thing that happened to the stock of one product at one facility, as somebody reports it.
 
     `doses` is never negative, except for an adjustment, where it is the signed difference; a count says what
-    was found. `occurred_at` is aware.
+    was found. `occurred_at` is aware. A reversal takes the event `reverses` of the same source back,
+    at that event's moment.
     """
 
     facility: str
@@ -85,23 +113,41 @@ class StockEvent:
     occurred_at: datetime
     source: str
     source_id: str
+    #: What `doses` counts until it is resolved: doses, vials or packs of the product.
+    unit: Unit = Unit.DOSE
     lot: str | None = None
     expiry: date | None = None
     reason: str | None = None
     document: str | None = None
     note: str | None = None
+    #: The facility at the other end of a movement between two.
+    partner: str | None = None
+    #: The order that doses are reserved or shipped for.
+    order: str | None = None
+    #: The stage that a vaccine vial monitor was found at, 1 to 4.
+    stage: int | None = None
+    #: Doses that are no whole number of vials are those of an opened one.
+    opened_vial: bool = False
+    #: The source_id of the event that is taken back.
+    reverses: str | None = None
+    #: The id of a paper that was attached.
+    attachment: int | None = None
+    #: The version of the position that the sender has seen; a later one refuses the event.
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the ledger answers: which events stand for the submission, and the balance after it, in doses.
+    """What the ledger answers: which rows stand for the submission, by lot, and the usable doses after it.
 
-    `repeated` says that the same (source, source_id) had been recorded before and nothing was changed now.
+    `version` is that of the position then. `repeated` says that the same (source, source_id) had been recorded before
+    and nothing was changed now.
     """
 
     event_ids: tuple[int, ...]
     lots: tuple[tuple[str | None, int], ...]
     balance: int
+    version: int = 0
     repeated: bool = False
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date
-from typing import Annotated, Any
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, NoReturn
 
-import sqlalchemy as sa
 from flask import Blueprint, Response, jsonify, request
 from pydantic import (
     AfterValidator,
@@ -15,15 +14,18 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
     StrictInt,
     ValidationError,
 )
 
-from app import services
-from app.errors import InvalidBody, NotAllowed
+from app import recorder, services
+from app.errors import InvalidBody
+from app.errors import body as body_of
 from data import errors
-from data.record import ledger, submission
-from data.types import Kind, Recorded, StockEvent
+from data.record import rules
+from data.record.ledger import Answer
+from data.types import Kind, Recorded, StockEvent, Unit
 
 blueprint = Blueprint("stock_events", __name__)
 
@@ -57,7 +59,7 @@ Text = Annotated[Trimmed, Field(min_length=1, max_length=200)]
 
 
 class Event(BaseModel):
-    """One event as it is sent. Give `doses` or `vials`, never both."""
+    """One event as it is sent. Give the amount once: as `doses`, `vials` or `packs`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -66,14 +68,22 @@ class Event(BaseModel):
     kind: Kind
     doses: StrictInt | None = None
     vials: StrictInt | None = None
-    occurred_at: Annotated[AwareDatetime, BeforeValidator(_written)]
+    packs: StrictInt | None = None
+    opened_vial: StrictBool = False
+    occurred_at: Annotated[AwareDatetime, BeforeValidator(_written)] | None = None
     source: Text
     source_id: Text
     lot: Annotated[Trimmed, Field(min_length=1, max_length=20)] | None = None
     expiry: date | None = None
+    stage: StrictInt | None = None
     reason: Text | None = None
     document: Text | None = None
+    partner: Text | None = None
+    order: Text | None = None
+    reverses: Text | None = None
     note: Annotated[Words, Field(max_length=1000)] | None = None
+    attachment: StrictInt | None = None
+    version: StrictInt | None = None
 
 
 @blueprint.post("/api/v1/stock-events")
@@ -87,35 +97,86 @@ def post() -> tuple[Response, int]:
         raise InvalidBody(
             remedy="Send a JSON object with Content-Type: application/json.", reason="it is not a JSON object"
         )
-    code = body.pop("programme", None)
-    many = "events" in body
-    sent = body["events"] if many else [body]
-    if not isinstance(sent, list) or not 1 <= len(sent) <= MOST or (many and len(body) > 1):
+    code = _programme(body.pop("programme", None))
+    if "events" not in body:
+        answer = _record([body | _seen()], code, partial=False)[0]
+        response = jsonify(_answer(answer))
+        if isinstance(answer, Recorded):
+            response.set_etag(str(answer.version))
+        return response, 200 if isinstance(answer, Recorded) and answer.repeated else 201
+    partial = _partial(body)
+    sent = body["events"]
+    if not isinstance(sent, list) or not 1 <= len(sent) <= MOST or len(body) > 1:
         raise InvalidBody("events", f"Send a list of 1 to {MOST:,} events.", reason="events is not such a list")
-    parsed = [_parse(event, index) for index, event in enumerate(sent)]
-    with services.transaction() as conn:
-        programme = services.programme(conn, _programme(code))
-        events = _in_doses(conn, programme.id, parsed)
-        _check_rights(conn, programme.id, events)
-        recorded = ledger.record(conn, programme.id, events, actor_id=services.principal().user_id)
-    answers = [_answer(r) for r in recorded]
-    status = 200 if all(r.repeated for r in recorded) else 201
-    return jsonify({"events": answers} if many else answers[0]), status
+    answers = _record(sent, code, partial=partial)
+    recorded = [a for a in answers if isinstance(a, Recorded)]
+    said: dict[str, object] = {"events": [_answer(a) for a in answers]}
+    if partial:
+        said |= {"recorded": len(recorded), "refused": len(answers) - len(recorded)}
+    return jsonify(said), 422 if not recorded else 200 if all(a.repeated for a in recorded) else 201
+
+
+def _seen() -> dict[str, int]:
+    """The version of the position that the sender has seen, from If-Match."""
+    etag = request.headers.get("If-Match")
+    if etag is None:
+        return {}
+    version = etag.strip().removeprefix("W/").strip('"')
+    if not version.isdecimal() or len(version) > 9:
+        raise InvalidBody(
+            "If-Match", "Send the version of the position, as it was answered.", reason="If-Match is none"
+        )
+    return {"version": int(version)}
+
+
+def _partial(body: dict[str, object]) -> bool:
+    """Whether the good events are kept although others are refused; in the body or in the address."""
+    partial = body.pop("partial", request.args.get("partial", "false") == "true")
+    if not isinstance(partial, bool):
+        raise InvalidBody("partial", "Send true or false.", reason="partial is neither")
+    return partial
+
+
+def _record(sent: Sequence[object], code: str, *, partial: bool) -> list[Answer]:
+    """Record what can be; where not all of it can, raise the first error unless the good ones are to be kept."""
+    refused: dict[int, errors.DataError] = {}
+    parsed: list[tuple[int, StockEvent]] = []
+    for index, event in enumerate(sent):
+        try:
+            parsed.append((index, _parse(event, index)))
+        except errors.DataError as error:
+            if not partial:
+                raise
+            refused[index] = error
+    job = recorder.Job(services.principal(), code, [event for _, event in parsed], partial=partial)
+    answers: dict[int, Answer] = {**refused}
+    for (index, _), answer in zip(parsed, services.services().recorder.record(job), strict=True):
+        if isinstance(answer, errors.DataError):
+            answer.details["index"] = index
+        answers[index] = answer
+    return [answers[index] for index in range(len(sent))]
 
 
 def _programme(code: object) -> str:
-    """The programme named, or the only one that the sender has."""
-    if isinstance(code, str):
-        return code
+    """The programme named, or the only one that the sender has; somebody else's does not exist."""
     mine = services.principal().programmes
-    if code is not None or len(mine) != 1:
+    if code is None and len(mine) == 1:
+        return next(iter(mine))
+    if not isinstance(code, str):
         raise InvalidBody(
             "programme", f"Send one of: {', '.join(sorted(mine))}.", reason="it does not name a programme"
         )
-    return next(iter(mine))
+    if code not in mine:
+        raise errors.UnknownProgramme(
+            "programme", "Start from the map to see yours; systems ask GET /api/v1/programmes.", value=code
+        )
+    return code
 
 
-def _parse(event: object, index: int) -> Event:
+def _parse(event: object, index: int) -> StockEvent:
+    def refuse(field: str, reason: str, remedy: str) -> NoReturn:
+        raise errors.InvalidEvent(field, remedy, reason=reason, index=index)
+
     try:
         parsed = Event.model_validate(event)
     except ValidationError as error:
@@ -124,15 +185,20 @@ def _parse(event: object, index: int) -> Event:
         raise errors.InvalidEvent(
             field, "See docs/api.md for every field.", reason=_words(first), index=index, problems=len(error.errors())
         ) from error
-    if (parsed.doses is None) == (parsed.vials is None):
-        raise errors.InvalidEvent(
-            "doses", "Send either doses or vials.", reason="the amount has to be given once", index=index
-        )
+    amounts = {unit: amount for unit, amount in zip(Unit, (parsed.doses, parsed.vials, parsed.packs), strict=True)
+               if amount is not None}  # fmt: skip
+    if parsed.kind in (*rules.LOT_STATES, Kind.REVERSAL):
+        amounts = amounts or {Unit.DOSE: 0}
+    if len(amounts) != 1:
+        refuse("doses", "the amount has to be given once", "Send doses, vials or packs.")
     if parsed.expiry is not None and parsed.lot is None:
-        raise errors.InvalidEvent(
-            "lot", "Send the lot number from the label.", reason="an expiry date belongs to a lot", index=index
-        )
-    return parsed
+        refuse("lot", "an expiry date belongs to a lot", "Send the lot number from the label.")
+    moment = parsed.occurred_at or (datetime.now(UTC) if parsed.kind is Kind.REVERSAL else None)
+    if moment is None:
+        refuse("occurred_at", "it is missing", "See docs/api.md for every field.")
+    [(unit, amount)] = amounts.items()
+    fields = parsed.model_dump(exclude={"doses", "vials", "packs", "occurred_at"})
+    return StockEvent(doses=amount, unit=unit, occurred_at=moment, **fields)
 
 
 def _words(problem: Any) -> str:
@@ -141,37 +207,13 @@ def _words(problem: Any) -> str:
     return known.get(problem["type"], str(problem["msg"]).removeprefix("Value error, ")[:200])
 
 
-def _in_doses(conn: sa.Connection, programme_id: int, parsed: Iterable[Event]) -> list[StockEvent]:
-    """Events in doses: a vial is as many doses as its product says."""
-    parsed = list(parsed)
-    in_vials = [e.product for e in parsed if e.vials is not None]
-    products = submission.products(conn, programme_id, in_vials) if in_vials else {}
-    per_vial = {code: p.doses_per_vial for code, p in products.items()}
-    events = []
-    for e in parsed:
-        fields = e.model_dump(exclude={"doses", "vials"})
-        doses = e.doses if e.doses is not None else (e.vials or 0) * per_vial.get(e.product, 1)
-        events.append(StockEvent(doses=doses, **fields))
-    return events
-
-
-def _check_rights(conn: sa.Connection, programme_id: int, events: list[StockEvent]) -> None:
-    who = services.principal()
-    found = submission.facilities(conn, programme_id, [e.facility for e in events])
-    for index, event in enumerate(events):
-        facility = found.get(event.facility)
-        if facility and not who.may("record", programme_id, facility.id, facility.lineage):
-            raise NotAllowed(
-                "facility",
-                f"You may not record stock at {facility.name}. Ask its officer, or sign in with a role that may.",
-                index=index,
-            )
-
-
-def _answer(recorded: Recorded) -> dict[str, object]:
+def _answer(answer: Answer) -> dict[str, object]:
+    if isinstance(answer, errors.DataError):
+        return body_of(answer)
     return {
-        "event_ids": list(recorded.event_ids),
-        "lots": [{"lot": lot, "doses": doses} for lot, doses in recorded.lots],
-        "balance": recorded.balance,
-        "repeated": recorded.repeated,
+        "event_ids": list(answer.event_ids),
+        "lots": [{"lot": lot, "doses": doses} for lot, doses in answer.lots],
+        "balance": answer.balance,
+        "version": answer.version,
+        "repeated": answer.repeated,
     }

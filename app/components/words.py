@@ -45,6 +45,15 @@ KIND = {
     Kind.LOSS: "lost",
     Kind.COUNT: "counted",
     Kind.ADJUSTMENT: "adjusted",
+    Kind.RETURN: "returned",
+    Kind.TRANSFER_OUT: "sent",
+    Kind.TRANSFER_IN: "received from elsewhere",
+    Kind.VVM: "vial monitor read",
+    Kind.QUARANTINE: "quarantined",
+    Kind.RELEASE: "released from quarantine",
+    Kind.RESERVE: "reserved",
+    Kind.UNRESERVE: "no longer reserved",
+    Kind.REVERSAL: "taken back",
 }
 
 ALERT = {"stockout": "Out of stock"}

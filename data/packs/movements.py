@@ -22,7 +22,7 @@ from data.packs import copying, judging, ledgers
 from data.packs.country import Country, Finding
 from data.packs.ledgers import LOT, POSITION
 from data.packs.registry import Ids
-from data.record import partitions
+from data.record import chain, partitions
 from data.types import Kind
 
 SQL = queries.read(Path(__file__).parent / "sql" / "movements.sql")
@@ -60,9 +60,9 @@ def keep(
     with copying.filling(conn, "stock_month"):
         copying.copy(conn, "stock_month", reports[[*POSITION, "month", *_AMOUNTS, "state", "probability"]])
     say(f"Wrote {len(reports):,} monthly reports.")
-    _write_events(conn, programme_id, ledger, now)
+    chains = _write_events(conn, programme_id, ids, ledger, before, now)
     say(f"Wrote {len(ledger):,} events.")
-    positions = _write_balances(conn, country, ids, reports, ledger, before, now)
+    positions = _write_balances(conn, country, ids, reports, ledger, before, chains, now)
     conn.execute(SQL["analyze"])
     if conn.execute(SQL["disagreeing"], {"programme_id": programme_id}).first() is not None:
         raise errors.PackError(reason="a balance would not be the sum of its events", field="events")
@@ -171,14 +171,45 @@ def _refuse(findings: list[Finding], reason: str, names: pd.Series, remedy: str)
 # -- writing -----------------------------------------------------------------------------------------------------
 
 
-def _write_events(conn: sa.Connection, programme_id: int, ledger: pd.DataFrame, now: datetime) -> None:
+def _write_events(
+    conn: sa.Connection, programme_id: int, ids: Ids, ledger: pd.DataFrame, before: Standing, now: datetime
+) -> pd.DataFrame:
+    """Append the rows, in their order; returns for each position the digest of its last one."""
     first = ledger["occurred_at"].min() if len(ledger) else now
     ahead = pd.Timestamp(now) + pd.DateOffset(months=partitions.AHEAD)
     partitions.ensure_partitions(conn, first.date(), ahead.date())
-    rows = ledger.assign(programme_id=programme_id, source=SOURCE, lot_id=_no_zero(ledger["lot_id"]))
-    columns = ["programme_id", *LOT, "kind", "doses", "counted", "reason", "occurred_at", "source", "source_id"]
+    rows = ledger.assign(programme_id=programme_id, source=SOURCE, recorded_at=now)
+    rows["digest"], chains = _digests(rows, ids, before)
+    rows["lot_id"] = _no_zero(rows["lot_id"])
+    columns = ["programme_id", *LOT, "kind", "doses", "counted", "reason", "occurred_at", "recorded_at", "source",
+               "source_id", "digest"]  # fmt: skip
     with copying.filling(conn, "stock_event"):
         copying.copy(conn, "stock_event", rows[columns])
+    return chains
+
+
+def _digests(rows: pd.DataFrame, ids: Ids, before: Standing) -> tuple[list[str], pd.DataFrame]:
+    """The digest of each row after the one before it at its position, and the last one of every position."""
+    numbers = {lot_id: number for (_, number), lot_id in ids.lots.items()}
+    expiries = {lot_id: expiry.date() for lot_id, expiry in ids.expiries.items()}
+    last = zip(*(before.positions[c] for c in (*POSITION, "chain")), strict=True) if len(before.positions) else ()
+    ends: dict[tuple[int, int], bytes] = {(facility, product): bytes(link) for facility, product, link in last}
+    known, told = dict(ends), []
+    counted = rows["counted"].astype("object").where(rows["counted"].notna(), None)
+    reasons = rows["reason"].astype("object").where(rows["reason"].notna(), None)
+    moments, recorded = (rows[c].astype("datetime64[us, UTC]").astype("int64") for c in ("occurred_at", "recorded_at"))
+    fields = (rows[c].tolist() for c in (*LOT, "kind", "doses", "source", "source_id"))
+    columns = zip(*fields, counted, reasons, moments.tolist(), recorded.tolist(), strict=True)
+    for facility, product, lot, kind, doses, source, source_id, found, reason, at, recorded_at in columns:
+        row = (
+            str(kind), "event", doses, found, 0, numbers.get(lot), expiries.get(lot), True, reason, None, at,
+            recorded_at, source, source_id, None, None, None, None, None, None, None,
+        )  # fmt: skip
+        ends[facility, product] = link = chain.digest(ends.get((facility, product), chain.START), row)
+        told.append(f"\\x{link.hex()}")
+    ends = {position: link for position, link in ends.items() if known.get(position) != link}
+    chains = [(facility, product, f"\\x{link.hex()}") for (facility, product), link in ends.items()]
+    return told, pd.DataFrame(chains, columns=[*POSITION, "chain"]).astype(dict.fromkeys(POSITION, "int64"))
 
 
 def _no_zero(lot_ids: pd.Series) -> pd.Series:
@@ -187,7 +218,7 @@ def _no_zero(lot_ids: pd.Series) -> pd.Series:
 
 def _write_balances(
     conn: sa.Connection, country: Country, ids: Ids, reports: pd.DataFrame, ledger: pd.DataFrame, before: Standing,
-    now: datetime,
+    chains: pd.DataFrame, now: datetime,
 ) -> int:  # fmt: skip
     """The balances and positions that the events lead to; returns how many positions there are."""
     shelves = ledgers.shelves(ledger, before.balances)
@@ -197,7 +228,7 @@ def _write_balances(
     positions = ledgers.positions(ledger, before.positions, country.programme.timezone).merge(usable, on=POSITION)
     silent = pd.concat([reports[POSITION].drop_duplicates(), before.positions[POSITION], positions[POSITION]])
     silent = silent.drop_duplicates(keep=False).merge(reports[POSITION].drop_duplicates(), on=POSITION)
-    positions = pd.concat([positions, silent.assign(usable=0, total=0)], ignore_index=True)
+    positions = pd.concat([positions.merge(chains, on=POSITION), silent.assign(usable=0, total=0, chain="\\x")])
     _put(conn, "lot_balance", shelves.assign(lot_id=_no_zero(shelves["lot_id"])), new=before.positions.empty)
     _put(conn, "position", positions, new=before.positions.empty)
     return len(positions)

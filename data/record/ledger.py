@@ -1,31 +1,36 @@
 """What happened to the stock? The only writer of it: events are appended, balances folded, readers told.
 
-Validate, generate, save: nothing is written before everything is known to be possible. A submission is
-all-or-nothing. Positions are locked in one order, so that concurrent submissions queue and never deadlock.
+Validate, generate, save: nothing is written before everything is known to be possible. Positions are locked in one
+order, so that concurrent submissions queue and never deadlock; what a lock has given is read after it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import sqlalchemy as sa
 
 from data import errors, queries
-from data.record import partitions, rules, submission
-from data.record.shelf import Shelf
-from data.record.submission import Entry
+from data.record import desk, rules, saving, shipments, submission
+from data.record.desk import Desk, Past
+from data.record.submission import Entry, Target
 from data.types import Kind, Recorded, StockEvent
 
 SQL = queries.read(Path(__file__).parent / "sql" / "ledger.sql")
 
-#: What is answered to each (source, source_id), as it is stored.
-Results = dict[tuple[str, str], dict[str, Any]]
+#: What is said of an event that was there before these fields were.
+_FIRST_FIELDS = (
+    "facility", "product", "kind", "doses", "occurred_at", "source", "source_id", "lot", "expiry", "reason",
+    "document", "note",
+)  # fmt: skip
+
+Answer = Recorded | errors.DataError
 
 
 def record(
@@ -36,299 +41,294 @@ def record(
     actor_id: int | None = None,
     now: datetime | None = None,
 ) -> list[Recorded]:
-    """Record events, in their order, once each; the caller's transaction makes them durable.
+    """Record all of these events, once each; the caller's transaction makes them durable.
 
     The same (source, source_id) again answers with the first result; with other content it raises
-    `ConflictingRepeat`. Raises `UnknownFacility`, `UnknownProduct`, `InvalidEvent` or `Overdraw`, each with the index
-    of the event in its details; then nothing may be committed.
+    `ConflictingRepeat`. Raises `UnknownFacility`, `UnknownProduct`, `InvalidEvent`, `Overdraw` or `Changed`, each with
+    the index of the event in its details; then nothing may be committed.
     """
     now = now or datetime.now(UTC)
-    entries = submission.resolve(conn, programme_id, events, now)
-    digests = {e.key: digest(e.event) for e in entries}
-    fresh_keys = _claim(conn, programme_id, entries, digests)
-    fresh: list[Entry] = []
-    for entry in entries:
-        if entry.key in fresh_keys:
-            fresh_keys.remove(entry.key)
-            fresh.append(entry)
-    kept = _apply(conn, programme_id, fresh, actor_id, now) if fresh else {}
-    return _answers(conn, programme_id, entries, fresh, kept)
+
+    def refuse(_: int, error: errors.DataError) -> NoReturn:
+        raise error
+
+    entries = submission.resolve(conn, programme_id, events, now, refuse, actor_id=actor_id)
+    return [answer for answer in keep(conn, programme_id, entries, now, partial=False) if isinstance(answer, Recorded)]
+
+
+def record_each(
+    conn: sa.Connection,
+    programme_id: int,
+    events: Sequence[StockEvent],
+    *,
+    actor_id: int | None = None,
+    now: datetime | None = None,
+) -> list[Answer]:
+    """Record those of these events that can be; for each, in their order, what was recorded or why it was not."""
+    now = now or datetime.now(UTC)
+    refused: dict[int, errors.DataError] = {}
+    entries = submission.resolve(conn, programme_id, events, now, refused.__setitem__, actor_id=actor_id)
+    answers: dict[int, Answer] = {**refused}
+    answers |= {e.index: a for e, a in zip(entries, keep(conn, programme_id, entries, now, partial=True), strict=True)}
+    return [answers[index] for index in range(len(events))]
+
+
+def keep(
+    conn: sa.Connection, programme_id: int, entries: Sequence[Entry], now: datetime, *, partial: bool
+) -> list[Answer]:
+    """Record entries that were resolved; `partial` keeps the good ones and answers the others with their error."""
+    if not entries:
+        return []
+    return _Keeping(conn, programme_id, now, partial=partial).keep(entries)
 
 
 def digest(event: StockEvent) -> bytes:
-    """What makes a repeat the same event: all that it says."""
-    said = [getattr(event, name) for name in event.__slots__]
-    said[said.index(event.occurred_at)] = event.occurred_at.astimezone(UTC).isoformat()
+    """What makes a repeat the same event: all that it says. The version that its sender had seen is no part of it."""
+    said = [getattr(event, name) for name in _FIRST_FIELDS]
+    moment = None if event.kind is Kind.REVERSAL else event.occurred_at.astimezone(UTC).isoformat()
+    said[_FIRST_FIELDS.index("occurred_at")] = moment
+    for name in ("partner", "order", "stage", "opened_vial", "reverses", "attachment"):
+        if value := getattr(event, name):
+            said.append(f"{name}={value}")
     return hashlib.sha256(json.dumps(said, default=str).encode()).digest()
 
 
-def _claim(
-    conn: sa.Connection, programme_id: int, entries: Sequence[Entry], digests: dict[tuple[str, str], bytes]
-) -> set[tuple[str, str]]:
-    """Claim the keys that are free; a key known with other content is a conflict."""
-    for index, entry in enumerate(entries):
-        if digest(entry.event) != digests[entry.key]:
-            raise _conflict(entry, index)
-    asked = {"programme_id": programme_id, "sources": [k[0] for k in digests], "source_ids": [k[1] for k in digests]}
-    free = {
-        (r.source, r.source_id) for r in conn.execute(SQL["claim_keys"], asked | {"digests": list(digests.values())})
-    }
-    if len(free) < len(digests):
-        known = {(r.source, r.source_id): bytes(r.digest) for r in conn.execute(SQL["known_keys"], asked)}
-        for index, entry in enumerate(entries):
-            if known[entry.key] != digests[entry.key]:
-                raise _conflict(entry, index)
-    return free
+class _Keeping:
+    """One submission on its way into the record."""
 
+    def __init__(self, conn: sa.Connection, programme_id: int, now: datetime, *, partial: bool) -> None:
+        self.conn = conn
+        self.programme_id = programme_id
+        self.now = now
+        self.partial = partial
 
-def _conflict(entry: Entry, index: int) -> errors.ConflictingRepeat:
-    return errors.ConflictingRepeat(
-        "source_id",
-        "Send a new source_id for another event, or the first content again.",
-        source=entry.event.source,
-        source_id=entry.event.source_id,
-        index=index,
-    )
+    def keep(self, entries: Sequence[Entry]) -> list[Answer]:
+        """Lock, look, work, save, answer; see the module."""
+        self._find_targets(entries)
+        desks = self._lock(entries)
+        known = self._known(entries)
+        firsts = self._firsts(entries, known)
+        fresh = self._alive(firsts.values())
+        self._check_versions(fresh, desks)
+        self._find_lots(self._alive(fresh))
+        shipments.find(self.conn, self.programme_id, self._alive(fresh), self._refuse)
+        alive = self._alive(fresh)
+        for entry in alive:
+            entry.say()
+        self._fill(desks, {e.position for e in alive})
+        self._work(alive, desks)
+        done = self._alive(alive)
+        if done:
+            saving.save(self.conn, self.programme_id, done, [d for d in desks.values() if d.rows], self.now)
+        return self._answers(entries, firsts, known)
 
+    def _refuse(self, entry: Entry, error: errors.DataError | None = None) -> None:
+        """Give an entry its error; without `partial` that is the end of all of them."""
+        entry.error = error or entry.error
+        if entry.error is not None:
+            entry.error.details["index"] = entry.index
+            if not self.partial:
+                raise entry.error
 
-# -- generate ----------------------------------------------------------------------------------------------------
+    def _alive(self, entries: Iterable[Entry]) -> list[Entry]:
+        return [e for e in entries if e.error is None]
 
+    # -- look ----------------------------------------------------------------------------------------------------
 
-def _apply(
-    conn: sa.Connection, programme_id: int, entries: Sequence[Entry], actor_id: int | None, now: datetime
-) -> Results:
-    _find_lots(conn, entries)
-    shelves = _lock(conn, entries)
-    for index, entry in enumerate(entries):
-        shelf = shelves[entry.position]
-        try:
-            entry.lines = shelf.take(entry.event, entry.lot_id, entry.day)
-            entry.lots = [(shelf.number(line.lot_id), line.doses) for line in entry.lines]
-        except errors.Overdraw as error:
-            raise errors.Overdraw(
-                "doses",
-                error.remedy or "Count the stock, or record the receipt that is missing first.",
-                facility=entry.facility.name,
-                product=entry.product.name,
-                balance=error.details["balance"],
-                doses=error.details["doses"],
-                index=index,
-            ) from error
-        if shelf.total > submission.MOST_DOSES:
-            raise errors.InvalidEvent(
-                "doses",
-                "Check the number and the unit.",
-                reason=f"{entry.facility.name} would hold {shelf.total:,} doses of {entry.product.name}",
-                index=index,
+    def _find_targets(self, entries: Sequence[Entry]) -> None:
+        reversals = [e for e in entries if e.event.reverses is not None]
+        if not reversals:
+            return
+        asked = {"sources": [e.event.source for e in reversals], "source_ids": [e.event.reverses for e in reversals]}
+        rows = self.conn.execute(SQL["targets"], {"programme_id": self.programme_id, **asked})
+        found = {(r.source, r.source_id): r for r in rows}
+        for entry in reversals:
+            r = found.get((entry.event.source, str(entry.event.reverses)))
+            if r is None or (r.facility_id, r.product_id) != entry.position:
+                reason = f"no event {entry.event.reverses} of {entry.event.source} is on record here"
+                self._refuse(entry, errors.InvalidEvent("reverses", "Look its source_id up on the bin card.",
+                                                        reason=reason))  # fmt: skip
+                continue
+            entry.target = Target(r.id, Kind(r.kind), r.facility_id, r.product_id, r.occurred_at, r.reversed)
+            if r.entry != "event":
+                self._refuse(entry, errors.InvalidEvent("reverses", "Record the event again instead.",
+                                                        reason="it is a reversal itself"))  # fmt: skip
+
+    def _lock(self, entries: Sequence[Entry]) -> dict[tuple[int, int], Desk]:
+        positions = sorted({e.position for e in entries})
+        asked = {"facility_ids": [p[0] for p in positions], "product_ids": [p[1] for p in positions]}
+        locked = self.conn.execute(SQL["lock_positions"], asked).all()
+        if len(locked) < len(positions):
+            self.conn.execute(SQL["open_positions"], asked)
+            locked = self.conn.execute(SQL["lock_positions"], asked).all()
+        return {
+            (r.facility_id, r.product_id): Desk(
+                r.facility_id, r.product_id, rules.Shelf(), r.last_event_at, r.version, bytes(r.chain),
+                usable=r.usable, reserved=r.reserved,
             )
-        entry.balance = shelf.usable_on(now.astimezone(entry.facility.timezone).date())
-    return _save(conn, programme_id, entries, shelves, actor_id, now)
+            for r in locked
+        }  # fmt: skip
 
+    def _known(self, entries: Sequence[Entry]) -> dict[tuple[str, str], sa.Row[Any]]:
+        """What was answered to these keys before; read after the locks, so that a twin has committed or waits."""
+        keys = list({e.key for e in entries})
+        asked = {"sources": [k[0] for k in keys], "source_ids": [k[1] for k in keys]}
+        rows = self.conn.execute(SQL["known_keys"], {"programme_id": self.programme_id, **asked})
+        return {(r.source, r.source_id): r for r in rows}
 
-def _find_lots(conn: sa.Connection, entries: Sequence[Entry]) -> None:
-    """Find the lots named, and add those that a receipt or count brings with their expiry."""
-    named = [(i, e) for i, e in enumerate(entries) if e.event.lot is not None]
-    if not named:
-        return
-    asked = {"product_ids": [e.product.id for _, e in named], "numbers": [e.event.lot for _, e in named]}
-    known = {(r.product_id, r.number): r for r in conn.execute(SQL["lots"], asked)}
-    new = [e for _, e in named if (e.product.id, e.event.lot) not in known and e.event.expiry is not None]
-    if new:
-        conn.execute(
-            SQL["add_lots"],
-            {
+    def _firsts(
+        self, entries: Sequence[Entry], known: dict[tuple[str, str], sa.Row[Any]]
+    ) -> dict[tuple[str, str], Entry]:
+        """The first entry of each key that is new; one that is known with other content is a conflict."""
+        firsts: dict[tuple[str, str], Entry] = {}
+        digests = {key: bytes(row.digest) for key, row in known.items()}
+        for entry in self._alive(entries):
+            entry.digest = digest(entry.event)
+            if digests.setdefault(entry.key, entry.digest) != entry.digest:
+                self._refuse(entry, errors.ConflictingRepeat(
+                    "source_id", "Send a new source_id for another event, or the first content again.",
+                    source=entry.event.source, source_id=entry.event.source_id,
+                ))  # fmt: skip
+            elif entry.key not in known and entry.key not in firsts:
+                firsts[entry.key] = entry
+                if entry.target is not None and entry.target.reversed:
+                    reason = "that event was reversed before"
+                    self._refuse(entry, errors.InvalidEvent("reverses", "Nothing is left to do.", reason=reason))
+        return firsts
+
+    def _check_versions(self, fresh: Sequence[Entry], desks: dict[tuple[int, int], Desk]) -> None:
+        for entry in fresh:
+            seen, at = entry.event.version, desks[entry.position]
+            if seen is not None and seen != at.version:
+                self._refuse(entry, errors.Changed(
+                    "version", "Look at what is on record now, and send it again with that version if it still holds.",
+                    facility=entry.facility.name, product=entry.product.name, yours=seen, version=at.version,
+                    doses=entry.event.doses, balance=at.usable,
+                ))  # fmt: skip
+
+    def _find_lots(self, entries: Sequence[Entry]) -> None:
+        """Find the lots named, and add those that are seen with their expiry for the first time."""
+        named = [e for e in entries if e.event.lot is not None]
+        if not named:
+            return
+        asked = {"product_ids": [e.product.id for e in named], "numbers": [e.event.lot for e in named]}
+        known = {(r.product_id, r.number): r for r in self.conn.execute(SQL["lots"], asked)}
+        new = [e for e in named if (e.product.id, e.event.lot) not in known and e.event.expiry is not None]
+        if new:
+            columns = {
                 "product_ids": [e.product.id for e in new],
                 "numbers": [e.event.lot for e in new],
                 "expiries": [e.event.expiry for e in new],
-            },
-        )
-        known = {(r.product_id, r.number): r for r in conn.execute(SQL["lots"], asked)}
-    for index, entry in named:
-        lot = known.get((entry.product.id, str(entry.event.lot)))
-        if lot is None:
-            raise errors.InvalidEvent(
-                "expiry",
-                "Send the expiry date from the label.",
-                reason=f"lot {entry.event.lot} is new and its expiry is not given",
-                index=index,
+            }
+            self.conn.execute(SQL["add_lots"], columns)
+            known = {(r.product_id, r.number): r for r in self.conn.execute(SQL["lots"], asked)}
+        for entry in named:
+            lot = known.get((entry.product.id, str(entry.event.lot)))
+            if lot is None:
+                self._refuse(entry, errors.InvalidEvent(
+                    "expiry", "Send the expiry date from the label.",
+                    reason=f"lot {entry.event.lot} is new and its expiry is not given",
+                ))  # fmt: skip
+            elif entry.event.expiry not in (None, lot.expiry):
+                self._refuse(entry, errors.InvalidEvent(
+                    "expiry", "Check the label; if the date on record is wrong, ask for its correction.",
+                    reason=f"lot {entry.event.lot} is on record as expiring {lot.expiry}, not {entry.event.expiry}",
+                ))  # fmt: skip
+            else:
+                entry.lot = rules.Held(lot.id, lot.number, lot.expiry, 0)
+
+    def _fill(self, desks: dict[tuple[int, int], Desk], wanted: set[tuple[int, int]]) -> None:
+        """Put on the shelves of these positions what they hold, and what is promised of it."""
+        asked = {"facility_ids": [p[0] for p in wanted], "product_ids": [p[1] for p in wanted]}
+        held: dict[tuple[int, int], list[rules.Held]] = defaultdict(list)
+        for r in self.conn.execute(SQL["held_lots"], asked):
+            held[r.facility_id, r.product_id].append(
+                rules.Held(r.lot_id, r.number, r.expiry, r.doses, r.vvm_stage, r.first_received_at, r.quarantined)
             )
-        if entry.event.expiry not in (None, lot.expiry):
-            raise errors.InvalidEvent(
-                "expiry",
-                "Check the label; if the date on record is wrong, ask for its correction.",
-                reason=f"lot {entry.event.lot} is on record as expiring {lot.expiry}, not {entry.event.expiry}",
-                index=index,
-            )
-        entry.lot_id = lot.id
-        entry.event = replace(entry.event, expiry=lot.expiry)
+        promised: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)
+        if any(desks[p].reserved for p in wanted):
+            for r in self.conn.execute(SQL["promised"], asked):
+                promised[r.facility_id, r.product_id][r.order_number] = r.reserved
+        for position in wanted:
+            desks[position].shelf = rules.Shelf(held[position], promised[position])
+
+    # -- work ----------------------------------------------------------------------------------------------------
+
+    def _work(self, entries: Sequence[Entry], desks: dict[tuple[int, int], Desk]) -> None:
+        by_position: dict[tuple[int, int], list[Entry]] = defaultdict(list)
+        for entry in entries:
+            by_position[entry.position].append(entry)
+        pasts = self._pasts({p: (desks[p], of) for p, of in by_position.items()})
+        for position, of in by_position.items():
+            today = of[0].facility.day(self.now)
+            desks[position].work(of, pasts.get(position), today, self._overdrawn)
+            if desks[position].shelf.total > submission.MOST_DOSES:
+                reason = (
+                    f"{of[0].facility.name} would hold {desks[position].shelf.total:,} doses of {of[0].product.name}"
+                )
+                raise errors.InvalidEvent("doses", "Check the number and the unit.", reason=reason, index=of[-1].index)
+
+    def _pasts(self, work: dict[tuple[int, int], tuple[Desk, list[Entry]]]) -> dict[tuple[int, int], Past]:
+        """For each position that something comes late to: what it was then, and what has happened since."""
+        late = {p: at for p, (d, entries) in work.items() if (at := d.comes_late(entries)) is not None}
+        if not late:
+            return {}
+        asked = {
+            "facility_ids": [p[0] for p in late],
+            "product_ids": [p[1] for p in late],
+            "moments": list(late.values()),
+            "earliest": min(late.values()),
+        }
+        rows: dict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)
+        for r in self.conn.execute(SQL["rows_since"], asked).mappings():
+            rows[r["facility_id"], r["product_id"]].append(dict(r))
+        states = {
+            (r.facility_id, r.product_id, r.lot_id): (r.vvm_stage, r.quarantined)
+            for r in self.conn.execute(SQL["lot_states"], asked)
+        }
+        return {
+            p: desk.past(work[p][0].shelf, rows[p], {k[2]: v for k, v in states.items() if k[:2] == p},
+                         work[p][1][0].facility.day)
+            for p in late
+        }  # fmt: skip
+
+    def _overdrawn(self, entry: Entry) -> None:
+        """The shelf said no: say it with the names, and with the event that would become impossible."""
+        error = entry.error
+        if isinstance(error, errors.Overdraw):
+            said = {k: v for k, v in error.details.items() if k != "remedy"}
+            remedy = error.remedy or "Count the stock, or record the receipt that is missing first."
+            if said.get("reserved"):
+                remedy = f"{said['reserved']:,} doses are reserved for orders. {remedy}"
+            named = {"facility": entry.facility.name, "product": entry.product.name}
+            self._refuse(entry, errors.Overdraw("doses", remedy, **named, **said))
+
+    # -- answer --------------------------------------------------------------------------------------------------
+
+    def _answers(
+        self,
+        entries: Sequence[Entry],
+        firsts: dict[tuple[str, str], Entry],
+        known: dict[tuple[str, str], sa.Row[Any]],
+    ) -> list[Answer]:
+        answers: list[Answer] = []
+        for entry in entries:
+            first = firsts.get(entry.key, entry)
+            error = entry.error or first.error
+            if error is not None:
+                answers.append(error)
+            elif entry.key in known:
+                answers.append(_recorded(known[entry.key].result, repeated=True))
+            else:
+                answers.append(_recorded(first.result, repeated=entry is not first))
+        return answers
 
 
-def _lock(conn: sa.Connection, entries: Sequence[Entry]) -> dict[tuple[int, int], Shelf]:
-    positions = sorted({e.position for e in entries})
-    asked = {"facility_ids": [p[0] for p in positions], "product_ids": [p[1] for p in positions]}
-    locked = conn.execute(SQL["lock_positions"], asked).all()
-    if len(locked) < len(positions):
-        conn.execute(SQL["open_positions"], asked)
-        locked = conn.execute(SQL["lock_positions"], asked).all()
-    shelves = {(r.facility_id, r.product_id): Shelf(conn, r.facility_id, r.product_id, r.last_event_at) for r in locked}
-    for r in conn.execute(SQL["held_lots"], asked):
-        shelves[r.facility_id, r.product_id].put(
-            rules.Held(r.lot_id, r.number, r.expiry, r.doses, r.vvm_stage, r.first_received_at)
-        )
-    return shelves
-
-
-# -- save --------------------------------------------------------------------------------------------------------
-
-
-def _save(
-    conn: sa.Connection,
-    programme_id: int,
-    entries: Sequence[Entry],
-    shelves: dict[tuple[int, int], Shelf],
-    actor_id: int | None,
-    now: datetime,
-) -> Results:
-    days = [e.event.occurred_at.astimezone(UTC).date() for e in entries]
-    partitions.ensure_partitions(conn, min(days), max(days))
-    lines = [(e, line) for e in entries for line in e.lines]
-    ids = list(
-        conn.execute(SQL["append"], _columns(lines) | {"programme_id": programme_id, "actor_id": actor_id}).scalars()
+def _recorded(result: dict[str, Any], *, repeated: bool) -> Recorded:
+    return Recorded(
+        event_ids=tuple(result["event_ids"]),
+        lots=tuple((lot, doses) for lot, doses in result["lots"]),
+        balance=result["balance"],
+        version=result.get("version", 0),
+        repeated=repeated,
     )
-    at = 0
-    for entry in entries:
-        entry.ids, at = tuple(ids[at : at + len(entry.lines)]), at + len(entry.lines)
-    position = {"facility_ids": [e.facility.id for e, _ in lines], "product_ids": [e.product.id for e, _ in lines]}
-    amounts = {"doses": [line.doses for _, line in lines]}
-    arrived = [e.event.occurred_at if line.doses > 0 else None for e, line in lines]
-    lots = {"lot_ids": [line.lot_id for _, line in lines]}
-    if any(line.lot_id not in shelves[e.position].on_record for e, line in lines):
-        conn.execute(SQL["open_lots"], position | lots)
-    conn.execute(SQL["fold_lots"], position | amounts | lots | {"received_ats": arrived})
-    _fold_positions(conn, entries, shelves, now)
-    _fold_months(conn, entries, lines, position | amounts, now)
-    return _keep(conn, programme_id, entries)
-
-
-def _columns(lines: Sequence[tuple[Entry, rules.Line]]) -> dict[str, Any]:
-    return {
-        "facility_id": [e.facility.id for e, _ in lines],
-        "product_id": [e.product.id for e, _ in lines],
-        "lot_id": [line.lot_id for _, line in lines],
-        "kind": [str(e.event.kind) for e, _ in lines],
-        "doses": [line.doses for _, line in lines],
-        "counted": [e.event.doses if e.event.kind is Kind.COUNT else None for e, _ in lines],
-        "reason": [e.event.reason for e, _ in lines],
-        "occurred_at": [e.event.occurred_at for e, _ in lines],
-        "source": [e.event.source for e, _ in lines],
-        "source_id": [e.event.source_id for e, _ in lines],
-        "document": [e.event.document for e, _ in lines],
-        "note": [e.event.note for e, _ in lines],
-    }
-
-
-def _fold_positions(
-    conn: sa.Connection, entries: Sequence[Entry], shelves: dict[tuple[int, int], Shelf], now: datetime
-) -> None:
-    in_order = sorted(entries, key=lambda e: e.event.occurred_at)
-    last = {e.position: e for e in in_order}
-    received = {e.position: e.day for e in in_order if e.event.kind is Kind.RECEIPT}
-    conn.execute(
-        SQL["fold_positions"],
-        {
-            "facility_ids": [p[0] for p in last],
-            "product_ids": [p[1] for p in last],
-            "usable": [shelves[p].usable_on(now.astimezone(e.facility.timezone).date()) for p, e in last.items()],
-            "total": [shelves[p].total for p in last],
-            "occurred_ats": [e.event.occurred_at for e in last.values()],
-            "received_ons": [received.get(p) for p in last],
-        },
-    )
-
-
-def _fold_months(
-    conn: sa.Connection,
-    entries: Sequence[Entry],
-    lines: Sequence[tuple[Entry, rules.Line]],
-    moved: dict[str, Any],
-    now: datetime,
-) -> None:
-    months = {}
-    for e in entries:
-        first = e.day.replace(day=1)
-        starts = datetime(first.year, first.month, 1, tzinfo=e.facility.timezone)
-        following = (first + timedelta(days=32)).replace(day=1)
-        ends = datetime(following.year, following.month, 1, tzinfo=e.facility.timezone)
-        months[*e.position, first] = (starts, ends)
-    conn.execute(
-        SQL["fold_months"],
-        {
-            "facility_ids": [k[0] for k in months],
-            "product_ids": [k[1] for k in months],
-            "months": [k[2] for k in months],
-            "starts": [v[0] for v in months.values()],
-            "ends": [v[1] for v in months.values()],
-            "earliest": min(starts for starts, _ in months.values()),
-        },
-    )
-    if all(ends > now + submission.CLOCK_SKEW for _, ends in months.values()):
-        return  # Nothing can have happened in a later month.
-    conn.execute(
-        SQL["shift_months"],
-        moved
-        | {
-            "months": [e.day.replace(day=1) for e, _ in lines],
-            "folded_facility_ids": [k[0] for k in months],
-            "folded_product_ids": [k[1] for k in months],
-            "folded_months": [k[2] for k in months],
-        },
-    )
-
-
-def _keep(conn: sa.Connection, programme_id: int, entries: Sequence[Entry]) -> Results:
-    results, payloads = [], []
-    for e in entries:
-        results.append(json.dumps({"event_ids": e.ids, "lots": e.lots, "balance": e.balance}))
-        payloads.append(
-            json.dumps(
-                {
-                    "kind": e.event.kind,
-                    "doses": sum(line.doses for line in e.lines),
-                    "balance": e.balance,
-                    "occurred_at": e.event.occurred_at.isoformat(),
-                    "source": e.event.source,
-                }
-            )
-        )
-    keys = {"sources": [e.key[0] for e in entries], "source_ids": [e.key[1] for e in entries]}
-    kept = conn.execute(SQL["keep_results"], {"programme_id": programme_id, "results": results, **keys}).all()
-    conn.execute(
-        SQL["announce"],
-        {
-            "programme_id": programme_id,
-            "facility_ids": [e.facility.id for e in entries],
-            "product_ids": [e.product.id for e in entries],
-            "payloads": payloads,
-        },
-    )
-    return {(r.source, r.source_id): r.result for r in kept}
-
-
-def _answers(
-    conn: sa.Connection, programme_id: int, entries: Sequence[Entry], fresh: Sequence[Entry], kept: Results
-) -> list[Recorded]:
-    made = {id(e) for e in fresh}
-    repeated = [e.key for e in entries if e.key not in kept]
-    if repeated:
-        asked = {"sources": [k[0] for k in repeated], "source_ids": [k[1] for k in repeated]}
-        rows = conn.execute(SQL["known_keys"], {"programme_id": programme_id, **asked})
-        kept = kept | {(r.source, r.source_id): r.result for r in rows}
-    return [
-        Recorded(
-            event_ids=tuple(kept[e.key]["event_ids"]),
-            lots=tuple((lot, doses) for lot, doses in kept[e.key]["lots"]),
-            balance=kept[e.key]["balance"],
-            repeated=id(e) not in made,
-        )
-        for e in entries
-    ]

@@ -57,7 +57,8 @@ from (
          with ordinality as a (facility_id, product_id, place)
     join lot_balance b on b.facility_id = a.facility_id and b.product_id = a.product_id
     left join lot l on l.id = b.lot_id
-    where b.doses > 0 and b.vvm_stage <= :last_usable_stage and (l.expiry is null or l.expiry >= :today)
+    where b.doses > 0 and b.vvm_stage <= :last_usable_stage and not b.quarantined
+      and (l.expiry is null or l.expiry >= :today)
     order by a.place, l.expiry nulls last
 ) i
 

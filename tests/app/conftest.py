@@ -41,9 +41,10 @@ class Site:
         self.app = create_app(settings)
         self.tokens = {name: users.token(engine, f"{name}@example.org", "test", 1) for name in [*PEOPLE, "elsewhere"]}
 
-    def post(self, body: Any, who: str = "machine", **headers: str) -> TestResponse:
+    def post(self, body: Any, who: str = "machine", query: str = "", **headers: str) -> TestResponse:
         """What POST /api/v1/stock-events answers."""
-        return Client(self.app).post("/api/v1/stock-events", json=body, headers=self.signed(who) | headers)
+        address = f"/api/v1/stock-events?{query}"
+        return Client(self.app).post(address, json=body, headers=self.signed(who) | headers)
 
     def get(self, path: str, who: str | None = "machine", **headers: str) -> TestResponse:
         return Client(self.app).get(path, headers=self.signed(who) | headers)
@@ -102,6 +103,7 @@ def event() -> Callable[..., dict[str, Any]]:
         fields = {
             "programme": "small", "facility": "F-W1", "product": "BCG", "kind": "receipt", "doses": 100,
             "occurred_at": datetime.now(UTC).isoformat(), "source": "test", "source_id": f"event {next(_ids)}",
+            "opened_vial": True,
         } | changed  # fmt: skip
         return {k: v for k, v in fields.items() if v is not None}
 

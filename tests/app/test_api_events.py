@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,7 +34,8 @@ def test_an_event_is_recorded_and_answered_with_its_balance(site: Any, event: An
     assert answer.status_code == 201
     [event_id] = answer.get_json()["event_ids"]
     assert answer.get_json() == {
-        "event_ids": [event_id], "lots": [{"lot": "A1", "doses": 120}], "balance": 120, "repeated": False,
+        "event_ids": [event_id], "lots": [{"lot": "A1", "doses": 120}], "balance": 120, "version": answer.get_json()["version"],
+        "repeated": False,
     }  # fmt: skip
     assert site.recorded() == [
         before[0] + 1,
@@ -290,3 +292,68 @@ def test_another_sites_page_cannot_record_with_somebodys_cookie(site: Any, event
     assert site.recorded() == before
     same = {"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}
     assert browser.post("/api/v1/stock-events", json=event(), headers=same).status_code == 201
+
+
+def test_a_vial_that_does_not_divide_is_refused_with_what_would_do(site: Any, event: Any) -> None:
+    error = refused(site.post(event(doses=30, opened_vial=None)), 422, "InvalidEvent", "doses")
+    assert "Send 20 or 40, or opened_vial: true" in error
+    assert site.post(event(vials=2, doses=None, opened_vial=None)).get_json()["lots"] == [{"lot": None, "doses": 40}]
+    assert "how many vials a pack" in refused(site.post(event(packs=2, doses=None)), 422, "InvalidEvent", "packs")
+
+
+def test_if_match_refuses_what_was_decided_on_an_older_state_with_both_values(site: Any, event: Any) -> None:
+    first = site.post(event(doses=200))
+    seen = first.headers["ETag"]
+    assert site.post(event(kind="count", doses=180), **{"If-Match": seen}).status_code == 201
+    answer = site.post(event(kind="count", doses=190), **{"If-Match": seen})
+    assert answer.status_code == 412
+    details = answer.get_json()["details"]
+    assert (details["doses"], details["balance"]) == (190, 180)
+    refused(site.post(event(), **{"If-Match": '"new"'}), 400, "InvalidBody", "If-Match")
+
+
+@pytest.mark.parametrize("asked", ["body", "address"])
+def test_partial_keeps_the_good_events_and_says_why_each_other_is_refused(site: Any, event: Any, asked: str) -> None:
+    before = site.recorded()
+    events = [
+        event(doses=100), event(doses=-1), event(facility="nowhere"), event(kind="issue", doses=10_000_000),
+        event(doses=20), {"what": 1},
+    ]  # fmt: skip
+    for each in events[:5]:
+        each.pop("programme")
+    body = {"programme": "small", "events": events} | ({"partial": True} if asked == "body" else {})
+    answer = site.post(body, query="partial=true" if asked == "address" else "")
+    assert answer.status_code == 201
+    said = answer.get_json()
+    assert (said["recorded"], said["refused"]) == (2, 4)
+    assert [e.get("error") for e in said["events"]] == [
+        None, "InvalidEvent", "UnknownFacility", "Overdraw", None, "InvalidEvent",
+    ]  # fmt: skip
+    assert [e["details"]["index"] for e in said["events"] if "error" in e] == [1, 2, 3, 5]
+    assert site.recorded()[0] == before[0] + 2
+
+
+def test_a_reversal_needs_no_amount_and_no_time(site: Any, event: Any) -> None:
+    sent = event(doses=100)
+    site.post(sent)
+    back = event(kind="reversal", reverses=sent["source_id"], reason="typed twice", doses=None, occurred_at=None,
+                 opened_vial=None)  # fmt: skip
+    answer = site.post(back)
+    assert answer.status_code == 201, answer.get_json()
+    assert answer.get_json()["lots"] == [{"lot": None, "doses": -100}]
+    assert site.post(back).get_json()["repeated"]
+
+
+def test_many_who_record_at_once_share_commits_and_each_gets_their_own_answer(site: Any, event: Any) -> None:
+    site.post(event(doses=40, facility="F-W2a", product="MR"))
+    sent = [
+        event(kind="administered", doses=3, facility="F-W2a", product="MR", source_id=f"at once {number}")
+        for number in range(20)
+    ]
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(site.post, sent))
+    codes = sorted(answer.status_code for answer in answers)
+    assert codes == [201] * 13 + [409] * 7
+    balances = sorted(a.get_json()["balance"] for a in answers if a.status_code == 201)
+    assert balances == list(range(1, 40, 3))
+    assert {a.get_json()["details"]["index"] for a in answers if a.status_code == 409} == {0}

@@ -35,7 +35,8 @@ class Running:
         self._redis = redis
 
     def record(self, kind: str, doses: int, facility: str = "F-W1", **more: object) -> Any:
-        fields = {"facility": facility, "product": "BCG", "kind": kind, "doses": doses, "source": "test"}
+        fields = {"facility": facility, "product": "BCG", "kind": kind, "doses": doses, "source": "test",
+                  "opened_vial": True}  # fmt: skip
         when = {"occurred_at": datetime.now(UTC).isoformat(), "source_id": uuid4().hex}
         return self.product.ask("/api/v1/stock-events", fields | when | {"programme": "small"} | more)
 

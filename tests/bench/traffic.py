@@ -44,6 +44,8 @@ def event(position: Position, doses: int, name: str) -> dict[str, object]:
         "product": position.product,
         "kind": "administered" if doses > 0 else "receipt",
         "doses": abs(doses),
+        # What a shelf held may have been the rest of an opened vial.
+        "opened_vial": True,
         "occurred_at": datetime.now(UTC).isoformat(),
         "source": "bench",
         "source_id": f"{name}-{time.time_ns()}",

@@ -45,6 +45,7 @@ def post(product: Product, place: Any, kind: Kind, doses: int) -> dict[str, Any]
             "product": place.product,
             "kind": kind,
             "doses": doses,
+            "opened_vial": True,
             "occurred_at": datetime.now(UTC).isoformat(),
             "source": "browser-tests",
             "source_id": f"{_run}-{next(_numbers)}",

@@ -27,7 +27,7 @@ def happened(conn: sa.Connection, country: small.Small, kind: Kind, doses: int, 
     """One event at noon of a day, recorded as if it were told the same evening."""
     at = datetime(day.year, day.month, day.day, 11, tzinfo=UTC)
     fields: dict[str, object] = {"facility": "F-W1", "product": "BCG", "source": "test", "source_id": f"{kind}{at}"}
-    event = StockEvent(kind=kind, doses=doses, occurred_at=at, **(fields | more))  # type: ignore[arg-type]
+    event = StockEvent(kind=kind, doses=doses, occurred_at=at, **({"opened_vial": True} | fields | more))  # type: ignore[arg-type]
     ledger.record(conn, country.programme_id, [event], now=at + timedelta(hours=6))
 
 

@@ -28,7 +28,7 @@ def _event(kind: Kind, doses: int, hours_ago: int, **more: object) -> StockEvent
         "source_id": f"{kind}{hours_ago}",
     }
     when = NOW - timedelta(hours=hours_ago)
-    return StockEvent(kind=kind, doses=doses, occurred_at=when, **(fields | more))  # type: ignore[arg-type]
+    return StockEvent(kind=kind, doses=doses, occurred_at=when, **({"opened_vial": True} | fields | more))  # type: ignore[arg-type]
 
 
 def _month(conn: sa.Connection, country: small.Small, month: date, closing: int | None, **more: object) -> None:

@@ -17,7 +17,7 @@ where f.programme_id = :programme_id
 
 -- standing --
 -- Where each position stands, and whether anybody but a pack has moved it.
-select p.facility_id, p.product_id, p.last_event_at, p.last_received_on, p.out_since,
+select p.facility_id, p.product_id, p.last_event_at, p.last_received_on, p.out_since, p.chain,
        exists (
            select from stock_event e
            where e.facility_id = p.facility_id and e.product_id = p.product_id and e.source <> :source
@@ -48,15 +48,16 @@ set doses = excluded.doses, first_received_at = least(b.first_received_at, exclu
 -- stage_position --
 -- Where positions wait.
 create temp table incoming_position on commit drop as
-select facility_id, product_id, usable, total, last_event_at, last_received_on, out_since from position with no data
+select facility_id, product_id, usable, total, last_event_at, last_received_on, out_since, chain from position with no data
 
 -- keep_position --
 -- Positions as they are after the events; what follows from them is assessed afterwards.
-insert into position as p (facility_id, product_id, usable, total, last_event_at, last_received_on, out_since)
-select facility_id, product_id, usable, total, last_event_at, last_received_on, out_since from incoming_position
+insert into position as p (facility_id, product_id, usable, total, last_event_at, last_received_on, out_since, chain)
+select facility_id, product_id, usable, total, last_event_at, last_received_on, out_since, chain from incoming_position
 on conflict (facility_id, product_id) do update
 set usable = excluded.usable, total = excluded.total, last_event_at = excluded.last_event_at,
     last_received_on = coalesce(excluded.last_received_on, p.last_received_on), out_since = excluded.out_since,
+    chain = excluded.chain,
     version = p.version + 1
 
 -- disagreeing --

@@ -75,3 +75,61 @@ left join alert a on a.facility_id = p.facility_id and a.product_id = p.product_
                  and a.resolved_at is null
 where f.open and ((p.state = 2 and a.id is null) or (p.state not in (2, 0) and a.id is not null))
 limit :most
+
+-- position_reserves_the_sum_of_its_events --
+-- Doses promised to orders.
+select f.code || ' / ' || r.code as place, p.reserved::text as stands, coalesce(e.reserved, 0)::text as should
+from position p
+left join (select facility_id, product_id, sum(reserved) as reserved from stock_event group by 1, 2) e
+     using (facility_id, product_id)
+join facility f on f.id = p.facility_id
+join product r on r.id = p.product_id
+where p.reserved <> coalesce(e.reserved, 0)
+limit :most
+
+-- shipment_is_the_sum_of_its_events --
+-- What was sent under a document, and what arrived.
+select s.document || ' / ' || r.code as place, s.sent || ' sent, ' || s.received || ' received' as stands,
+       coalesce(e.sent, 0) || ' sent, ' || coalesce(e.received, 0) || ' received' as should
+from shipment s
+join product r on r.id = s.product_id
+left join (
+    select shipment_id, -coalesce(sum(doses) filter (where kind not in ('receipt', 'transfer_in')), 0) as sent,
+           coalesce(sum(doses) filter (where kind in ('receipt', 'transfer_in')), 0) as received
+    from stock_event where shipment_id is not null group by 1
+) e on e.shipment_id = s.id
+where (s.sent, s.received) <> (coalesce(e.sent, 0), coalesce(e.received, 0))
+limit :most
+
+-- every_answer_has_its_rows --
+-- What was acknowledged is on record.
+select k.source || ' / ' || k.source_id as place, 'no rows' as stands, 'its rows' as should
+from event_key k
+where not exists (
+    select from stock_event e where e.id = CAST(k.result -> 'event_ids' ->> 0 AS bigint) and e.source_id = k.source_id
+)
+limit :most
+
+-- no_reader_is_before_what_it_has_read --
+-- A reader of the outbox stands at a row, or before all rows: what it had not read would be skipped otherwise.
+select r.name as place, r.txid || ' / ' || r.seq as stands, max(o.txid) || ' at most' as should
+from reader r
+left join outbox o on true
+group by r.name, r.txid, r.seq
+having r.txid > coalesce(max(o.txid), r.txid)
+limit :most
+
+-- ends --
+-- The digest of the last row of each position.
+select facility_id, product_id, chain from position
+
+-- rows --
+-- The record in the order in which it was written, position by position, as data.record.chain reads it.
+select e.facility_id, e.product_id, e.id, f.code || ' / ' || r.code as place, e.digest, e.kind, e.entry, e.doses, e.counted,
+       e.reserved, l.number as lot, l.expiry, e.lot_named, e.reason, e.stage, e.occurred_at, e.recorded_at, e.source,
+       e.source_id, e.actor_id, e.document, e.partner_id, e.order_number, e.note, e.attachment_id, e.reverses_id
+from stock_event e
+join facility f on f.id = e.facility_id
+join product r on r.id = e.product_id
+left join lot l on l.id = e.lot_id
+order by e.facility_id, e.product_id, e.id

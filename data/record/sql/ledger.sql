@@ -6,25 +6,6 @@ join area a on a.id = f.area_id
 join programme p on p.id = f.programme_id
 where f.programme_id = :programme_id and f.code = any(CAST(:codes AS text[]))
 
--- products --
--- The products named by a submission.
-select id, code, name, unit, doses_per_vial
-from product
-where programme_id = :programme_id and code = any(CAST(:codes AS text[]))
-
--- claim_keys --
--- Claim (source, source_id) for this transaction, in one order for everybody; returns those that were free.
-insert into event_key (programme_id, source, source_id, digest, result)
-select :programme_id, k.source, k.source_id, k.digest, '{}'
-from (
-    select distinct on (source, source_id) source, source_id, digest
-    from unnest(CAST(:sources AS text[]), CAST(:source_ids AS text[]), CAST(:digests AS bytea[]))
-         as given (source, source_id, digest)
-    order by source, source_id
-) k
-on conflict do nothing
-returning source, source_id
-
 -- known_keys --
 -- What was answered to these (source, source_id) the first time.
 select k.source, k.source_id, k.digest, k.result
@@ -33,37 +14,12 @@ join unnest(CAST(:sources AS text[]), CAST(:source_ids AS text[])) as asked (sou
   on asked.source = k.source and asked.source_id = k.source_id
 where k.programme_id = :programme_id
 
--- keep_results --
--- Store what is answered now, and answer it as it is stored.
-update event_key k set result = CAST(given.result AS jsonb)
-from unnest(CAST(:sources AS text[]), CAST(:source_ids AS text[]), CAST(:results AS text[]))
-     as given (source, source_id, result)
-where k.programme_id = :programme_id and k.source = given.source and k.source_id = given.source_id
-returning k.source, k.source_id, k.result
-
 -- open_positions --
 -- Make the positions that did not exist.
 insert into position (facility_id, product_id)
 select * from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[])) as asked (facility_id, product_id)
 order by 1, 2
 on conflict do nothing
-
--- lock_positions --
--- Hold the positions until commit, in one order for everybody.
-select p.facility_id, p.product_id, p.last_event_at
-from position p
-join unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[])) as asked (facility_id, product_id)
-  using (facility_id, product_id)
-order by p.facility_id, p.product_id
-for update of p
-
--- held_lots --
--- What is on the shelves of these positions, lot by lot.
-select b.facility_id, b.product_id, b.lot_id, l.number, l.expiry, b.doses, b.vvm_stage, b.first_received_at
-from lot_balance b
-join unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[])) as asked (facility_id, product_id)
-  using (facility_id, product_id)
-left join lot l on l.id = b.lot_id
 
 -- lots --
 -- The lots of these products with these numbers.
@@ -81,71 +37,15 @@ from unnest(CAST(:product_ids AS int[]), CAST(:numbers AS text[]), CAST(:expirie
 order by product_id, number
 on conflict do nothing
 
--- later_lines --
--- What happened at a position after a moment: a late event has to leave all of it possible.
-select lot_id, doses, occurred_at
-from stock_event
-where facility_id = :facility_id and product_id = :product_id and occurred_at > :moment
-order by occurred_at, id
-
--- append --
--- Append events; ids come back in the order given.
-insert into stock_event (programme_id, facility_id, product_id, lot_id, kind, doses, counted, reason, occurred_at,
-                         source, source_id, actor_id, document, note)
-select :programme_id, e.facility_id, e.product_id, e.lot_id, e.kind, e.doses, e.counted, e.reason, e.occurred_at,
-       e.source, e.source_id, :actor_id, e.document, e.note
-from unnest(CAST(:facility_id AS int[]), CAST(:product_id AS int[]), CAST(:lot_id AS int[]), CAST(:kind AS text[]),
-            CAST(:doses AS int[]), CAST(:counted AS int[]), CAST(:reason AS text[]),
-            CAST(:occurred_at AS timestamptz[]), CAST(:source AS text[]), CAST(:source_id AS text[]),
-            CAST(:document AS text[]), CAST(:note AS text[]))
-     with ordinality as e (facility_id, product_id, lot_id, kind, doses, counted, reason, occurred_at, source,
-                           source_id, document, note, place)
-order by e.place
-returning id
-
--- open_lots --
--- Make the balances that did not exist; they are folded in the next statement.
-insert into lot_balance (facility_id, product_id, lot_id, doses)
-select distinct facility_id, product_id, lot_id, 0
-from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:lot_ids AS int[]))
-     as line (facility_id, product_id, lot_id)
-on conflict do nothing
-
--- fold_lots --
--- Add the lines to the balances; a balance below zero breaks ck_lot_balance_not_negative.
-update lot_balance b
-set doses = b.doses + line.doses, first_received_at = least(b.first_received_at, line.received_at)
-from (
-    select facility_id, product_id, lot_id, sum(doses) as doses, min(received_at) as received_at
-    from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:lot_ids AS int[]),
-                CAST(:doses AS int[]), CAST(:received_ats AS timestamptz[]))
-         as given (facility_id, product_id, lot_id, doses, received_at)
-    group by facility_id, product_id, lot_id
-) line
-where b.facility_id = line.facility_id and b.product_id = line.product_id
-  and b.lot_id is not distinct from line.lot_id
-
--- fold_positions --
--- Write the balances of the positions touched.
-update position p
-set usable = f.usable, total = f.total, version = p.version + 1,
-    last_event_at = greatest(p.last_event_at, f.occurred_at),
-    last_received_on = greatest(p.last_received_on, f.received_on)
-from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:usable AS int[]), CAST(:total AS int[]),
-            CAST(:occurred_ats AS timestamptz[]), CAST(:received_ons AS date[]))
-     as f (facility_id, product_id, usable, total, occurred_at, received_on)
-where p.facility_id = f.facility_id and p.product_id = f.product_id
-
 -- fold_months --
 -- Fold the events of the local months touched; what was reported of days out of stock stays. A month opened with what
--- there is now (folded just before) less all that happened since: of years of events only the newest are read, and
--- `earliest`, which is known before it runs, keeps it from opening the partitions of all the others. Where no use is
--- recorded and stock is only counted, what a count finds missing was used: consumption is what the balances leave.
+-- there is now (saved just before) less all that happened since: of years of events only the newest are read, and
+-- `earliest`, which is known before it runs, keeps it from opening the partitions of all the others. Transfers and
+-- returns are no consumption. Where no use is recorded and stock is only counted, what a count finds missing was used:
+-- consumption is what the balances leave.
 insert into stock_month as m (facility_id, product_id, month, opening, received, used, lost, adjusted, closing)
-select t.facility_id, t.product_id, t.month, p.total - since.doses, since.received,
-       case since.uses when 0 then since.missing else since.used end, since.lost,
-       case since.uses when 0 then since.adjusted + since.missing else since.adjusted end,
-       p.total - since.doses + since.within
+select t.facility_id, t.product_id, t.month, p.total - since.doses, since.received, since.used + counted.missing,
+       since.lost, since.adjusted + counted.missing, p.total - since.doses + since.within
 from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:months AS date[]),
             CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
      as t (facility_id, product_id, month, starts, ends)
@@ -153,19 +53,27 @@ join position p on p.facility_id = t.facility_id and p.product_id = t.product_id
 cross join lateral (
     select coalesce(sum(e.doses), 0)::int as doses,
            coalesce(sum(e.doses) filter (where e.occurred_at < t.ends), 0)::int as within,
-           coalesce(sum(e.doses) filter (where e.kind = 'receipt' and e.occurred_at < t.ends), 0)::int as received,
+           coalesce(sum(e.doses) filter (where e.kind in ('receipt', 'transfer_in') and e.occurred_at < t.ends), 0)::int
+               as received,
            coalesce(-sum(e.doses) filter (where e.kind in ('administered', 'issue') and e.occurred_at < t.ends), 0)::int
                as used,
-           count(*) filter (where e.kind in ('administered', 'issue') and e.occurred_at < t.ends) as uses,
-           coalesce(-sum(e.doses) filter (where e.kind = 'count' and e.doses < 0 and e.occurred_at < t.ends), 0)::int
-               as missing,
            coalesce(-sum(e.doses) filter (where e.kind = 'loss' and e.occurred_at < t.ends), 0)::int as lost,
-           coalesce(sum(e.doses) filter (where e.kind in ('count', 'adjustment') and e.occurred_at < t.ends), 0)::int
-               as adjusted
+           coalesce(sum(e.doses) filter (where e.kind in ('count', 'adjustment', 'transfer_out', 'return')
+                                         and e.occurred_at < t.ends), 0)::int as adjusted
     from stock_event e
     where e.facility_id = t.facility_id and e.product_id = t.product_id and e.occurred_at >= t.starts
       and e.occurred_at >= :earliest
 ) since
+cross join lateral (
+    select coalesce(-sum(least(c.doses, 0)), 0)::int as missing
+    from (
+        select sum(e.doses) as doses
+        from stock_event e
+        where since.used = 0 and e.facility_id = t.facility_id and e.product_id = t.product_id
+          and e.occurred_at >= t.starts and e.occurred_at < t.ends and e.occurred_at >= :earliest and e.kind = 'count'
+        group by e.source, e.source_id
+    ) c
+) counted
 on conflict (facility_id, product_id, month) do update
 set opening = excluded.opening, received = excluded.received, used = excluded.used, lost = excluded.lost,
     adjusted = excluded.adjusted, closing = excluded.closing
@@ -189,12 +97,148 @@ where m.facility_id = late.facility_id and m.product_id = late.product_id and m.
       where f.facility_id = m.facility_id and f.product_id = m.product_id and f.month = m.month
   )
 
--- announce --
--- One line in the outbox for each event, and the bell for the worker: it says only that there is something to read.
-with announced as (
+-- products --
+-- The products named by a submission.
+select id, code, name, unit, doses_per_vial, vials_per_pack
+from product
+where programme_id = :programme_id and code = any(CAST(:codes AS text[]))
+
+-- targets --
+-- The events that are to be reversed, by their first row, and whether that has been done.
+select distinct on (k.source, k.source_id) k.source, k.source_id, e.id, e.kind, e.entry, e.facility_id, e.product_id,
+       e.occurred_at,
+       exists (
+           select from stock_event r
+           where r.facility_id = e.facility_id and r.product_id = e.product_id and r.occurred_at = e.occurred_at
+             and r.reverses_id = e.id
+       ) as reversed
+from unnest(CAST(:sources AS text[]), CAST(:source_ids AS text[])) as asked (source, source_id)
+join event_key k on k.programme_id = :programme_id and k.source = asked.source and k.source_id = asked.source_id
+join stock_event e on e.id = CAST(k.result -> 'event_ids' ->> 0 AS bigint)
+order by k.source, k.source_id
+
+-- lock_positions --
+-- Hold the positions until commit, in one order for everybody.
+select p.facility_id, p.product_id, p.last_event_at, p.version, p.chain, p.usable, p.reserved
+from position p
+join unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[])) as asked (facility_id, product_id)
+  using (facility_id, product_id)
+order by p.facility_id, p.product_id
+for update of p
+
+-- held_lots --
+-- What is on the shelves of these positions, lot by lot.
+select b.facility_id, b.product_id, b.lot_id, l.number, l.expiry, b.doses, b.vvm_stage, b.first_received_at,
+       b.quarantined
+from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[])) as asked (facility_id, product_id)
+join lot_balance b on b.facility_id = asked.facility_id and b.product_id = asked.product_id
+left join lot l on l.id = b.lot_id
+
+-- promised --
+-- What is reserved of these positions, by order.
+select e.facility_id, e.product_id, e.order_number, sum(e.reserved)::int as reserved
+from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[])) as asked (facility_id, product_id)
+join stock_event e on e.facility_id = asked.facility_id and e.product_id = asked.product_id
+where e.order_number is not null
+group by e.facility_id, e.product_id, e.order_number
+having sum(e.reserved) <> 0
+
+-- rows_since --
+-- What happened at positions since a moment, that moment included: a late event has to leave all of it possible.
+-- `earliest`, which is known before it runs, keeps it from opening the partitions of all years before.
+select e.id, e.facility_id, e.product_id, e.lot_id, l.number as lot, l.expiry, e.kind, e.entry, e.doses, e.counted,
+       e.reserved, e.lot_named, e.reason, e.stage, e.occurred_at, e.source, e.source_id, e.actor_id, e.document,
+       e.partner_id, e.order_number, e.note, e.attachment_id, e.reverses_id, e.shipment_id
+from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:moments AS timestamptz[]))
+     as asked (facility_id, product_id, moment)
+join stock_event e
+  on e.facility_id = asked.facility_id and e.product_id = asked.product_id and e.occurred_at >= asked.moment
+ and e.occurred_at >= :earliest
+left join lot l on l.id = e.lot_id
+order by e.id
+
+-- lot_states --
+-- The stage and quarantine of lots as they were before a moment, where ever anything was said of them.
+select e.facility_id, e.product_id, e.lot_id,
+       coalesce((array_agg(e.stage order by e.occurred_at desc, e.source desc, e.source_id desc)
+                 filter (where e.kind = 'vvm'))[1], 1) as vvm_stage,
+       coalesce((array_agg(e.kind = 'quarantine' order by e.occurred_at desc, e.source desc, e.source_id desc)
+                 filter (where e.kind <> 'vvm'))[1], false) as quarantined
+from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:moments AS timestamptz[]))
+     as asked (facility_id, product_id, moment)
+join stock_event e
+  on e.facility_id = asked.facility_id and e.product_id = asked.product_id and e.occurred_at < asked.moment
+where e.kind in ('vvm', 'quarantine', 'release') and e.entry = 'event'
+  and not exists (
+      select from stock_event r
+      where r.facility_id = e.facility_id and r.product_id = e.product_id and r.occurred_at = e.occurred_at
+        and r.reverses_id = e.id
+  )
+group by e.facility_id, e.product_id, e.lot_id
+
+-- next_ids --
+-- Ids for rows that are about to be appended: their digests and the answers are made before they are written.
+select array_agg(nextval('stock_event_id_seq')) from generate_series(1, CAST(:count AS int))
+
+-- save --
+-- All of a submission in one step: the rows of the record, lots and positions as they stand after them, the answers by
+-- their key, a line in the outbox for each event, and the bell for the worker, which says only that there is something.
+with appended as (
+    insert into stock_event (
+        id, programme_id, facility_id, product_id, lot_id, kind, entry, doses, counted, reserved, lot_named, reason,
+        stage, occurred_at, recorded_at, source, source_id, actor_id, document, partner_id, order_number, note,
+        attachment_id, reverses_id, shipment_id, digest
+    )
+    select id, :programme_id, facility_id, product_id, lot_id, kind, entry, doses, counted, reserved, lot_named, reason,
+           stage, occurred_at, :recorded_at, source, source_id, actor_id, document, partner_id, order_number, note,
+           attachment_id, reverses_id, shipment_id, digest
+    from unnest(
+        CAST(:id AS bigint[]), CAST(:facility_id AS int[]), CAST(:product_id AS int[]), CAST(:lot_id AS int[]),
+        CAST(:kind AS text[]), CAST(:entry AS text[]), CAST(:doses AS int[]), CAST(:counted AS int[]),
+        CAST(:reserved AS int[]), CAST(:lot_named AS bool[]), CAST(:reason AS text[]), CAST(:stage AS smallint[]),
+        CAST(:occurred_at AS timestamptz[]), CAST(:source AS text[]), CAST(:source_id AS text[]),
+        CAST(:actor_id AS int[]), CAST(:document AS text[]), CAST(:partner_id AS int[]), CAST(:order_number AS text[]),
+        CAST(:note AS text[]), CAST(:attachment_id AS bigint[]), CAST(:reverses_id AS bigint[]),
+        CAST(:shipment_id AS bigint[]), CAST(:digest AS bytea[])
+    ) as e (
+        id, facility_id, product_id, lot_id, kind, entry, doses, counted, reserved, lot_named, reason, stage,
+        occurred_at, source, source_id, actor_id, document, partner_id, order_number, note, attachment_id, reverses_id,
+        shipment_id, digest
+    )
+),
+shelved as (
+    insert into lot_balance (facility_id, product_id, lot_id, doses, vvm_stage, first_received_at, quarantined)
+    select * from unnest(
+        CAST(:lot_facility_id AS int[]), CAST(:lot_product_id AS int[]), CAST(:lot_lot_id AS int[]),
+        CAST(:lot_doses AS int[]), CAST(:lot_stage AS smallint[]), CAST(:lot_received_at AS timestamptz[]),
+        CAST(:lot_quarantined AS bool[])
+    )
+    on conflict on constraint uq_lot_balance_lot do update
+    set doses = excluded.doses, vvm_stage = excluded.vvm_stage, first_received_at = excluded.first_received_at,
+        quarantined = excluded.quarantined
+),
+placed as (
+    update position p
+    set usable = f.usable, total = f.total, reserved = f.reserved, chain = f.chain, version = p.version + 1,
+        last_event_at = greatest(p.last_event_at, f.last_at),
+        last_received_on = greatest(p.last_received_on, f.received_on)
+    from unnest(
+        CAST(:at_facility_id AS int[]), CAST(:at_product_id AS int[]), CAST(:at_usable AS int[]),
+        CAST(:at_total AS int[]), CAST(:at_reserved AS int[]), CAST(:at_last AS timestamptz[]),
+        CAST(:at_received_on AS date[]), CAST(:at_chain AS bytea[])
+    ) as f (facility_id, product_id, usable, total, reserved, last_at, received_on, chain)
+    where p.facility_id = f.facility_id and p.product_id = f.product_id
+),
+kept as (
+    insert into event_key (programme_id, source, source_id, digest, result)
+    select :programme_id, source, source_id, digest, CAST(result AS jsonb)
+    from unnest(CAST(:key_source AS text[]), CAST(:key_source_id AS text[]), CAST(:key_digest AS bytea[]),
+                CAST(:key_result AS text[])) as k (source, source_id, digest, result)
+),
+announced as (
     insert into outbox (programme_id, facility_id, product_id, payload)
-    select :programme_id, o.facility_id, o.product_id, CAST(o.payload AS jsonb)
-    from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:payloads AS text[]))
+    select :programme_id, facility_id, product_id, CAST(payload AS jsonb)
+    from unnest(CAST(:out_facility_id AS int[]), CAST(:out_product_id AS int[]), CAST(:out_payload AS text[]))
          with ordinality as o (facility_id, product_id, payload, place)
     order by o.place
 )

@@ -25,7 +25,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 def _received(facility: str, product: str, doses: int, ago: timedelta, kind: Kind = Kind.RECEIPT) -> StockEvent:
     key = f"{facility}{product}{kind}"
-    return StockEvent(facility, product, kind, doses, NOW - ago, source="test", source_id=key)
+    return StockEvent(facility, product, kind, doses, NOW - ago, source="test", source_id=key, opened_vial=True)
 
 
 @pytest.fixture

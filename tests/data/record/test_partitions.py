@@ -23,9 +23,10 @@ def test_a_partition_is_made_once_and_takes_the_events_of_its_utc_month(conn: sa
     ]  # fmt: skip
     assert partitions.ensure_partitions(conn, date(1999, 12, 1), date(1999, 12, 31)) == []
     conn.exec_driver_sql(
-        "insert into stock_event (programme_id, facility_id, product_id, kind, doses, occurred_at, source, source_id)"
-        " values (1, 1, 1, 'count', 0, '1999-12-31 23:59:59.999999+00', 't', '1'),"
-        " (1, 1, 1, 'count', 0, '2000-01-01 00:00+00', 't', '2')"
+        "insert into stock_event (programme_id, facility_id, product_id, kind, doses, occurred_at, source, source_id,"
+        " digest)"
+        " values (1, 1, 1, 'count', 0, '1999-12-31 23:59:59.999999+00', 't', '1', ''),"
+        " (1, 1, 1, 'count', 0, '2000-01-01 00:00+00', 't', '2', '')"
     )
     there = conn.exec_driver_sql("select tableoid::regclass::text, source_id, id from stock_event order by occurred_at")
     found = there.all()
@@ -36,9 +37,11 @@ def test_a_partition_is_made_once_and_takes_the_events_of_its_utc_month(conn: sa
 def test_a_partition_has_the_keys_and_checks_of_the_record(conn: sa.Connection) -> None:
     partitions.ensure_partitions(conn, date(1998, 1, 1), date(1998, 1, 1))
     named = "select count(*) from pg_index where indrelid = 'stock_event_1998_01'::regclass and indisvalid"
-    assert conn.exec_driver_sql(named).scalar() == 2
+    assert conn.exec_driver_sql(named).scalar() == 4
     checks = "select count(*) from pg_constraint where conrelid = 'stock_event_1998_01'::regclass and contype = 'c'"
-    assert conn.exec_driver_sql(checks).scalar() == 2
+    assert conn.exec_driver_sql(checks).scalar() == 6
+    triggers = "select tgname from pg_trigger where tgrelid = 'stock_event_1998_01'::regclass"
+    assert conn.exec_driver_sql(triggers).scalars().all() == ["append_only"]
 
 
 def test_two_that_need_the_same_month_at_once_both_get_it(database_url: str) -> None:

@@ -1,0 +1,123 @@
+"""How do many who record at once share a commit? Single events that arrive while another is being written go together.
+
+Who comes while a transaction is under way waits for the next one, and whoever begins it takes all who wait: each event
+is judged by itself, and none waits longer than it would behind the others one by one. A list of events that is
+to be recorded whole has a transaction of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.auth.principal import Principal
+from app.errors import NotAllowed
+from data import db, errors, programmes
+from data.record import ledger, submission
+from data.record.ledger import Answer
+from data.record.submission import Entry
+from data.types import StockEvent
+
+#: So many events share a commit at most.
+MOST = 200
+#: So many transactions of them run at once: one computes while the other waits for the disk.
+AT_ONCE = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """Events that somebody sent together; `partial` keeps the good ones although others are refused."""
+
+    principal: Principal
+    programme: str
+    events: Sequence[StockEvent]
+    partial: bool = False
+    answers: Future[list[Answer]] = field(default_factory=Future)
+
+
+class Recorder:
+    """The way of this process into the ledger."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._turn = threading.Semaphore(AT_ONCE)
+        self._waiting: list[Job] = []
+        self._lock = threading.Lock()
+
+    def record(self, job: Job) -> list[Answer]:
+        """Record a job durably. Raises its error where it is not partial; then nothing of it is on record."""
+        if len(job.events) != 1:
+            return _record(self._engine, [job])[0] if job.events else []
+        with self._lock:
+            self._waiting.append(job)
+        with self._turn:
+            if jobs := self._next(job):
+                self._together(jobs)
+        [answer] = job.answers.result()
+        if isinstance(answer, errors.DataError):
+            answer.details["index"] = 0
+            if not job.partial:
+                raise answer
+        return [answer]
+
+    def _next(self, job: Job) -> list[Job]:
+        """This job and those that wait for the same programme; nothing where somebody has taken it along."""
+        with self._lock:
+            if job not in self._waiting:
+                return []
+            others = [j for j in self._waiting if j is not job and j.programme == job.programme]
+            jobs = [job, *others[: MOST - 1]]
+            self._waiting = [j for j in self._waiting if j not in jobs]
+            return jobs
+
+    def _together(self, jobs: Sequence[Job]) -> None:
+        try:
+            for job, answers in zip(jobs, _record(self._engine, jobs), strict=True):
+                job.answers.set_result(answers)
+        except BaseException as error:
+            if len(jobs) == 1:
+                jobs[0].answers.set_exception(error)
+                return
+            # What nobody foresaw of one must not become the others' error: each by itself.
+            for job in jobs:
+                self._together([job])
+
+
+def _record(engine: sa.Engine, jobs: Sequence[Job]) -> list[list[Answer]]:
+    """One transaction for all of these jobs, which are of one programme; several are judged event by event."""
+    partial = len(jobs) > 1 or jobs[0].partial
+    owners = [job.principal for job in jobs for _ in job.events]
+    events = [event for job in jobs for event in job.events]
+    refused: dict[int, errors.DataError] = {}
+
+    def refuse(index: int, error: errors.DataError) -> None:
+        if not partial:
+            raise error
+        refused[index] = error
+
+    now = datetime.now(UTC)
+    with db.transaction(engine) as conn:
+        programme = programmes.find(conn, jobs[0].programme)
+        entries = submission.resolve(conn, programme.id, events, now, refuse)
+        for entry in entries:
+            entry.actor_id = owners[entry.index].user_id
+        allowed = [e for e in entries if _may(owners[e.index], programme.id, e, refuse)]
+        kept = ledger.keep(conn, programme.id, allowed, now, partial=partial)
+    answers: dict[int, Answer] = {**refused, **{e.index: a for e, a in zip(allowed, kept, strict=True)}}
+    every = iter([answers[index] for index in range(len(events))])
+    return [[next(every) for _ in job.events] for job in jobs]
+
+
+def _may(principal: Principal, programme_id: int, entry: Entry, refuse: Any) -> bool:
+    facility = entry.facility
+    if principal.may("record", programme_id, facility.id, facility.lineage):
+        return True
+    remedy = f"You may not record stock at {facility.name}. Ask its officer, or sign in with a role that may."
+    refuse(entry.index, NotAllowed("facility", remedy, index=entry.index))
+    return False

@@ -1,0 +1,184 @@
+"""How does what was worked out get into the tables? Rows with their digests, balances, months, answers and the outbox.
+
+Everything here has been found possible before, under locks: what is written are final values.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from data import queries
+from data.record import chain, partitions, rules, shipments
+from data.record.desk import Desk, Row
+from data.record.submission import CLOCK_SKEW, Entry
+from data.types import Entry as Why
+from data.types import Kind
+
+SQL = queries.read(Path(__file__).parent / "sql" / "ledger.sql")
+
+
+def save(
+    conn: sa.Connection, programme_id: int, entries: Sequence[Entry], desks: Sequence[Desk], now: datetime
+) -> None:
+    """Write what the entries became; their `ids` and `result` are known afterwards."""
+    rows = [(at, row) for at in desks for row in at.rows]
+    days = [row.said.moment.astimezone(UTC).date() for _, row in rows]
+    partitions.ensure_partitions(conn, min(days), max(days))
+    columns = _columns(rows, now)
+    ids = conn.execute(SQL["next_ids"], {"count": len(rows)}).scalar_one()
+    for (_, row), row_id in zip(rows, ids, strict=True):
+        if row.why is not Why.REVISION:
+            row.entry.ids.append(row_id)
+    asked = {"programme_id": programme_id, "recorded_at": now, "id": list(ids)}
+    conn.execute(SQL["save"], asked | columns | _shelves(desks) | _positions(desks, now) | _told(entries, desks))
+    shipments.follow(conn, rows)
+    _fold_months(conn, rows, now)
+
+
+def _columns(rows: Sequence[tuple[Desk, Row]], now: datetime) -> dict[str, list[Any]]:
+    """The columns of stock_event; each row is linked to the one before it at its position."""
+    columns: dict[str, list[Any]] = {name: [] for name in (*_OWN, *chain.COLUMNS)}
+    own = [columns[name] for name in _OWN]
+    said = [columns[name] for name in chain.COLUMNS]
+    for at, row in rows:
+        text = _text(at, row, now)
+        at.chain = chain.digest(at.chain, text)
+        link = (at.facility_id, at.product_id, row.line.lot_id, row.shipment_id, at.chain)
+        for column, value in zip([*own, *said], [*link, *text], strict=True):
+            column.append(value)
+    for name in ("lot", "expiry", "recorded_at"):
+        del columns[name]
+    return columns
+
+
+_OWN = ("facility_id", "product_id", "lot_id", "shipment_id", "digest")
+
+
+def _text(at: Desk, row: Row, now: datetime) -> tuple[object, ...]:
+    """A row's columns in the order of `chain.COLUMNS`."""
+    held = at.shelf.held.get(row.line.lot_id)
+    entry, said, line, recalled = row.entry, row.said, row.line, row.recalled
+    event = entry.event
+    own = row.why is not Why.REVISION
+    key = entry.key if own else said.key
+    again = recalled.columns if recalled is not None else {}
+    return (
+        said.kind.value, row.why.value, line.doses,
+        said.doses if said.kind is Kind.COUNT and row.why is Why.EVENT else None,
+        line.reserved, held.number if held else None, held.expiry if held else None,
+        bool(again.get("lot_named", said.named or said.kind in rules.ADDS)),
+        event.reason if own else again.get("reason"), said.stage, said.moment, now, key[0], key[1], entry.actor_id,
+        (entry.document if own else None) or again.get("document"),
+        entry.partner.id if entry.partner is not None else again.get("partner_id") if recalled is not None else None,
+        said.order, event.note if own else None, event.attachment if own else None,
+        recalled.first_id if row.why is Why.REVERSAL and recalled is not None else None,
+    )  # fmt: skip
+
+
+def _shelves(desks: Sequence[Desk]) -> dict[str, list[Any]]:
+    held = [(at, h) for at in desks for h in at.shelf.held.values() if h.lot_id in at.touched]
+    return {
+        "lot_facility_id": [at.facility_id for at, _ in held],
+        "lot_product_id": [at.product_id for at, _ in held],
+        "lot_lot_id": [h.lot_id for _, h in held],
+        "lot_doses": [h.doses for _, h in held],
+        "lot_stage": [h.vvm_stage for _, h in held],
+        "lot_received_at": [h.first_received_at for _, h in held],
+        "lot_quarantined": [h.quarantined for _, h in held],
+    }
+
+
+def _positions(desks: Sequence[Desk], now: datetime) -> dict[str, list[Any]]:
+    last = {id(at): max(row.said.moment for row in at.rows) for at in desks}
+    return {
+        "at_facility_id": [at.facility_id for at in desks],
+        "at_product_id": [at.product_id for at in desks],
+        "at_usable": [at.shelf.usable_on(at.done[0].facility.day(now)) for at in desks],
+        "at_total": [at.shelf.total for at in desks],
+        "at_reserved": [at.shelf.promised for at in desks],
+        "at_last": [last[id(at)] for at in desks],
+        "at_received_on": [_received_on(at) for at in desks],
+        "at_chain": [at.chain for at in desks],
+    }
+
+
+def _received_on(at: Desk) -> date | None:
+    return max((e.day for e in at.done if e.event.kind in rules.ADDS), default=None)
+
+
+def _told(entries: Sequence[Entry], desks: Sequence[Desk]) -> dict[str, list[Any]]:
+    """What is answered and kept, and what the outbox says."""
+    at = {(d.facility_id, d.product_id): d for d in desks}
+    for e in entries:
+        shelf = at[e.position].shelf
+        numbers = {lot_id: h.number for lot_id, h in shelf.held.items()}
+        lots = [[numbers.get(line.lot_id), line.doses] for line in e.lines]
+        version = at[e.position].version + 1
+        e.result = {"event_ids": e.ids, "lots": lots, "balance": e.balance, "version": version}
+    return {
+        "key_source": [e.key[0] for e in entries],
+        "key_source_id": [e.key[1] for e in entries],
+        "key_digest": [e.digest for e in entries],
+        "key_result": [json.dumps(e.result) for e in entries],
+        "out_facility_id": [e.facility.id for e in entries],
+        "out_product_id": [e.product.id for e in entries],
+        "out_payload": [json.dumps(_payload(e)) for e in entries],
+    }
+
+
+def _payload(entry: Entry) -> dict[str, object]:
+    return {
+        "kind": entry.event.kind,
+        "doses": sum(line.doses for line in entry.lines),
+        "balance": entry.balance,
+        "occurred_at": entry.said.moment.isoformat(),
+        "source": entry.event.source,
+    }
+
+
+def _fold_months(conn: sa.Connection, rows: Sequence[tuple[Desk, Row]], now: datetime) -> None:
+    months: dict[tuple[int, int, date], tuple[datetime, datetime]] = {}
+    places = []
+    for at, row in rows:
+        zone = row.entry.facility.timezone
+        first = row.said.day.replace(day=1)
+        following = (first + timedelta(days=32)).replace(day=1)
+        place = (at.facility_id, at.product_id, first)
+        places.append(place)
+        if place not in months:
+            months[place] = (
+                datetime(first.year, first.month, 1, tzinfo=zone),
+                datetime(following.year, following.month, 1, tzinfo=zone),
+            )
+    folded = {
+        "facility_ids": [k[0] for k in months],
+        "product_ids": [k[1] for k in months],
+        "months": [k[2] for k in months],
+    }
+    conn.execute(
+        SQL["fold_months"],
+        folded
+        | {
+            "starts": [v[0] for v in months.values()],
+            "ends": [v[1] for v in months.values()],
+            "earliest": min(starts for starts, _ in months.values()),
+        },
+    )
+    if all(ends > now + CLOCK_SKEW for _, ends in months.values()):
+        return  # Nothing can have happened in a later month.
+    conn.execute(
+        SQL["shift_months"],
+        {f"folded_{name}": values for name, values in folded.items()}
+        | {
+            "facility_ids": [p[0] for p in places],
+            "product_ids": [p[1] for p in places],
+            "months": [p[2] for p in places],
+            "doses": [row.line.doses for _, row in rows],
+        },
+    )
