@@ -32,11 +32,9 @@ def test_an_event_is_recorded_and_answered_with_its_balance(site: Any, event: An
     sent = event(facility="F-W2a", doses=120, lot="A1", expiry="2031-05-31", document="GRN 7", note="with love")
     answer = site.post(sent)
     assert answer.status_code == 201
-    [event_id] = answer.get_json()["event_ids"]
-    assert answer.get_json() == {
-        "event_ids": [event_id], "lots": [{"lot": "A1", "doses": 120}], "balance": 120, "version": answer.get_json()["version"],
-        "repeated": False,
-    }  # fmt: skip
+    said = answer.get_json()
+    assert said.pop("event_ids") and said.pop("version") > 1
+    assert said == {"lots": [{"lot": "A1", "doses": 120}], "balance": 120, "repeated": False}
     assert site.recorded() == [
         before[0] + 1,
         before[1] + 1,
