@@ -107,10 +107,10 @@ def _link(conn: sa.Connection) -> None:
     if conn.scalar(sa.text("select not exists (select from stock_event)")):
         return
     at, before = None, chain.START
-    rows = conn.execute(_ROWS, execution_options={"stream_results": True, "yield_per": 20_000})
+    rows = conn.execute(_ROWS, execution_options={"stream_results": True})
     driver = conn.connection.driver_connection
     ends = []
-    for part in rows.partitions():
+    for part in rows.partitions(20_000):
         linked = []
         for row in part:
             if (row.facility_id, row.product_id) != at:
