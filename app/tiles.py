@@ -9,11 +9,12 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qs
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -23,20 +24,24 @@ from app.errors import NotSignedIn, body, status, unforeseen
 from data.errors import DataError, UnknownProgramme
 from geo import errors, tiles
 from geo.cache import Cache, Key, Recent
+from geo.held import Finished, Held, Which
 from geo.registry import Registries, Registry
-from geo.values import Values, Vector
+from geo.values import Values
 
 #: A tile's address holds its version, so it never changes; `private` because it asks for a session.
 FOREVER = "private, max-age=31536000, immutable"
 ASK_AGAIN = "private, no-cache"
 
 _TILE = re.compile(r"/tiles/([^/]+)/([0-9]{1,10})/([a-z_]+)/([0-9]{1,2})/([0-9]{1,9})/([0-9]{1,9})\.mvt")
-_AREAS = re.compile(r"/values/([^/]+)/([0-9]{1,10})/areas/([0-9]{1,4})")
-_FACILITIES = re.compile(r"/values/([^/]+)/([0-9]{1,10})/([0-9]{1,9})/([0-9]{1,4})")
+_VALUES = re.compile(r"/values/([^/]+)/([0-9]{1,10})/(areas|[0-9]{1,9})/([0-9]{1,4})")
+_PUSH = re.compile(r"[0-9]{1,18}")
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 _GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?=,|$)", re.IGNORECASE)
 
 _OK, _EMPTY, _UNCHANGED = "200 OK", "204 No Content", "304 Not Modified"
+
+#: For who says what cannot be read as the number of a push: nothing held is as new as that.
+_LATEST = 10**18
 
 Headers = list[tuple[str, str]]
 
@@ -60,8 +65,7 @@ class ZippedKey(Key):
     etag: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A response before it is a response. `encoded` says that the content is gzip."""
 
     status: str
@@ -87,6 +91,7 @@ class Front:
         self._values = Values(engine, cache.link)
         self._registries = Registries(engine)
         self._zipped = Recent(8 << 20)
+        self._held = Held(8 << 20)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -123,15 +128,14 @@ class Front:
             known = environ.get("HTTP_IF_NONE_MATCH", "")
             if address := _TILE.fullmatch(path):
                 return self._tile(principal, known, *address.groups())
-            month = _month(environ.get("QUERY_STRING", ""))
-            if address := _AREAS.fullmatch(path):
-                code, version, product_seat = address.groups()
+            if address := _VALUES.fullmatch(path):
+                code, version, place, product = address.groups()
                 registry = self._find(principal, code, version)
-                return self._vector(known, self._values.areas(registry, int(product_seat), month))
-            if address := _FACILITIES.fullmatch(path):
-                code, version, partition, product_seat = address.groups()
-                registry = self._find(principal, code, version)
-                return self._vector(known, self._values.facilities(registry, int(partition), int(product_seat), month))
+                partition = None if place == "areas" else int(place)
+                month = _month(environ.get("QUERY_STRING", ""))
+                which = Which(registry.id, registry.version, partition, int(product), month)
+                after = _after(environ.get("HTTP_VAXTRACE_AFTER"))
+                return _vector(known, self._held.get(which, after) or self._finish(registry, which, after))
             raise errors.NotThere(field="path")
         except NotSignedIn as error:
             return _refusal(error, status(error), ("WWW-Authenticate", "Bearer"))
@@ -156,28 +160,46 @@ class Front:
             return Answer(_UNCHANGED, b"", headers)
         return Answer(_OK, content, [("Content-Type", "application/vnd.mapbox-vector-tile"), *headers], encoded=True)
 
-    def _vector(self, known: str, vector: Vector) -> Answer:
-        etag = f'W/"{vector.etag}"'
-        headers = [
-            ("Cache-Control", ASK_AGAIN),
-            ("ETag", etag),
-            ("Vary", "Accept-Encoding"),
-            ("VaxTrace-Seq", str(vector.seq)),
-        ]
-        if etag in known:
-            return Answer(_UNCHANGED, b"", headers)
+    def _finish(self, registry: Registry, which: Which, after: int) -> Finished:
+        read_at = time.monotonic()
+        if which.partition is None:
+            vector = self._values.areas(registry, which.product, which.month, after)
+        else:
+            vector = self._values.facilities(registry, which.partition, which.product, which.month, after)
         key = ZippedKey(vector.etag)
         content = self._zipped.get(key)
         if content is None:
             content = gzip.compress(vector.body, compresslevel=6, mtime=0)
             self._zipped.put(key, content)
-        return Answer(_OK, content, [("Content-Type", "application/octet-stream"), *headers], encoded=True)
+        finished = Finished(content, vector.etag, vector.seq)
+        self._held.put(which, finished, read_at)
+        return finished
 
     def _find(self, principal: Principal, code: str, version: str) -> Registry:
         # Somebody else's programme and one that does not exist look alike.
         if code not in principal.programmes:
             raise UnknownProgramme(value=code, field="programme", remedy="Choose one of /api/v1/programmes.")
         return self._registries.find(code, int(version))
+
+
+def _vector(known: str, vector: Finished) -> Answer:
+    etag = f'W/"{vector.etag}"'
+    headers = [
+        ("Cache-Control", ASK_AGAIN),
+        ("ETag", etag),
+        ("Vary", "Accept-Encoding"),
+        ("VaxTrace-Seq", str(vector.seq)),
+    ]
+    if etag in known:
+        return Answer(_UNCHANGED, b"", headers)
+    return Answer(_OK, vector.content, [("Content-Type", "application/octet-stream"), *headers], encoded=True)
+
+
+def _after(said: str | None) -> int:
+    """The push that the answer has to include; 0 for who has heard of none."""
+    if said is None:
+        return 0
+    return int(said) if _PUSH.fullmatch(said) else _LATEST
 
 
 def _month(query: str) -> date | None:

@@ -12,9 +12,8 @@ import hashlib
 import secrets
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -36,7 +35,7 @@ LIFETIME = 14 * 86_400
 LOCK = 15.0
 LOOK = 0.01
 
-# One way to Redis before a making and one after it: a cold tile's own SQL may take no longer than three of them.
+# One way to Redis before a making, and one after its answer: a cold tile's own SQL may take no longer than three.
 _FIND_OR_LOCK = """
 local value = redis.call('GET', KEYS[1])
 if value then return value end
@@ -125,32 +124,47 @@ def prefix(conn: sa.Connection, release: str, *, timeline: bool = True) -> str:
     return f"vaxtrace:{hashlib.blake2b(repr((release, *known)).encode(), digest_size=6).hexdigest()}"
 
 
+@dataclass(slots=True)
+class _Entry:
+    value: bytes
+    used: bool = False
+
+
 class Recent:
-    """The values used last in this process, up to a number of bytes."""
+    """The values used lately in this process, up to a number of bytes.
+
+    Reading takes no lock, for which eight threads would wait: it only marks the entry, and whatever has been marked
+    since it last came to the front of the queue gets another turn there.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._held = 0
-        self._values: OrderedDict[Key, bytes] = OrderedDict()
+        self._entries: dict[Key, _Entry] = {}
         self._lock = threading.Lock()
 
     def get(self, key: Key) -> bytes | None:
         """The value of a key, which counts as used now."""
-        with self._lock:
-            value = self._values.get(key)
-            if value is not None:
-                self._values.move_to_end(key)
-            return value
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        entry.used = True
+        return entry.value
 
     def put(self, key: Key, value: bytes) -> None:
-        """Keep a value and let go of what was used longest ago."""
+        """Keep a value and let go of those that nobody has used for longest."""
         with self._lock:
-            old = self._values.pop(key, None)
-            self._held += _cost(value) - (_cost(old) if old is not None else 0)
-            self._values[key] = value
+            old = self._entries.pop(key, None)
+            self._held += _cost(value) - (_cost(old.value) if old is not None else 0)
+            self._entries[key] = _Entry(value)
             while self._held > self._most:
-                _, gone = self._values.popitem(last=False)
-                self._held -= _cost(gone)
+                first = next(iter(self._entries))
+                entry = self._entries.pop(first)
+                if entry.used:
+                    entry.used = False
+                    self._entries[first] = entry
+                else:
+                    self._held -= _cost(entry.value)
 
 
 class Flights(Generic[K, T]):
@@ -189,6 +203,8 @@ class Cache:
         self.link = link
         self._recent = Recent(most)
         self._flights: Flights[Key, bytes] = Flights()
+        # What was made is sent before it is stored: the lock is held meanwhile, so that other processes wait for it.
+        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="keeper")
 
     def held(self, key: Key) -> bytes | None:
         """The value that this process has at hand; never waits."""
@@ -225,9 +241,12 @@ class Cache:
             with contextlib.suppress(Down):
                 self.link.run(_UNLOCK, keys, [token])
             raise
+        self._keeper.submit(self._store, keys, token, made)
+        return made
+
+    def _store(self, keys: Sequence[str], token: str, made: bytes) -> None:
         with contextlib.suppress(Down):
             self.link.run(_STORE, keys, [token, made, LIFETIME])
-        return made
 
     def _find_or_lock(self, keys: Sequence[str], token: str) -> bytes | None:
         """The stored value, waiting for a process that is making it; None when it is ours to make. Raises `Down`."""

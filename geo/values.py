@@ -124,33 +124,33 @@ class Values:
         self._link = link
         self._flights: Flights[tuple[int, int, str, int], _Cells] = Flights()
 
-    def areas(self, registry: Registry, product_seat: int, month: date | None = None) -> Vector:
+    def areas(self, registry: Registry, product_seat: int, month: date | None = None, after: int = 0) -> Vector:
         """Three vectors of n(areas) bytes: children at risk, children out, facilities reporting; 0..100 or 255.
 
-        Raises `UnknownSeat`, and `OldVersion` when the registry has changed since `registry` was read.
+        It includes push `after`, of which somebody may know before Redis does. Raises `UnknownSeat`, and `OldVersion`
+        when the registry has changed since `registry` was read.
         """
         _check_product(registry, product_seat)
-        found = self._cells(registry, "areas", product_seat, 0, registry.areas, month)
+        found = self._cells(registry, "areas", product_seat, (0, registry.areas), month, after)
         return _vector(registry, found, b"".join(found.cells[i::4] for i in (1, 2, 3)))
 
     def facilities(
-        self, registry: Registry, partition_seat: int, product_seat: int, month: date | None = None
+        self, registry: Registry, partition_seat: int, product_seat: int, month: date | None = None, after: int = 0
     ) -> Vector:
         """Two vectors of n(facilities of the partition) bytes: state, and decile of the probability or 255.
 
-        Raises as `areas` does.
+        As new as `areas`, and raises as that does.
         """
         _check_product(registry, product_seat)
         if partition_seat not in registry.partitions:
             raise errors.UnknownSeat(value=partition_seat, field="partition", remedy="Take a seat of the registry.")
-        first, count = registry.partitions[partition_seat]
-        found = self._cells(registry, "facilities", product_seat, first, count, month)
+        found = self._cells(registry, "facilities", product_seat, registry.partitions[partition_seat], month, after)
         return _vector(registry, found, found.cells[0::2] + found.cells[1::2])
 
     def _cells(
-        self, registry: Registry, kind: str, product_seat: int, first: int, count: int, month: date | None
+        self, registry: Registry, kind: str, product_seat: int, part: tuple[int, int], month: date | None, after: int
     ) -> _Cells:
-        width = WIDTH[kind]
+        (first, count), width = part, WIDTH[kind]
         start, stop = first * width, (first + count) * width
         if month is not None:
             return self._load(registry, kind, product_seat, first, count, month)
@@ -159,11 +159,11 @@ class Values:
             seen, *held = self._link.run(_READ, keys, [registry.version, start, stop])
         except Down:
             return self._load(registry, kind, product_seat, first, count)
-        if held:
+        if held and seen >= after:
             return _Cells(held[0], seen)
         flight = (registry.id, registry.version, kind, product_seat)
         made = self._flights.join(flight, lambda: self._load_and_store(registry, kind, product_seat))
-        if made.seq < seen:
+        if made.seq < max(seen, after):
             # That load began before this request: somebody may know a later push already.
             made = self._load_and_store(registry, kind, product_seat)
         return _Cells(made.cells[start:stop], made.seq)

@@ -14,9 +14,10 @@ export async function getJson(address, { signal } = {}) {
   return response.json();
 }
 
-/** The octets at an address with the number of the push that they include. */
-export async function getBytes(address, { fresh = false } = {}) {
-  const response = await ask(address, { cache: fresh ? "reload" : "default" });
+/** The octets at an address with the number of the push that they include: `after`, or a later one. */
+export async function getBytes(address, { after, fresh = false } = {}) {
+  const headers = after === undefined ? {} : { "VaxTrace-After": String(after) };
+  const response = await ask(address, { headers, cache: fresh ? "reload" : "default" });
   const bytes = new Uint8Array(await response.arrayBuffer());
   return { bytes, seq: Number(response.headers.get("VaxTrace-Seq") ?? 0) };
 }

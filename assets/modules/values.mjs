@@ -2,7 +2,7 @@
 
 import { getBytes } from "./http.mjs";
 
-/** A vector may be older than the stream (a cache on the way); asking again this often is enough. */
+/** What the page asked for ahead may be older than the stream by now; asking again this often is enough. */
 const TRIES = 3;
 
 /** How long a busy browser may put off the next vector that nobody has asked for yet, in ms. */
@@ -24,7 +24,10 @@ export function createValues(programme, registry, vectors) {
   async function load(address, month, keep) {
     const query = month ? `?month=${month}` : "";
     for (let attempt = 0; attempt < TRIES; attempt++) {
-      const { bytes, seq } = await getBytes(`${root}/${address}${query}`, { fresh: attempt > 0 });
+      const { bytes, seq } = await getBytes(`${root}/${address}${query}`, {
+        after: vectors.covered,
+        fresh: attempt > 0,
+      });
       if (keep(seq, bytes)) return;
     }
     throw new Error("The values on the server are older than what was already shown.");

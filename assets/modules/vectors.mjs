@@ -38,6 +38,11 @@ export function createVectors(registry, seq) {
       return put(parts, key(partition.seat, product, month ?? ""), vector, month);
     },
 
+    /** The push that a vector has to include at least: those after it are remembered, and brought to it. */
+    get covered() {
+      return covered;
+    },
+
     hasAreas: (product, month) => areas.has(key(product, month ?? "")),
     hasPartition: (seat, product, month) => parts.has(key(seat, product, month ?? "")),
 

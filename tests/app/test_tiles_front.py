@@ -19,7 +19,7 @@ from werkzeug.test import Client, TestResponse
 
 from app.tiles import Front
 from data import db
-from geo import aggregates, cache, outlines, tiles
+from geo import aggregates, cache, held, outlines, tiles, values
 
 NATION = "/tiles/small/1/areas/6/32/31.mvt"
 EMPTY = "/tiles/small/1/areas/6/0/0.mvt"
@@ -213,6 +213,86 @@ def test_a_page_of_an_old_version_is_told_to_reload(site: Site) -> None:
         threading.Event().wait(0.05)
     assert said(site.get(NATION))[:2] == (404, "OldVersion")
     assert json.loads(site.get(NATION).data)["details"]["remedy"] == "Reload the page."
+
+
+def push(site: Site, seq: int, risk: int) -> None:
+    """Another share of children at risk in the nation: committed, and applied in Redis."""
+    with db.transaction(site.engine) as conn:
+        row = conn.execute(
+            sa.text(
+                "update area_status s set children = 100, children_at_risk = :risk from area a, programme p"
+                " where a.id = s.area_id and a.seat = 0 and s.product_seat = 1"
+                " and p.id = a.programme_id and p.code = 'small'"
+                " returning p.id, s.risk_share, s.out_share, s.reporting_share"
+            ),
+            {"risk": risk},
+        ).one()
+        conn.execute(sa.text("insert into push values (:id, :seq, 'map:update', '{}')"), {"id": row.id, "seq": seq})
+    cell = [255 if share is None else share for share in row[1:]]
+    assert values.apply(site.front._cache.link, row.id, seq, areas=[(0, 1, *cell)]) is values.Applied.APPLIED
+
+
+NATION_AT_RISK = "/values/small/1/areas/1"
+
+
+def risk_at(response: TestResponse) -> tuple[int, int]:
+    """The push that an answer says it includes, and the nation's share in it."""
+    assert response.status_code == 200
+    return int(response.headers["VaxTrace-Seq"]), response.data[0]
+
+
+def test_a_held_vector_goes_only_to_those_who_know_no_later_push(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.get(NATION_AT_RISK)
+    monkeypatch.setattr(held, "MOMENT", 3600.0)
+    push(site, 6, 61)
+    site.get(NATION_AT_RISK, **{"VaxTrace_After": "6"})
+    push(site, 7, 71)
+    assert risk_at(site.get(NATION_AT_RISK)) == (6, 61)
+    assert risk_at(site.get(NATION_AT_RISK, **{"VaxTrace_After": "6"})) == (6, 61)
+    assert risk_at(site.get(NATION_AT_RISK, **{"VaxTrace_After": "7"})) == (7, 71)
+    # It is held now: nobody is taken back to what was before it.
+    assert risk_at(site.get(NATION_AT_RISK)) == (7, 71)
+
+
+def test_a_held_vector_is_gone_after_a_moment(site: Site) -> None:
+    site.get(NATION_AT_RISK)
+    push(site, 6, 61)
+    for _ in range(200):
+        if risk_at(site.get(NATION_AT_RISK)) == (6, 61):
+            return
+        threading.Event().wait(0.02)
+    pytest.fail("the vector of before the push is still given")
+
+
+@pytest.mark.parametrize("said", ["", "six", "-1", "6.0", "+6", "0x6", "\xb2", "1" * 19, "6, 7", "9" * 400])
+def test_who_says_what_is_no_push_is_answered_anew(site: Site, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setattr(held, "MOMENT", 3600.0)
+    site.get(NATION_AT_RISK)
+    push(site, 6, 61)
+    assert risk_at(site.get(NATION_AT_RISK, **{"VaxTrace_After": said})) == (6, 61)
+
+
+def test_who_says_a_push_that_is_yet_to_come_gets_what_there_is(site: Site) -> None:
+    site.get(NATION_AT_RISK)
+    push(site, 6, 61)
+    for _ in range(2):
+        assert risk_at(site.get(NATION_AT_RISK, **{"VaxTrace_After": "999"})) == (6, 61)
+
+
+def test_what_is_held_is_not_for_everyone_either(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held, "MOMENT", 3600.0)
+    assert site.get(NATION_AT_RISK).status_code == 200
+    assert said(site.get(NATION_AT_RISK, person=None))[:2] == (401, "NotSignedIn")
+    assert said(site.get(NATION_AT_RISK, person="other"))[:2] == (404, "UnknownProgramme")
+    assert site.get("/values/other/1/areas/1", person="other").headers["VaxTrace-Seq"] == "5"
+    with db.transaction(site.engine) as conn:
+        conn.execute(sa.text("update programme set registry_version = 2 where code = 'small'"))
+    for _ in range(60):  # a process believes what it knows for a second
+        answer = site.get(NATION_AT_RISK)
+        if answer.status_code == 404:
+            break
+        threading.Event().wait(0.05)
+    assert said(answer)[:2] == (404, "OldVersion")
 
 
 def test_versions_that_follow_the_clock_go_on_after_2038(site: Site) -> None:

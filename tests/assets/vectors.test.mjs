@@ -66,6 +66,22 @@ test("a vector older than anything remembered is refused", () => {
   assert.ok(vectors.putAreas(0, null, 699, areas()));
 });
 
+test("a vector of the push that is asked for is brought right, one before it is refused", () => {
+  const vectors = createVectors(registry, 5);
+  assert.equal(vectors.covered, 5);
+  for (let seq = 6; seq < 700; seq++) vectors.apply(seq, update(seq % 3, 0, seq % 101, 1, 1));
+  const { covered } = vectors;
+  assert.ok(covered > 5 && covered < 699);
+  assert.equal(vectors.putAreas(0, null, covered - 1, areas()), false);
+  assert.ok(vectors.putAreas(0, null, covered, areas()));
+  assert.deepEqual(
+    [0, 1, 2].map((seat) => vectors.area(seat, 0, null).risk),
+    [699 % 101, 697 % 101, 698 % 101],
+  );
+  vectors.forget(800);
+  assert.equal(vectors.covered, 800);
+});
+
 test("a past month never changes", () => {
   const vectors = createVectors(registry, 5);
   assert.ok(vectors.putAreas(0, "2016-05", 1, areas()));

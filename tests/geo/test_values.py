@@ -210,6 +210,23 @@ def test_a_push_is_applied_once_and_only_in_turn(nation: Nation) -> None:
     assert reader.areas(nation.registry, 1).seq == 1
 
 
+def test_who_knows_a_push_that_redis_does_not_is_answered_from_the_tables(nation: Nation) -> None:
+    reader, programme_id = nation.read(), nation.country.programme_id
+    old = reader.areas(nation.registry, 0)
+    with db.transaction(nation.engine) as conn:
+        told = change(conn, nation, random.Random(7))
+        expected = truth(conn, nation)
+    assert reader.areas(nation.registry, 0) == old
+    found = reader.areas(nation.registry, 0, after=2)
+    assert (found.body, found.seq) == (expected["areas", 0, 0], 2)
+    # The push itself comes late, and changes nothing of it any more.
+    assert reader.areas(nation.registry, 0) == found
+    assert values.apply(nation.link, programme_id, 2, **told) is Applied.APPLIED
+    for key, body in expected.items():
+        again = ask(reader, nation, key)
+        assert (again.body, again.seq) == (body, 2), key
+
+
 def test_a_push_that_changes_no_colour_still_counts(nation: Nation) -> None:
     before = nation.read().areas(nation.registry, 0)
     assert values.apply(nation.link, nation.country.programme_id, 2) is Applied.APPLIED
