@@ -249,7 +249,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _use_our_python() -> None:
     """Go on with the Python that `make` installed, where this one is another."""
     ours = Path(__file__).resolve().parent.parent / ".local" / "venv"
-    if Path(sys.prefix).resolve() != ours.resolve() and (ours / "bin" / "python").exists() and "VIRTUAL_ENV" not in os.environ:
+    if (
+        Path(sys.prefix).resolve() != ours.resolve()
+        and (ours / "bin" / "python").exists()
+        and "VIRTUAL_ENV" not in os.environ
+    ):
         os.execv(ours / "bin" / "python", [str(ours / "bin" / "python"), "-m", "app", *sys.argv[1:]])
 
 

@@ -1,13 +1,14 @@
 """How do many who record at once share a commit? Single events that arrive while another is being written go together.
 
-Who comes while a transaction is under way waits for the next one, and whoever begins it takes all who wait: each event
-is judged by itself, and none waits longer than it would behind the others one by one. A list of events that is
-to be recorded whole has a transaction of its own.
+Who comes while a transaction of the programme is under way waits for the next one, and whoever begins it takes all who
+wait. Each event is judged by itself, and none waits longer than it would behind the others one by one. A list of events
+has a transaction of its own.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -26,8 +27,6 @@ from data.types import StockEvent
 
 #: So many events share a commit at most.
 MOST = 200
-#: So many transactions of them run at once: one computes while the other waits for the disk.
-AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,17 +45,20 @@ class Recorder:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._turn = threading.Semaphore(AT_ONCE)
+        #: One transaction of single events at a time in a programme.
+        self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._ids: dict[str, int] = {}
         self._waiting: list[Job] = []
         self._lock = threading.Lock()
 
     def record(self, job: Job) -> list[Answer]:
         """Record a job durably. Raises its error where it is not partial; then nothing of it is on record."""
         if len(job.events) != 1:
-            return _record(self._engine, [job])[0] if job.events else []
+            return self._record([job])[0] if job.events else []
         with self._lock:
             self._waiting.append(job)
-        with self._turn:
+            turn = self._turns[job.programme]
+        with turn:
             if jobs := self._next(job):
                 self._together(jobs)
         [answer] = job.answers.result()
@@ -78,7 +80,7 @@ class Recorder:
 
     def _together(self, jobs: Sequence[Job]) -> None:
         try:
-            for job, answers in zip(jobs, _record(self._engine, jobs), strict=True):
+            for job, answers in zip(jobs, self._record(jobs), strict=True):
                 job.answers.set_result(answers)
         except BaseException as error:
             if len(jobs) == 1:
@@ -88,30 +90,35 @@ class Recorder:
             for job in jobs:
                 self._together([job])
 
+    def _record(self, jobs: Sequence[Job]) -> list[list[Answer]]:
+        """One transaction for all of these jobs, which are of one programme; several are judged event by event."""
+        partial = len(jobs) > 1 or jobs[0].partial
+        owners = [job.principal for job in jobs for _ in job.events]
+        events = [event for job in jobs for event in job.events]
+        refused: dict[int, errors.DataError] = {}
 
-def _record(engine: sa.Engine, jobs: Sequence[Job]) -> list[list[Answer]]:
-    """One transaction for all of these jobs, which are of one programme; several are judged event by event."""
-    partial = len(jobs) > 1 or jobs[0].partial
-    owners = [job.principal for job in jobs for _ in job.events]
-    events = [event for job in jobs for event in job.events]
-    refused: dict[int, errors.DataError] = {}
+        def refuse(index: int, error: errors.DataError) -> None:
+            if not partial:
+                raise error
+            refused[index] = error
 
-    def refuse(index: int, error: errors.DataError) -> None:
-        if not partial:
-            raise error
-        refused[index] = error
+        now = datetime.now(UTC)
+        with db.transaction(self._engine) as conn:
+            programme_id = self._programme(conn, jobs[0].programme)
+            entries = submission.resolve(conn, programme_id, events, now, refuse)
+            for entry in entries:
+                entry.actor_id = owners[entry.index].user_id
+            allowed = [e for e in entries if _may(owners[e.index], programme_id, e, refuse)]
+            kept = ledger.keep(conn, programme_id, allowed, now, partial=partial)
+        answers: dict[int, Answer] = {**refused, **{e.index: a for e, a in zip(allowed, kept, strict=True)}}
+        every = iter([answers[index] for index in range(len(events))])
+        return [[next(every) for _ in job.events] for job in jobs]
 
-    now = datetime.now(UTC)
-    with db.transaction(engine) as conn:
-        programme = programmes.find(conn, jobs[0].programme)
-        entries = submission.resolve(conn, programme.id, events, now, refuse)
-        for entry in entries:
-            entry.actor_id = owners[entry.index].user_id
-        allowed = [e for e in entries if _may(owners[e.index], programme.id, e, refuse)]
-        kept = ledger.keep(conn, programme.id, allowed, now, partial=partial)
-    answers: dict[int, Answer] = {**refused, **{e.index: a for e, a in zip(allowed, kept, strict=True)}}
-    every = iter([answers[index] for index in range(len(events))])
-    return [[next(every) for _ in job.events] for job in jobs]
+    def _programme(self, conn: sa.Connection, code: str) -> int:
+        # The id of a programme never changes.
+        if code not in self._ids:
+            self._ids[code] = programmes.find(conn, code).id
+        return self._ids[code]
 
 
 def _may(principal: Principal, programme_id: int, entry: Entry, refuse: Any) -> bool:
