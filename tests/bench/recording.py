@@ -30,9 +30,16 @@ _SHELVES = sa.text("""
     limit 24000
 """)
 
-#: What an event writes at the least: its row of the record, its key with the answer, its line in the outbox. Tables with
-#: the same columns, checks and indexes; rows that were recorded a moment ago, sent one INSERT each.
+#: What an event writes at the least: its row of the record, its key with the answer, its line in the outbox. Into tables
+#: with the same columns, checks and indexes go rows that were recorded a moment ago, one INSERT each.
 _TABLES = ("stock_event", "event_key", "outbox")
+_LIKE = "create table floor.{table} (like {like} including all excluding identity)"
+_INSERT = "insert into floor.{table} values ({values})"
+_RECENT = {
+    "stock_event": "select * from stock_event where source = 'bench' limit %s",
+    "event_key": "select * from event_key where source = 'bench' limit %s",
+    "outbox": "select * from outbox where payload ->> 'source' = 'bench' limit %s",
+}
 
 
 def measure(stack: Stack) -> list[Line]:
@@ -115,10 +122,9 @@ def _floor(stack: Stack, size: int) -> float:
         statements = []
         for table in _TABLES:
             like = newest[0] if table == "stock_event" else table
-            connection.execute(f"create table floor.{table} (like {like} including all excluding identity)")
-            where = "where source = 'bench'" if table != "outbox" else "where payload ->> 'source' = 'bench'"
-            rows = connection.execute(f"select * from {table} {where} limit {8 * BATCH}").fetchall()
-            statements.append((f"insert into floor.{table} values ({', '.join(['%s'] * len(rows[0]))})", rows, table))
+            connection.execute(_LIKE.format(table=table, like=like))
+            rows = connection.execute(_RECENT[table], [8 * BATCH]).fetchall()
+            statements.append((_INSERT.format(table=table, values=", ".join(["%s"] * len(rows[0]))), rows, table))
     try:
         return size * _rate([_inserter(stack, statements, number, size) for number in range(WRITERS)])
     finally:
