@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -115,8 +115,11 @@ class _Keeping:
         alive = self._alive(fresh)
         for entry in alive:
             entry.say()
-        self._fill(desks, {e.position for e in alive})
-        self._work(alive, desks)
+        by_position: dict[tuple[int, int], list[Entry]] = defaultdict(list)
+        for entry in alive:
+            by_position[entry.position].append(entry)
+        self._fill(desks, by_position)
+        self._work(by_position, desks)
         done = self._alive(alive)
         if done:
             saving.save(self.conn, self.programme_id, done, [d for d in desks.values() if d.rows], self.now)
@@ -237,14 +240,17 @@ class _Keeping:
             else:
                 entry.lot = rules.Held(lot.id, lot.number, lot.expiry, 0)
 
-    def _fill(self, desks: dict[tuple[int, int], Desk], wanted: set[tuple[int, int]]) -> None:
+    def _fill(self, desks: dict[tuple[int, int], Desk], wanted: Mapping[tuple[int, int], Sequence[Entry]]) -> None:
         """Put on the shelves of these positions what they hold, and what is promised of it."""
-        asked = {"facility_ids": [p[0] for p in wanted], "product_ids": [p[1] for p in wanted]}
+        asked = {
+            "facility_ids": [p[0] for p in wanted],
+            "product_ids": [p[1] for p in wanted],
+            "lates": [desks[p].comes_late(of) is not None for p, of in wanted.items()],
+            "lot_ids": list({lot for of in wanted.values() for e in of for lot in e.lots if lot is not None}),
+        }
         held: dict[tuple[int, int], list[rules.Held]] = defaultdict(list)
-        for r in self.conn.execute(SQL["held_lots"], asked):
-            held[r.facility_id, r.product_id].append(
-                rules.Held(r.lot_id, r.number, r.expiry, r.doses, r.vvm_stage, r.first_received_at, r.quarantined)
-            )
+        for facility_id, product_id, *lot in self.conn.execute(SQL["held_lots"], asked):
+            held[facility_id, product_id].append(rules.Held(*lot))
         promised: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)
         if any(desks[p].reserved for p in wanted):
             for r in self.conn.execute(SQL["promised"], asked):
@@ -254,10 +260,7 @@ class _Keeping:
 
     # -- work ----------------------------------------------------------------------------------------------------
 
-    def _work(self, entries: Sequence[Entry], desks: dict[tuple[int, int], Desk]) -> None:
-        by_position: dict[tuple[int, int], list[Entry]] = defaultdict(list)
-        for entry in entries:
-            by_position[entry.position].append(entry)
+    def _work(self, by_position: Mapping[tuple[int, int], list[Entry]], desks: dict[tuple[int, int], Desk]) -> None:
         pasts = self._pasts({p: (desks[p], of) for p, of in by_position.items()})
         for position, of in by_position.items():
             today = of[0].facility.day(self.now)

@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -146,16 +148,11 @@ def _fold_months(conn: sa.Connection, rows: Sequence[tuple[Desk, Row]], now: dat
     months: dict[tuple[int, int, date], tuple[datetime, datetime]] = {}
     places = []
     for at, row in rows:
-        zone = row.entry.facility.timezone
         first = row.said.day.replace(day=1)
-        following = (first + timedelta(days=32)).replace(day=1)
         place = (at.facility_id, at.product_id, first)
         places.append(place)
         if place not in months:
-            months[place] = (
-                datetime(first.year, first.month, 1, tzinfo=zone),
-                datetime(following.year, following.month, 1, tzinfo=zone),
-            )
+            months[place] = _span(first, row.entry.facility.timezone)
     folded = {
         "facility_ids": [k[0] for k in months],
         "product_ids": [k[1] for k in months],
@@ -181,4 +178,14 @@ def _fold_months(conn: sa.Connection, rows: Sequence[tuple[Desk, Row]], now: dat
             "months": [p[2] for p in places],
             "doses": [row.line.doses for _, row in rows],
         },
+    )
+
+
+@lru_cache(maxsize=1000)
+def _span(first: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """When a local month begins and ends."""
+    following = (first + timedelta(days=32)).replace(day=1)
+    return (
+        datetime(first.year, first.month, 1, tzinfo=zone),
+        datetime(following.year, following.month, 1, tzinfo=zone),
     )

@@ -103,11 +103,8 @@ class Entry:
     #: What is answered, as it is stored.
     result: dict[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.say()
-
     def say(self) -> None:
-        """Put together what the rules need, once the lot, the target and what was sent are known."""
+        """Put together what the rules need, as soon as the lot, the target and what was sent are known."""
         event = self.event
         if self.lot is not None:
             self.lots[self.lot.lot_id] = self.lot
@@ -164,7 +161,8 @@ def resolve(
                 raise errors.UnknownProduct(
                     "product", "The programme's products are listed under registry.", value=event.product, index=index
                 )
-            event = replace(event, doses=_in_doses(event, product, index), unit=Unit.DOSE)
+            if event.unit is not Unit.DOSE:
+                event = replace(event, doses=_in_doses(event, product, index), unit=Unit.DOSE)
             partner = _known(known_facilities, event.partner, "partner", index) if event.partner is not None else None
             _check(event, facility, product, partner, now, index)
         except errors.DataError as error:

@@ -30,8 +30,8 @@ _SHELVES = sa.text("""
     limit 24000
 """)
 
-#: What an event writes at the least: its row of the record, its key with the answer, its line in the outbox. Into tables
-#: with the same columns, checks and indexes go rows that were recorded a moment ago, one INSERT each.
+#: What an event writes at the least: its row of the record, its key with the answer, its line in the outbox. Into
+#: tables with the same columns, checks and indexes go rows that were recorded a moment ago, one INSERT each.
 _TABLES = ("stock_event", "event_key", "outbox")
 _LIKE = "create table floor.{table} (like {like} including all excluding identity)"
 _INSERT = "insert into floor.{table} values ({values})"

@@ -127,12 +127,16 @@ order by p.facility_id, p.product_id
 for update of p
 
 -- held_lots --
--- What is on the shelves of these positions, lot by lot.
+-- What is on the shelves of these positions, lot by lot. Of lots that are used up only those that may come back, are
+-- marked, or are needed to tell what was before.
 select b.facility_id, b.product_id, b.lot_id, l.number, l.expiry, b.doses, b.vvm_stage, b.first_received_at,
        b.quarantined
-from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[])) as asked (facility_id, product_id)
+from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:lates AS bool[]))
+     as asked (facility_id, product_id, late)
 join lot_balance b on b.facility_id = asked.facility_id and b.product_id = asked.product_id
 left join lot l on l.id = b.lot_id
+where b.doses > 0 or b.lot_id is null or b.vvm_stage > 1 or b.quarantined or asked.late
+   or b.lot_id = any(CAST(:lot_ids AS int[]))
 
 -- promised --
 -- What is reserved of these positions, by order.
