@@ -5,6 +5,7 @@ A push is stored in the transaction that changes what it tells; only then is it 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -115,19 +116,22 @@ class Stored:
     payload: dict[str, Any]
 
 
-def append(conn: sa.Connection, programme_id: int, pushes: Sequence[Push]) -> None:
+def append(conn: sa.Connection, programme_id: int, pushes: Sequence[Push]) -> list[Stored]:
     """Give pushes the next numbers of the programme; writers queue on the programme's row until commit."""
     if not pushes:
-        return
+        return []
     conn.execute(SQL["lock_programme"], {"programme_id": programme_id})
-    conn.execute(
+    payloads = [p.model_dump(mode="json") for p in pushes]
+    rows = conn.execute(
         SQL["append"],
         {
             "programme_id": programme_id,
             "events": [p.event for p in pushes],
-            "payloads": [p.model_dump_json() for p in pushes],
+            "payloads": [json.dumps(payload) for payload in payloads],
         },
     )
+    numbers = sorted(rows.scalars())
+    return [Stored(seq, p.event, payload) for seq, p, payload in zip(numbers, pushes, payloads, strict=True)]
 
 
 def heads(conn: sa.Connection) -> list[Head]:
