@@ -59,36 +59,22 @@ class Told:
     facilities: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
-class Known:
-    """The programmes as one process has read them; one that was loaded again is read again."""
-
-    def __init__(self) -> None:
-        self._programmes: dict[int, Programme] = {}
-
-    def find(self, conn: sa.Connection, programme_id: int, version: int) -> Programme:
-        """The programme at this version of its registry."""
-        found = self._programmes.get(programme_id)
-        if found is None or found.registry_version != version:
-            self._programmes = {p.id: p for p in programmes.every(conn)}
-        return self._programmes[programme_id]
-
-
 def advance(engine: sa.Engine, now: datetime | None = None) -> Told:
     """Take the next batch of changes through assessment, roll-ups, alerts and pushes; one transaction."""
     with db.transaction(engine) as conn:
-        return follow(conn, Known(), now or datetime.now(UTC))
+        return follow(conn, now or datetime.now(UTC))
 
 
-def follow(conn: sa.Connection, known: Known, now: datetime) -> Told:
-    """The same within a transaction of the caller's, who keeps what is known of programmes."""
+def follow(conn: sa.Connection, now: datetime) -> Told:
+    """The same within a transaction of the caller's."""
     told = Told(0)
     changes = outbox.read(conn, READER, BATCH)
     by_programme: dict[int, list[Change]] = defaultdict(list)
     for change in changes:
         by_programme[change.programme_id].append(change)
     for programme_id, own in sorted(by_programme.items()):
+        programme = push.lock(conn, programme_id)
         names = _hold(conn, list(dict.fromkeys((c.facility_id, c.product_id) for c in own)))
-        programme = known.find(conn, programme_id, next(iter(names.values())).registry_version)
         told.pushes[programme_id] = (programme.code, _follow(conn, programme, own, names, now))
         facilities = {n.facility: n for n in names.values()}
         told.facilities[programme.code] = [
@@ -135,6 +121,7 @@ def refresh(
 
     Its pushes are the alerts that follow, and to read everything again.
     """
+    push.lock(conn, programme.id)
     done = nation.refresh(conn, programme, today)
     aggregates.rebuild(conn, programme.id)
     if done.closed is not None:
@@ -144,10 +131,8 @@ def refresh(
 
 
 def new_day(conn: sa.Connection, programme: Programme, today: date, now: datetime) -> None:
-    """Bring a programme that is rolled up already to another local day: what the day changes is carried on.
-
-    Nobody else may follow its changes meanwhile.
-    """
+    """Bring a programme that is rolled up already to another local day: what the day changes is carried on."""
+    push.lock(conn, programme.id)
     done = nation.refresh(conn, programme, today, demand=False)
     aggregates.move(conn, done.transitions)
     if done.closed is not None:
@@ -164,8 +149,8 @@ def refresh_due(engine: sa.Engine, now: datetime | None = None) -> list[str]:
         due = [p.code for p in programmes.every(conn) if p.assessed_on is None or p.assessed_on < p.day(now)]
     for code in due:
         with db.transaction(engine) as conn:
-            conn.execute(SQL["alone"], {"name": READER})
-            programme = programmes.find(conn, code)
+            # What a day changes is carried on once: another worker waits here, and finds it done.
+            programme = push.lock(conn, programmes.find(conn, code).id)
             today = programme.day(now)
             if programme.assessed_on is None:
                 refresh(conn, programme, today, now, "a new day")

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
 
 from data import queries
+from data.programmes import Programme
 from geo.aggregates import AreaLine
 
 SQL = queries.read(Path(__file__).parent / "sql" / "push.sql")
@@ -116,11 +117,18 @@ class Stored:
     payload: dict[str, Any]
 
 
+def lock(conn: sa.Connection, programme_id: int) -> Programme:
+    """Queue for a programme's sequence, until commit; returns the programme.
+
+    Before any position is held, by everybody: who waits for the other in turn waits for ever.
+    """
+    return Programme(*conn.execute(SQL["lock"], {"programme_id": programme_id}).one())
+
+
 def append(conn: sa.Connection, programme_id: int, pushes: Sequence[Push]) -> list[Stored]:
-    """Give pushes the next numbers of the programme; writers queue on the programme's row until commit."""
+    """Give pushes the next numbers of the programme, which the caller has locked."""
     if not pushes:
         return []
-    conn.execute(SQL["lock_programme"], {"programme_id": programme_id})
     payloads = [p.model_dump(mode="json") for p in pushes]
     rows = conn.execute(
         SQL["append"],

@@ -49,7 +49,6 @@ class Worker:
         self._bell = bell
         self._stop = threading.Event()
         self._conn: sa.Connection | None = None
-        self._known = pipeline.Known()
         self._kept_at = float("-inf")
         self._beat_at = float("-inf")
         self._looked_at = float("-inf")
@@ -96,7 +95,7 @@ class Worker:
         if self._conn is None:
             self._conn = self._engine.connect()
         with self._conn.begin():
-            return pipeline.follow(self._conn, self._known, datetime.now(UTC))
+            return pipeline.follow(self._conn, datetime.now(UTC))
 
     def _hang_up(self) -> None:
         if self._conn is not None:

@@ -67,6 +67,7 @@ def refresh(conn: sa.Connection, programme: Programme, today: date, *, demand: b
     Without `demand`, that of positions is worked out only where a month has ended, one that was over has changed since,
     or a position has none yet.
     """
+    conn.execute(SQL["plan_each"])
     closed = _close_months(conn, programme, today)
     marked = bool(conn.execute(SQL["months_changed"], {"programme_id": programme.id}).scalar_one())
     nation = _read(conn, programme, today)
@@ -170,7 +171,7 @@ def _refresh_demand(conn: sa.Connection, programme: Programme, nation: _Nation, 
             ).one(),
             _FLOATS,
         )
-        used[rows], out[rows], had_some[rows] = _histories(nation, rows, months, since, days)
+        used[rows], out[rows], had_some[rows] = _histories(nation, rows, months, days)
     stored, tiers = nation.stored, int(nation.facilities["tier"].max(initial=0)) + 1
     catchment = columns.nullable(nation.facilities["catchment"])[nation.facility]
     expected = (catchment * nation.products["need"][nation.product]).astype(np.float32).astype(np.float64)
@@ -196,11 +197,11 @@ def _refresh_demand(conn: sa.Connection, programme: Programme, nation: _Nation, 
 
 
 def _histories(
-    nation: _Nation, rows: slice, months: dict[str, NDArray[Any]], since: int, days: Floats
+    nation: _Nation, rows: slice, months: dict[str, NDArray[Any]], days: Floats
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Use and days out by month of a slice of positions, and whether a place has ever had any of it."""
     place, known = _places(nation, rows, months["facility_id"], months["product_id"])
-    row, column = place[known], (months["month"] - since)[known]
+    row, column = place[known], np.searchsorted(np.cumsum(days), months["first_day"][known], side="right")
 
     def grid(name: str) -> Floats:
         values = np.full((rows.stop - rows.start, WINDOW_MONTHS), np.nan)

@@ -88,6 +88,7 @@ def rebuild_months(conn: sa.Connection, programme_id: int, since: date | None = 
 def move(conn: sa.Connection, changes: Iterable[Change], *, only_moved: bool = False) -> list[AreaLine]:
     """Carry changes that are stored already up to every area above them; returns the areas touched, as they are now.
 
+    The caller holds the programme's row, as `rebuild` does not look for moves of others, and the roll-ups were made.
     At most one change for each facility and product seat. One that changes no state still tells of the newest event;
     `only_moved` leaves out the areas below the first level for which it is all there is to tell.
     """

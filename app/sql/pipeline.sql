@@ -1,19 +1,14 @@
 -- hold --
 -- Hold positions until commit, in the ledger's order, and answer the names that a ticker line needs.
 select f.id as facility_id, f.code as facility, f.name as facility_name, r.name as area_name, f.ordinal,
-       p.id as product_id, p.code as product, p.name as product_name, p.unit, p.seat, g.registry_version
+       p.id as product_id, p.code as product, p.name as product_name, p.unit, p.seat
 from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[])) as t (facility_id, product_id)
 join facility f on f.id = t.facility_id
-join programme g on g.id = f.programme_id
 join area r on r.id = f.area_id
 join product p on p.id = t.product_id
 join position n on n.facility_id = t.facility_id and n.product_id = t.product_id
 order by t.facility_id, t.product_id
 for update of n
-
--- alone --
--- Whoever reads the outbox under this name waits until commit, or is waited for.
-select from reader where name = :name for update
 
 -- waiting --
 -- Whether something was committed, or is about to be, that the reader has not read.

@@ -1,6 +1,7 @@
--- lock_programme --
--- One writer of a programme's sequence at a time.
-select id from programme where id = :programme_id for no key update
+-- lock --
+-- One writer of a programme's sequence at a time, who has the programme as it is then.
+select id, code, name, timezone, preset, simulated, notice, registry_version, assessed_on, level_names, sources
+from programme where id = :programme_id for no key update
 
 -- append --
 -- The next numbers, in the order given; answers them.

@@ -1,3 +1,7 @@
+-- plan_each --
+-- Statements about a whole nation are planned for what they are given: a plan for anything would take index after index.
+select set_config('plan_cache_mode', 'force_custom_plan', true)
+
 -- months_changed --
 -- Whether a month that is over was changed since demand was worked out.
 select months_changed from programme where id = :programme_id
@@ -78,10 +82,10 @@ where f.programme_id = :programme_id and b.facility_id between :first and :last
   and (l.expiry is null or l.expiry >= :today)
 
 -- months --
--- The full months since one of them, of the facilities from one id to another, in no order.
+-- The full months since one of them, of the facilities from one id to another, in no order; by days since `since`.
 select string_agg(int4send(m.facility_id), '') as facility_id,
        string_agg(int4send(m.product_id), '') as product_id,
-       string_agg(int4send(CAST(extract(year from m.month) * 12 + extract(month from m.month) - 1 AS int)), '') as month,
+       string_agg(int4send(m.month - CAST(:since AS date)), '') as first_day,
        string_agg(int4send(coalesce(m.opening, -2147483648)), '') as opening,
        string_agg(int4send(coalesce(m.received, -2147483648)), '') as received,
        string_agg(int4send(coalesce(m.used, -2147483648)), '') as used,

@@ -139,21 +139,16 @@ delta AS (
     GROUP BY above.id, product_seat
 ),
 told AS (
-    INSERT INTO area_status AS s (area_id, product_seat, no_report, inactive, stockout, critical, low, overstock,
-                                  adequate, children, children_at_risk, children_out, last_event_at)
-    SELECT area_id, product_seat, no_report, inactive, stockout, critical, low, overstock, adequate,
-           children, children_at_risk, children_out, last_event_at
-    FROM delta
-    ORDER BY area_id, product_seat
-    ON CONFLICT (area_id, product_seat) DO UPDATE SET
-        no_report = s.no_report + excluded.no_report, inactive = s.inactive + excluded.inactive,
-        stockout = s.stockout + excluded.stockout, critical = s.critical + excluded.critical,
-        low = s.low + excluded.low, overstock = s.overstock + excluded.overstock,
-        adequate = s.adequate + excluded.adequate, children = s.children + excluded.children,
-        children_at_risk = s.children_at_risk + excluded.children_at_risk,
-        children_out = s.children_out + excluded.children_out,
-        last_event_at = greatest(s.last_event_at, excluded.last_event_at)
-    RETURNING s.*
+    UPDATE area_status s SET
+        no_report = s.no_report + d.no_report, inactive = s.inactive + d.inactive,
+        stockout = s.stockout + d.stockout, critical = s.critical + d.critical, low = s.low + d.low,
+        overstock = s.overstock + d.overstock, adequate = s.adequate + d.adequate,
+        children = s.children + d.children, children_at_risk = s.children_at_risk + d.children_at_risk,
+        children_out = s.children_out + d.children_out,
+        last_event_at = greatest(s.last_event_at, d.last_event_at)
+    FROM delta d
+    WHERE s.area_id = d.area_id AND s.product_seat = d.product_seat
+    RETURNING s.*, d.moved
 )
 SELECT a.seat, m.product_seat, m.risk_share, m.out_share, m.reporting_share,
        m.no_report + m.inactive + m.stockout + m.critical + m.low + m.overstock + m.adequate AS handling,
@@ -161,8 +156,7 @@ SELECT a.seat, m.product_seat, m.risk_share, m.out_share, m.reporting_share,
        m.stockout, m.stockout + m.critical AS at_risk
 FROM told m
 JOIN area a ON a.id = m.area_id
-JOIN delta d ON d.area_id = m.area_id AND d.product_seat = m.product_seat
-WHERE d.moved OR a.level < 2 OR NOT CAST(:only_moved AS boolean)
+WHERE m.moved OR a.level < 2 OR NOT CAST(:only_moved AS boolean)
 ORDER BY m.product_seat, a.seat;
 
 -- forget_months --
