@@ -28,7 +28,7 @@ from data.types import WORST, State
 SQL = queries.read(Path(__file__).parent / "sql" / "nation.sql")
 
 #: So many facilities are worked on at a time: memory stays flat for any nation.
-_CHUNK = 12_000
+_CHUNK = 6_000
 _FLOATS = assess.FLOATS | {"cover_p10", "cover_p50", "cover_p90", "was_probability"}
 #: What the answer is compared with, besides the state.
 _SHOWN = ("probability", "cover_p10", "cover_p50", "cover_p90")
