@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import structlog
 
 from app import push
 from app.live import Emit, facility_room, room
-from data import assess, db, programmes, queries
+from data import assess, columns, db, nation, programmes, queries
 from data.programmes import Programme
 from data.record import alerts, outbox
 from data.types import Change
@@ -31,55 +31,81 @@ from geo.cache import Link
 SQL = queries.read(Path(__file__).parent / "sql" / "pipeline.sql")
 log = structlog.get_logger()
 
+#: The names of positions by facility and product id.
+Names = dict[tuple[int, int], sa.Row[Any]]
+
 READER = "pipeline"
-#: So many changes are worked on in one transaction, and so many lines of a batch reach the ticker.
-BATCH = 500
+#: At most so many changes are worked on in one transaction: who is far behind catches up in few large steps, which cost
+#: a fraction of many small ones. So many lines of a batch reach the ticker.
+BATCH = 5_000
 LINES = 5
+#: A batch that touches more positions than this tells only of facilities and areas that look different now; where even
+#: of those there are more than `MOST_TOLD`, everything is read again.
+QUIET = 500
+MOST_TOLD = 5_000
 #: Of the alerts of a new day so many are told one by one; all of them are in the list.
 MOST_ALERTS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How a batch ended: how many changes it took, and which facilities' panels are to be read again."""
+    """How a batch ended: how many changes it took, what was stored to be pushed, and whose panels are to be read again.
+
+    `pushes` by programme id, with its code; `facilities` by programme code.
+    """
 
     changes: int
-    facilities: dict[str, list[dict[str, Any]]]
+    pushes: dict[int, tuple[str, list[push.Stored]]] = field(default_factory=dict)
+    facilities: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 def advance(engine: sa.Engine, now: datetime | None = None) -> Told:
     """Take the next batch of changes through assessment, roll-ups, alerts and pushes; one transaction."""
-    now = now or datetime.now(UTC)
-    touched: dict[str, list[dict[str, Any]]] = {}
     with db.transaction(engine) as conn:
-        changes = outbox.read(conn, READER, BATCH)
-        by_programme: dict[int, list[Change]] = defaultdict(list)
-        for change in changes:
-            by_programme[change.programme_id].append(change)
-        for programme in programmes.every(conn):
-            if programme.id in by_programme:
-                touched[programme.code] = _follow(conn, programme, by_programme[programme.id], now)
-    return Told(len(changes), touched)
+        return follow(conn, now or datetime.now(UTC))
+
+
+def follow(conn: sa.Connection, now: datetime) -> Told:
+    """The same within a transaction of the caller's."""
+    told = Told(0)
+    changes = outbox.read(conn, READER, BATCH)
+    by_programme: dict[int, list[Change]] = defaultdict(list)
+    for change in changes:
+        by_programme[change.programme_id].append(change)
+    for programme_id, own in sorted(by_programme.items()):
+        programme = push.lock(conn, programme_id)
+        names = _hold(conn, list(dict.fromkeys((c.facility_id, c.product_id) for c in own)))
+        told.pushes[programme_id] = (programme.code, _follow(conn, programme, own, names, now))
+        facilities = {n.facility: n for n in names.values()}
+        told.facilities[programme.code] = [
+            {"facility": code, "ordinal": n.ordinal, "product": n.product} for code, n in facilities.items()
+        ]
+    return replace(told, changes=len(changes))
 
 
 def _follow(
-    conn: sa.Connection, programme: Programme, changes: Sequence[Change], now: datetime
-) -> list[dict[str, Any]]:
-    pairs = list(dict.fromkeys((c.facility_id, c.product_id) for c in changes))
-    names = _hold(conn, pairs)
-    transitions = assess.touched(conn, programme, pairs, programme.day(now))
-    areas = aggregates.move(conn, transitions)
-    told: list[push.Push] = [
-        push.MapUpdate(
-            at=now,
-            facilities=[(t.ordinal, t.product_seat, t.new, t.decile) for t in transitions],
-            areas=areas,
-        ),
-        _stock_update(changes, names),
-    ]
+    conn: sa.Connection, programme: Programme, changes: Sequence[Change], names: Names, now: datetime
+) -> list[push.Stored]:
+    today = programme.day(now)
+    transitions = assess.touched(conn, programme, list(names), today)
+    quiet = len(names) > QUIET
+    areas = aggregates.move(conn, transitions, only_moved=quiet)
+    shown = [t for t in transitions if t.recoloured or not quiet]
+    told: list[push.Push] = [_map_update(shown, areas, now), _stock_update(changes, names)]
+    # An alert follows the state: where that stays, there is nothing to open or to resolve.
+    moved = {(t.facility_id, t.product_seat) for t in transitions if t.old != t.new}
+    pairs = [pair for pair, n in names.items() if (n.facility_id, n.seat) in moved]
     told += [_alert(a) for a in alerts.follow(conn, programme.id, pairs, now)]
-    push.append(conn, programme.id, told)
-    return [{"facility": n.facility, "ordinal": n.ordinal, "product": n.product} for n in names.values()]
+    over = programme.midnight(today.replace(day=1))
+    if any(datetime.fromisoformat(str(c.payload["occurred_at"])) < over for c in changes):
+        nation.mark(conn, programme.id)
+    return push.append(conn, programme.id, told)
+
+
+def _map_update(shown: Sequence[assess.Transition], areas: list[aggregates.AreaLine], now: datetime) -> push.Push:
+    if len(shown) + len(areas) > MOST_TOLD:
+        return push.MapReload(reason="much changed at once")
+    return push.MapUpdate(at=now, facilities=[(t.ordinal, t.product_seat, t.new, t.decile) for t in shown], areas=areas)
 
 
 def refresh(
@@ -91,25 +117,46 @@ def refresh(
     *,
     most_alerts: int = MOST_ALERTS,
 ) -> None:
-    """Assess a whole programme for a local day; its pushes are the alerts that follow, and to read everything again."""
-    closed = assess.refresh(conn, programme, today)
+    """Work out a whole programme from what is stored, for a local day: demand, states, roll-ups, alerts.
+
+    Its pushes are the alerts that follow, and to read everything again.
+    """
+    push.lock(conn, programme.id)
+    done = nation.refresh(conn, programme, today)
     aggregates.rebuild(conn, programme.id)
-    if closed is not None:
-        aggregates.rebuild_months(conn, programme.id, closed)
+    if done.closed is not None:
+        aggregates.rebuild_months(conn, programme.id, done.closed)
     told = [_alert(a) for a in alerts.rebuild(conn, programme.id, now, most=most_alerts)]
     push.append(conn, programme.id, [*told, push.MapReload(reason=reason)])
 
 
+def new_day(conn: sa.Connection, programme: Programme, today: date, now: datetime) -> None:
+    """Bring a programme that is rolled up already to another local day: what the day changes is carried on."""
+    push.lock(conn, programme.id)
+    done = nation.refresh(conn, programme, today, demand=False)
+    aggregates.move(conn, done.transitions)
+    if done.closed is not None:
+        aggregates.rebuild_months(conn, programme.id, done.closed)
+    told = [_alert(a) for a in alerts.follow(conn, programme.id, done.pairs, now)][-MOST_ALERTS:]
+    push.append(conn, programme.id, [*told, push.MapReload(reason="a new day")])
+
+
 def refresh_due(engine: sa.Engine, now: datetime | None = None) -> list[str]:
-    """Refresh every programme whose local day has changed; returns their codes."""
+    """Bring every programme whose local day has changed to its new one; returns their codes."""
     now = now or datetime.now(UTC)
     done = []
     with db.transaction(engine) as conn:
-        due = [p for p in programmes.every(conn) if p.assessed_on is None or p.assessed_on < p.day(now)]
-    for programme in due:
+        due = [p.code for p in programmes.every(conn) if p.assessed_on is None or p.assessed_on < p.day(now)]
+    for code in due:
         with db.transaction(engine) as conn:
-            refresh(conn, programme, programme.day(now), now, "a new day")
-        done.append(programme.code)
+            # What a day changes is carried on once: another worker waits here, and finds it done.
+            programme = push.lock(conn, programmes.find(conn, code).id)
+            today = programme.day(now)
+            if programme.assessed_on is None:
+                refresh(conn, programme, today, now, "a new day")
+            elif programme.assessed_on < today:
+                new_day(conn, programme, today, now)
+        done.append(code)
     return done
 
 
@@ -121,30 +168,49 @@ def publish(engine: sa.Engine, link: Link, emit: Emit) -> None:
     """
     with db.transaction(engine) as conn:
         heads = [head for head in push.heads(conn) if head.seq]
-    if not heads:
-        return
-    keys = [link.key("sent", head.programme_id) for head in heads]
-    for head, key, sent in zip(heads, keys, link.do(lambda client: client.mget(keys)), strict=True):
-        after = int(sent) if sent is not None and int(sent) <= head.seq else head.seq - 1
+    for head, sent in zip(heads, _sent(link, [head.programme_id for head in heads]), strict=True):
+        after = sent if sent is not None and sent <= head.seq else head.seq - 1
         if after < head.seq:
-            _send(engine, link, emit, head, after)
-            _mark(link, key, head.seq)
+            with db.transaction(engine) as conn:
+                missed = push.between(conn, head.programme_id, after, head.seq)
+            if missed is None:
+                values.forget(link, head.programme_id, head.seq)
+                emit("seq", {"seq": head.seq}, room(head.code))
+                _mark(link, head.programme_id, head.seq)
+            else:
+                _send(link, emit, head.programme_id, head.code, missed)
 
 
-def _send(engine: sa.Engine, link: Link, emit: Emit, head: push.Head, after: int) -> None:
-    with db.transaction(engine) as conn:
-        missed = push.between(conn, head.programme_id, after, head.seq)
-    if missed is None:
-        values.forget(link, head.programme_id, head.seq)
-        emit("seq", {"seq": head.seq}, room(head.code))
-        return
-    for each in missed:
-        _apply(link, head.programme_id, each)
-        emit(each.event, {"seq": each.seq, **each.payload}, room(head.code))
+def publish_told(link: Link, emit: Emit, told: Told) -> bool:
+    """Send what a batch has just stored, without reading it again; returns whether nothing before it was missing.
+
+    Where something was, nothing is sent: `publish` sends all of it. Raises `Down` as that does.
+    """
+    whole = True
+    for (programme_id, (code, stored)), sent in zip(told.pushes.items(), _sent(link, list(told.pushes)), strict=True):
+        if sent == stored[0].seq - 1:
+            _send(link, emit, programme_id, code, stored)
+        else:
+            whole = False
+    return whole
 
 
-def _mark(link: Link, key: str, seq: int) -> None:
-    link.do(lambda client: client.set(key, seq))
+def _sent(link: Link, programme_ids: Sequence[int]) -> list[int | None]:
+    if not programme_ids:
+        return []
+    keys = [link.key("sent", programme_id) for programme_id in programme_ids]
+    return [None if sent is None else int(sent) for sent in link.do(lambda client: client.mget(keys))]
+
+
+def _send(link: Link, emit: Emit, programme_id: int, code: str, pushes: Sequence[push.Stored]) -> None:
+    for each in pushes:
+        _apply(link, programme_id, each)
+        emit(each.event, {"seq": each.seq, **each.payload}, room(code))
+    _mark(link, programme_id, pushes[-1].seq)
+
+
+def _mark(link: Link, programme_id: int, seq: int) -> None:
+    link.do(lambda client: client.set(link.key("sent", programme_id), seq))
 
 
 def beat(engine: sa.Engine, emit: Emit) -> bool:
@@ -178,13 +244,16 @@ def _apply(link: Link, programme_id: int, each: push.Stored) -> None:
     values.apply(link, programme_id, each.seq, facilities=changed["facilities"], areas=changed["areas"])
 
 
-def _hold(conn: sa.Connection, pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], sa.Row[Any]]:
+def _hold(conn: sa.Connection, pairs: Sequence[tuple[int, int]]) -> Names:
     """Hold the positions until commit, so that what is assessed is what is written; returns their names."""
-    asked = {"facility_ids": [p[0] for p in pairs], "product_ids": [p[1] for p in pairs]}
+    asked = {
+        "facility_ids": columns.ints([p[0] for p in pairs]),
+        "product_ids": columns.ints([p[1] for p in pairs]),
+    }
     return {(r.facility_id, r.product_id): r for r in conn.execute(SQL["hold"], asked)}
 
 
-def _stock_update(changes: Sequence[Change], names: dict[tuple[int, int], sa.Row[Any]]) -> push.StockUpdate:
+def _stock_update(changes: Sequence[Change], names: Names) -> push.StockUpdate:
     return push.StockUpdate(
         lines=[_line(change, names[change.facility_id, change.product_id]) for change in changes[-LINES:]]
     )

@@ -5,6 +5,7 @@ A push is stored in the transaction that changes what it tells; only then is it 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
 
 from data import queries
+from data.programmes import Programme
 from geo.aggregates import AreaLine
 
 SQL = queries.read(Path(__file__).parent / "sql" / "push.sql")
@@ -115,19 +117,29 @@ class Stored:
     payload: dict[str, Any]
 
 
-def append(conn: sa.Connection, programme_id: int, pushes: Sequence[Push]) -> None:
-    """Give pushes the next numbers of the programme; writers queue on the programme's row until commit."""
+def lock(conn: sa.Connection, programme_id: int) -> Programme:
+    """Queue for a programme's sequence, until commit; returns the programme.
+
+    Before any position is held, by everybody: who waits for the other in turn waits for ever.
+    """
+    return Programme(*conn.execute(SQL["lock"], {"programme_id": programme_id}).one())
+
+
+def append(conn: sa.Connection, programme_id: int, pushes: Sequence[Push]) -> list[Stored]:
+    """Give pushes the next numbers of the programme, which the caller has locked."""
     if not pushes:
-        return
-    conn.execute(SQL["lock_programme"], {"programme_id": programme_id})
-    conn.execute(
+        return []
+    payloads = [p.model_dump(mode="json") for p in pushes]
+    rows = conn.execute(
         SQL["append"],
         {
             "programme_id": programme_id,
             "events": [p.event for p in pushes],
-            "payloads": [p.model_dump_json() for p in pushes],
+            "payloads": [json.dumps(payload) for payload in payloads],
         },
     )
+    numbers = sorted(rows.scalars())
+    return [Stored(seq, p.event, payload) for seq, p, payload in zip(numbers, pushes, payloads, strict=True)]
 
 
 def heads(conn: sa.Connection) -> list[Head]:

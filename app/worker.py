@@ -30,6 +30,8 @@ log = structlog.get_logger()
 PACE = 0.05
 #: While a change is about to become readable it is looked for this often; otherwise the bell is waited for this long.
 SOON, IDLE = 0.02, 1.0
+#: How often it is looked for pushes of others, and for those that could not be sent.
+LOOK = 1.0
 #: How often the house is kept: new days, partitions ahead, what nobody reads any more.
 HOUSEKEEPING = 60.0
 #: How often every room is told its newest number; browsers ask by themselves when they hear nothing for longer.
@@ -46,8 +48,10 @@ class Worker:
         self._emit = emit
         self._bell = bell
         self._stop = threading.Event()
+        self._conn: sa.Connection | None = None
         self._kept_at = float("-inf")
         self._beat_at = float("-inf")
+        self._looked_at = float("-inf")
         self._away = False
 
     def stop(self) -> None:
@@ -61,7 +65,9 @@ class Worker:
                 self.turn()
             except Exception as error:
                 log.error("worker.failed", exc_info=error)
+                self._hang_up()
                 self._stop.wait(1.0)
+        self._hang_up()
 
     def turn(self) -> None:
         """One turn: a batch if there is one, then what browsers have to be told, then wait for the bell."""
@@ -69,16 +75,13 @@ class Worker:
         if began - self._kept_at >= HOUSEKEEPING:
             self.keep_house()
             self._kept_at = began
-        told = pipeline.advance(self._engine)
+        told = self._advance()
         try:
-            pipeline.publish(self._engine, self._link, self._emit)
-            pipeline.tell_watchers(told, self._emit)
-            if began - self._beat_at >= HEARTBEAT and pipeline.beat(self._engine, self._emit):
-                self._beat_at = began
+            self._tell(told, began)
             self._away = False
         except Down:
             # Live processes may come back later than Redis does: the first beat that they hear tells all.
-            self._beat_at = float("-inf")
+            self._beat_at = self._looked_at = float("-inf")
             if not self._away:
                 log.warning("worker.redis_away", what="live updates pause; recording goes on")
             self._away = True
@@ -86,6 +89,28 @@ class Worker:
             self._stop.wait(max(0.0, PACE - (time.monotonic() - began)))
         else:
             self._bell(SOON if pipeline.waiting(self._engine) else IDLE)
+
+    def _advance(self) -> pipeline.Told:
+        """A batch, on a connection that is kept: those of the pool are asked first whether they are alive."""
+        if self._conn is None:
+            self._conn = self._engine.connect()
+        with self._conn.begin():
+            return pipeline.follow(self._conn, datetime.now(UTC))
+
+    def _hang_up(self) -> None:
+        if self._conn is not None:
+            self._conn.close()
+            self._conn = None
+
+    def _tell(self, told: pipeline.Told, began: float) -> None:
+        whole = pipeline.publish_told(self._link, self._emit, told)
+        # What others have pushed, such as a load, and what could not be sent.
+        if not whole or began - self._looked_at >= LOOK:
+            pipeline.publish(self._engine, self._link, self._emit)
+            self._looked_at = began
+        pipeline.tell_watchers(told, self._emit)
+        if began - self._beat_at >= HEARTBEAT and pipeline.beat(self._engine, self._emit):
+            self._beat_at = began
 
     def keep_house(self) -> None:
         """What time itself asks for: a new local day, partitions ahead, forgetting what nobody reads any more."""

@@ -1,13 +1,14 @@
 """What follows from the stock on record? Reads positions, asks data.insight, writes state, probability and cover.
 
-One position after an event and a nation at midnight take the same way; only the demand is worked out once a day, from
-full months, and kept.
+One position after an event (here) and a nation at midnight (data.nation) are judged by the same code; only the demand
+is worked out beforehand, from full months, and kept.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +16,29 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from data import queries
+from data import columns, queries
+from data.columns import Floats, Ints
 from data.insight import demand, expiry, policy, risk
-from data.insight.history import WINDOW_MONTHS
 from data.programmes import Programme
 from data.record import rules
 from data.types import WORST, State
 
 SQL = queries.read(Path(__file__).parent / "sql" / "assess.sql")
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-_NULL = -(2**31)
 #: A report counts as missing only this many days after its interval.
 GRACE_DAYS = 15
-#: So many positions are worked on at a time: memory stays flat for any nation.
-_CHUNK = 200_000
+#: Probabilities are kept to so many decimals: a far smaller chance is nobody's, and need not be written every night.
+DECIMALS = 4
+
+FLOATS = frozenset({"amc", "dispersion", "uncertainty", "probability", "tracer_probability", "tracer_was_probability"})
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A facility's state for a product seat (0: the worst of its tracers), before and after."""
+    """A facility's state for a product seat (0: the worst of its tracers), before and after.
+
+    `recoloured` says that a map which shows state or decile shows it differently now.
+    """
 
     facility_id: int
     ordinal: int
@@ -43,216 +46,161 @@ class Transition:
     old: int
     new: int
     decile: int
+    recoloured: bool
 
 
-def _columns(row: sa.Row[Any]) -> dict[str, NDArray[Any]]:
-    """Columns that PostgreSQL packed as big-endian bytes; an empty result is empty columns."""
-    floats = {"amc", "dispersion", "uncertainty", "expected_monthly"}
-    return {
-        name: np.frombuffer(value or b"", dtype=">f4" if name in floats else ">i4").astype(
-            np.float64 if name in floats else np.int64
-        )
-        for name, value in row._mapping.items()
-    }
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was assessed of n positions; `due` are days until the planned delivery, NaN where there is none."""
 
-
-def _nullable(values: Ints) -> Floats:
-    return np.where(values == _NULL, np.nan, values.astype(np.float64))
-
-
-def _listed(values: NDArray[Any]) -> list[Any]:
-    """Floats as Python's, with None for NaN: the database has no other word for "not known"."""
-    return [None if v != v else v for v in values.astype(np.float64).tolist()]
-
-
-def pairs(conn: sa.Connection, programme_id: int) -> tuple[Ints, Ints]:
-    """Every position of a programme: facility ids and product ids."""
-    found = _columns(conn.execute(SQL["pairs"], {"programme_id": programme_id}).one())
-    return found["facility_id"], found["product_id"]
-
-
-def refresh(conn: sa.Connection, programme: Programme, today: date) -> date | None:
-    """Work out demand and risk of a whole programme for a local day; returns the first month that it closed, if any."""
-    closed = _close_months(conn, programme, today)
-    facility_ids, product_ids = pairs(conn, programme.id)
-    _refresh_demand(conn, programme, facility_ids, product_ids, today)
-    for at in range(0, facility_ids.size, _CHUNK):
-        part = slice(at, at + _CHUNK)
-        positions(conn, programme, facility_ids[part], product_ids[part], today)
-    facilities(conn, np.unique(facility_ids))
-    conn.execute(SQL["store_day"], {"programme_id": programme.id, "today": today})
-    return closed
-
-
-def _close_months(conn: sa.Connection, programme: Programme, today: date) -> date | None:
-    """Keep how the months ended that are over since the last assessment; returns the first of them."""
-    if programme.assessed_on is None:
-        return None
-    number, running = (d.year * 12 + d.month - 1 for d in (programme.assessed_on, today))
-    for month in range(number, running):
-        first, following = _month(month), _month(month + 1)
-        asked = {
-            "programme_id": programme.id,
-            "month": first,
-            "next_month": following,
-            "starts": programme.midnight(first),
-            "ends": programme.midnight(following),
-            "timezone": programme.timezone,
-            "no_report": int(State.NO_REPORT),
-        }
-        conn.execute(SQL["close_month"], asked)
-        conn.execute(SQL["count_days_out"], asked)
-    return _month(number) if number < running else None
+    usable: Ints
+    state: NDArray[np.uint8]
+    probability: NDArray[np.float32]
+    cover_p10: NDArray[np.float32]
+    cover_p50: NDArray[np.float32]
+    cover_p90: NDArray[np.float32]
+    due: Floats
 
 
 def touched(
-    conn: sa.Connection, programme: Programme, touched_pairs: list[tuple[int, int]], today: date
+    conn: sa.Connection, programme: Programme, touched_pairs: Sequence[tuple[int, int]], today: date
 ) -> list[Transition]:
-    """Assess the positions that events touched, and the worst of their facilities; returns all of them."""
-    facility_ids = np.array([p[0] for p in touched_pairs], dtype=np.int64)
-    product_ids = np.array([p[1] for p in touched_pairs], dtype=np.int64)
-    changed = positions(conn, programme, facility_ids, product_ids, today)
-    return changed + facilities(conn, np.unique(facility_ids))
+    """Assess the positions (facility, product) that events touched, and the worst of their facilities; returns all.
 
-
-def _refresh_demand(
-    conn: sa.Connection, programme: Programme, facility_ids: Ints, product_ids: Ints, today: date
-) -> None:
-    """Demand of every position from its last full months; peers are the same product at the same tier."""
-    last = today.year * 12 + today.month - 1
-    since, until = last - WINDOW_MONTHS, last
-    months = _columns(
-        conn.execute(
-            SQL["months"], {"programme_id": programme.id, "since": _month(since), "until": _month(until)}
-        ).one()
-    )
-    i = _inputs(conn, programme, facility_ids, product_ids, today)
-    row = np.searchsorted(_key(facility_ids, product_ids), _key(months["facility_id"], months["product_id"]))
-    column = months["month"] - since
-
-    def grid(name: str) -> Floats:
-        values = np.full((facility_ids.size, WINDOW_MONTHS), np.nan)
-        values[row, column] = _nullable(months[name])
-        return values
-
-    used, received, opening = grid("used"), grid("received"), grid("opening")
-    # A place that reports zeros of a product which it never had is not out of it.
-    had_some = (np.nan_to_num(used) > 0) | (np.nan_to_num(received) > 0) | (np.nan_to_num(opening) > 0)
-    days = np.array([(_month(m + 1) - _month(m)).days for m in range(since, until)], dtype=np.float64)
-    out = demand.days_out_at_least(grid("days_out"), opening, received, days)
-    need = demand.estimate(
-        used, out, ~np.isnan(used), days,
-        group=i["group_number"], expected_monthly=i["expected_monthly"],
-        handles=had_some.any(axis=1) | np.isnan(used).all(axis=1),
-    )  # fmt: skip
-    conn.execute(
-        SQL["store_demand"],
-        {
-            "facility_ids": facility_ids.tolist(),
-            "product_ids": product_ids.tolist(),
-            "amc": _listed(need.amc),
-            "dispersion": _listed(need.dispersion),
-            "uncertainty": _listed(need.uncertainty),
-        },
-    )
-
-
-def _key(facility_ids: Ints, product_ids: Ints) -> Ints:
-    return facility_ids << 32 | product_ids
-
-
-def _month(number: int) -> date:
-    return date(number // 12, number % 12 + 1, 1)
-
-
-def _inputs(
-    conn: sa.Connection, programme: Programme, facility_ids: Ints, product_ids: Ints, today: date
-) -> dict[str, NDArray[Any]]:
-    asked = {"facility_ids": facility_ids.tolist(), "product_ids": product_ids.tolist(), "today": today}
-    return _columns(conn.execute(SQL["inputs"], asked | {"timezone": programme.timezone}).one())
-
-
-def positions(
-    conn: sa.Connection, programme: Programme, facility_ids: Ints, product_ids: Ints, today: date
-) -> list[Transition]:
-    """Assess positions for a local day and write the answer; returns a transition for each, changed or not."""
-    if not facility_ids.size:
+    The caller holds the positions until its commit.
+    """
+    if not touched_pairs:
         return []
-    asked = {"facility_ids": facility_ids.tolist(), "product_ids": product_ids.tolist()}
-    i = _inputs(conn, programme, facility_ids, product_ids, today)
-    lots = _columns(
-        conn.execute(SQL["lots"], asked | {"today": today, "last_usable_stage": rules.LAST_USABLE_STAGE}).one()
-    )
+    facility_ids, product_ids = np.array(touched_pairs, dtype=np.int64).T
+    order = np.lexsort((product_ids, facility_ids))
+    facility_ids, product_ids = facility_ids[order], product_ids[order]
+    asked = {
+        "facility_ids": columns.ints(facility_ids),
+        "product_ids": columns.ints(product_ids),
+        "today": today,
+        "timezone": programme.timezone,
+        "last_usable_stage": rules.LAST_USABLE_STAGE,
+    }
+    i = columns.read(conn.execute(SQL["touched"], asked).one(), FLOATS)
+    found = answer(programme, i, i["lot_place"], i["lot_doses"], columns.nullable(i["lot_days_left"]))
+
+    # The other tracers of these facilities stay as they are.
+    state, probability = i["tracer_state"], i["tracer_probability"]
+    asked_keys, keys = key(facility_ids, product_ids), key(i["tracer_facility_id"], i["tracer_product_id"])
+    place = np.minimum(np.searchsorted(asked_keys, keys), asked_keys.size - 1)
+    again = asked_keys[place] == keys
+    state[again], probability[again] = found.state[place[again]], found.probability[place[again]]
+    facilities, first, row = np.unique(i["tracer_facility_id"], return_index=True, return_inverse=True)
+    worst = worst_of(row, i["tracer_product_id"], state, probability)
+    store(conn, programme, today, facility_ids, product_ids, i["version"], found, facilities, *worst)
+    return [
+        *transitions(
+            facility_ids, i["ordinal"], i["seat"], i["state"], i["probability"], found.state, found.probability
+        ),
+        *transitions(
+            facilities, i["tracer_ordinal"][first], np.full(facilities.size, WORST),
+            i["tracer_was"][first], i["tracer_was_probability"][first], *worst,
+        ),
+    ]  # fmt: skip
+
+
+def answer(
+    programme: Programme, i: dict[str, NDArray[Any]], lot_place: Ints, lot_doses: Ints, lot_days_left: Floats
+) -> Answer:
+    """Judge positions by what was read of them; their usable lots in the order of place and expiry."""
     need = demand.plain(i["amc"], dispersion=i["dispersion"], uncertainty=i["uncertainty"])
-    usable = np.bincount(lots["place"], lots["doses"], minlength=facility_ids.size)
-    due = _nullable(i["received_day"]) + i["delivery_interval_days"]
+    usable = np.bincount(lot_place, lot_doses, minlength=i["amc"].size)
+    due = columns.nullable(i["received_day"]) + i["delivery_interval_days"]
     low, high = policy.bands_of(
         programme.preset, need.amc, i["lead_time_days"], i["delivery_interval_days"], supplies=i["supplies"] > 0
     )
-    answer = risk.assess(
+    found = risk.assess(
         risk.Positions(
             usable=usable,
             doses_per_vial=i["doses_per_vial"],
             demand=need,
             days_to_next_delivery=due,
-            days_since_report=-_nullable(i["event_day"]),
+            days_since_report=-columns.nullable(i["event_day"]),
             minimum=low,
             maximum=high,
             delivery_interval_days=i["delivery_interval_days"],
             report_interval_days=i["report_interval_days"],
             grace_days=GRACE_DAYS,
-            expiring=expiry.expiring(lots["place"], lots["doses"], _nullable(lots["days_left"]), need.daily_mean),
+            expiring=expiry.expiring(lot_place, lot_doses, lot_days_left, need.daily_mean),
         )
     )
-    conn.execute(SQL["hold"], asked)
+    return Answer(
+        usable.astype(np.int64), found.state, np.round(found.probability, DECIMALS),
+        found.cover_p10, found.cover_p50, found.cover_p90, due,
+    )  # fmt: skip
+
+
+def key(facility_ids: Ints, product_ids: Ints) -> Ints:
+    """One number for each position, in the ledger's order."""
+    return facility_ids << 32 | product_ids
+
+
+def worst_of(
+    row: NDArray[np.intp], product_ids: Ints, state: NDArray[Any], probability: NDArray[Any]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """State and probability of each facility by those of its tracers; `row` numbers the facilities from 0."""
+    products, column = np.unique(product_ids, return_inverse=True)
+    shape = (int(row.max(initial=-1)) + 1, products.size)
+    states, held = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=bool)
+    probabilities = np.full(shape, np.nan, dtype=np.float32)
+    states[row, column], held[row, column], probabilities[row, column] = state, True, probability
+    return risk.worst(states, probabilities, held)
+
+
+def store(
+    conn: sa.Connection,
+    programme: Programme,
+    today: date,
+    facility_ids: Ints,
+    product_ids: Ints,
+    version: Ints,
+    found: Answer,
+    facilities: Ints,
+    worst_state: NDArray[np.uint8],
+    worst_probability: NDArray[np.float32],
+) -> None:
+    """Write the answers for positions at this version of each, and the worst of facilities."""
     conn.execute(
-        SQL["store_assessment"],
-        asked
-        | {
+        SQL["store"],
+        {
             "today": today,
             "timezone": programme.timezone,
-            "version": i["version"].tolist(),
-            "usable": usable.astype(int).tolist(),
-            "state": answer.state.tolist(),
-            "probability": _listed(answer.probability),
-            "cover_p10": _listed(answer.cover_p10),
-            "cover_p50": _listed(answer.cover_p50),
-            "cover_p90": _listed(answer.cover_p90),
-            "next_delivery_on": [None if d != d else today + timedelta(days=d) for d in due.tolist()],
+            "facility_ids": columns.ints(facility_ids),
+            "product_ids": columns.ints(product_ids),
+            "versions": columns.ints(version),
+            "usable": columns.ints(found.usable),
+            "states": columns.ints(found.state),
+            "probabilities": columns.floats(found.probability),
+            "cover_p10": columns.floats(found.cover_p10),
+            "cover_p50": columns.floats(found.cover_p50),
+            "cover_p90": columns.floats(found.cover_p90),
+            "due": columns.whole(found.due),
+            "status_facility_ids": columns.ints(facilities),
+            "status_states": columns.ints(worst_state),
+            "status_probabilities": columns.floats(worst_probability),
+            "null": columns.NULL,
             "stockout": int(State.STOCKOUT),
             "no_report": int(State.NO_REPORT),
         },
     )
-    deciles = risk.decile(answer.probability)
-    return [
-        Transition(*t)
-        for t in zip(
-            facility_ids.tolist(), i["ordinal"].tolist(), i["seat"].tolist(),
-            i["state"].tolist(), answer.state.tolist(), deciles.tolist(), strict=True,
-        )
-    ]  # fmt: skip
 
 
-def facilities(conn: sa.Connection, facility_ids: Ints) -> list[Transition]:
-    """Write the worst of the tracers of these facilities; returns a transition at seat 0 for each."""
-    rows = conn.execute(SQL["tracers"], {"facility_ids": facility_ids.tolist()}).all()
-    if not rows:
-        return []
-    ids, first, row = np.unique([r.facility_id for r in rows], return_index=True, return_inverse=True)
-    _, column = np.unique([r.product_id for r in rows], return_inverse=True)
-    shape = (ids.size, int(column.max()) + 1)
-    state, held = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=bool)
-    probability = np.full(shape, np.nan)
-    state[row, column], held[row, column] = [r.state for r in rows], True
-    probability[row, column] = [np.nan if r.probability is None else r.probability for r in rows]
-    worst, highest = risk.worst(state, probability, held)
-    conn.execute(
-        SQL["store_status"],
-        {"facility_ids": ids.tolist(), "state": worst.tolist(), "probability": _listed(highest)},
-    )
-    before = [rows[k] for k in first]
-    unknown = int(State.NO_REPORT)
-    return [
-        Transition(r.facility_id, r.ordinal, WORST, unknown if r.was is None else r.was, new, decile)
-        for r, new, decile in zip(before, worst.tolist(), risk.decile(highest).tolist(), strict=True)
-    ]
+def transitions(
+    facility_ids: Ints,
+    ordinals: Ints,
+    seats: Ints,
+    old: Ints,
+    old_probability: Floats,
+    new: NDArray[np.uint8],
+    probability: NDArray[np.float32],
+) -> list[Transition]:
+    """One transition for each row."""
+    decile = risk.decile(probability)
+    recoloured = (old != new) | (decile != risk.decile(old_probability))
+    values = (facility_ids, ordinals, seats, old, new, decile, recoloured)
+    return [Transition(*row) for row in zip(*(v.tolist() for v in values), strict=True)]

@@ -91,6 +91,8 @@ programme = sa.Table(
     sa.Column("digest", sa.Text),
     # The local day for which positions were last assessed.
     sa.Column("assessed_on", sa.Date),
+    # Whether a month that was over was changed since: demand is then worked out anew with the next day.
+    sa.Column("months_changed", sa.Boolean, nullable=False, server_default="false"),
     _now("created_at"),
 )  # fmt: skip
 

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 
 import sqlalchemy as sa
 
-from data import queries
+from data import columns, queries
 from data.types import AT_RISK, WORST_FIRST, State
 
 SQL = queries.read(Path(__file__).parent / "sql" / "aggregates.sql")
@@ -85,10 +85,12 @@ def rebuild_months(conn: sa.Connection, programme_id: int, since: date | None = 
     conn.execute(SQL["roll_up_months"], {**asked, **_STATES, **order})
 
 
-def move(conn: sa.Connection, changes: Iterable[Change]) -> list[AreaLine]:
+def move(conn: sa.Connection, changes: Iterable[Change], *, only_moved: bool = False) -> list[AreaLine]:
     """Carry changes that are stored already up to every area above them; returns the areas touched, as they are now.
 
-    At most one change for each facility and product seat. One that changes no state still tells of the newest event.
+    The caller holds the programme's row, as `rebuild` does not look for moves of others, and the roll-ups were made.
+    At most one change for each facility and product seat. One that changes no state still tells of the newest event;
+    `only_moved` leaves out the areas below the first level for which it is all there is to tell.
     """
     listed = list(changes)
     if not listed:
@@ -96,10 +98,11 @@ def move(conn: sa.Connection, changes: Iterable[Change]) -> list[AreaLine]:
     rows = conn.execute(
         SQL["move"],
         {
-            "facility_ids": [change.facility_id for change in listed],
-            "product_seats": [change.product_seat for change in listed],
-            "olds": [change.old for change in listed],
-            "news": [change.new for change in listed],
+            "facility_ids": columns.ints([change.facility_id for change in listed]),
+            "product_seats": columns.ints([change.product_seat for change in listed]),
+            "olds": columns.ints([change.old for change in listed]),
+            "news": columns.ints([change.new for change in listed]),
+            "only_moved": only_moved,
             **_STATES,
         },
     )

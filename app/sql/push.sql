@@ -1,14 +1,16 @@
--- lock_programme --
--- One writer of a programme's sequence at a time.
-select id from programme where id = :programme_id for no key update
+-- lock --
+-- One writer of a programme's sequence at a time, who has the programme as it is then.
+select id, code, name, timezone, preset, simulated, notice, registry_version, assessed_on, level_names, sources
+from programme where id = :programme_id for no key update
 
 -- append --
--- The next numbers, in the order given.
+-- The next numbers, in the order given; answers them.
 insert into push (programme_id, seq, event, payload)
 select :programme_id,
        (select coalesce(max(seq), 0) from push where programme_id = :programme_id) + p.place,
        p.event, CAST(p.payload AS jsonb)
 from unnest(CAST(:events AS text[]), CAST(:payloads AS text[])) with ordinality as p (event, payload, place)
+returning seq
 
 -- newest --
 -- The programme's newest number.

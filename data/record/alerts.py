@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -38,6 +37,8 @@ def follow(conn: sa.Connection, programme_id: int, pairs: Sequence[tuple[int, in
 
     A place that stops reporting keeps its alert: silence does not bring vaccine.
     """
+    if not pairs:
+        return []
     asked = {
         "programme_id": programme_id,
         "facility_ids": [p[0] for p in pairs],
@@ -45,22 +46,13 @@ def follow(conn: sa.Connection, programme_id: int, pairs: Sequence[tuple[int, in
         "at": at,
         **_STATES,
     }
-    return _moved(conn, asked, "open", "resolve", most=None)
+    return [Alert(at=at, **r._mapping) for r in conn.execute(SQL["follow"], asked)]
 
 
 def rebuild(conn: sa.Connection, programme_id: int, at: datetime, *, most: int) -> list[Alert]:
-    """The same for a whole programme; returns at most so many of what changed, the newest first."""
-    return _moved(conn, {"programme_id": programme_id, "at": at, **_STATES}, "open_all", "resolve_all", most=most)
-
-
-def _moved(conn: sa.Connection, asked: dict[str, Any], opens: str, resolves: str, *, most: int | None) -> list[Alert]:
-    ids = {row.id: True for row in conn.execute(SQL[opens], asked)}
-    ids |= {row.id: False for row in conn.execute(SQL[resolves], asked)}
-    chosen = sorted(ids, reverse=True)[:most]
-    if not chosen:
-        return []
-    rows = conn.execute(SQL["named"], {"ids": chosen})
-    return [Alert(opened=ids[r.id], at=asked["at"], **r._mapping) for r in rows]
+    """The same for a whole programme; returns at most so many of what changed, the newest."""
+    asked = {"programme_id": programme_id, "at": at, "most": most, **_STATES}
+    return [Alert(at=at, **r._mapping) for r in conn.execute(SQL["rebuild"], asked)]
 
 
 _STATES = {"stockout": int(State.STOCKOUT), "no_report": int(State.NO_REPORT), "kind": STOCKOUT}

@@ -22,11 +22,7 @@ def read(conn: sa.Connection, name: str, most: int) -> list[Change]:
     The cursor moves in the caller's transaction: what is read is done, or read again. The reader's row is locked, so
     that a second process of the same name waits.
     """
-    cursor = conn.execute(SQL["lock_reader"], {"name": name}).one()
-    rows = conn.execute(SQL["next"], {"txid": cursor.txid, "seq": cursor.seq, "most": most}).all()
-    if rows:
-        conn.execute(SQL["move"], {"name": name, "txid": rows[-1].txid, "seq": rows[-1].seq})
-    return [Change(r.seq, r.programme_id, r.facility_id, r.product_id, r.payload) for r in rows]
+    return [Change(*row) for row in conn.execute(SQL["next"], {"name": name, "most": most})]
 
 
 def add_reader(conn: sa.Connection, name: str) -> None:

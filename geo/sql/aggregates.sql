@@ -90,18 +90,21 @@ WHERE a.programme_id = :programme_id;
 
 -- move --
 -- Carry changes of state up the lineage of their facilities, all in one step. A facility that was not counted for the
--- product so far adds its new state and takes none away. Answers the touched areas as they are now.
-WITH change AS (
-    SELECT c.facility_id, f.area_id, c.weight, u.product_seat, u.new,
+-- product so far adds its new state and takes none away. Answers the touched areas as they are now; of those below the
+-- first level, where `only_moved`, those of which a number moved.
+WITH change AS MATERIALIZED (
+    SELECT c.facility_id, a.lineage, c.weight, CAST(u.product_seat AS smallint) AS product_seat, u.new,
            CASE WHEN u.product_seat = ANY(c.seats) THEN u.old END AS old,
-           (SELECT max(n.last_event_at)
-            FROM position n
-            JOIN product d ON d.id = n.product_id
-            WHERE n.facility_id = c.facility_id AND u.product_seat IN (0, d.seat)) AS last_event_at
-    FROM unnest(CAST(:facility_ids AS integer[]), CAST(:product_seats AS smallint[]),
-                CAST(:olds AS smallint[]), CAST(:news AS smallint[])) AS u (facility_id, product_seat, old, new)
+           CASE WHEN u.product_seat = 0
+                THEN (SELECT max(n.last_event_at) FROM position n WHERE n.facility_id = c.facility_id)
+                ELSE (SELECT n.last_event_at FROM position n WHERE n.facility_id = c.facility_id AND n.product_id = d.id)
+           END AS last_event_at
+    FROM unnest(CAST(:facility_ids AS integer[]), CAST(:product_seats AS integer[]),
+                CAST(:olds AS integer[]), CAST(:news AS integer[])) AS u (facility_id, product_seat, old, new)
     JOIN counted c ON c.facility_id = u.facility_id
     JOIN facility f ON f.id = c.facility_id
+    JOIN area a ON a.id = f.area_id
+    LEFT JOIN product d ON d.programme_id = f.programme_id AND d.seat = u.product_seat
 ),
 joined AS (
     UPDATE counted c
@@ -109,50 +112,51 @@ joined AS (
     FROM (SELECT facility_id, array_agg(product_seat) AS seats FROM change WHERE old IS NULL GROUP BY facility_id) n
     WHERE c.facility_id = n.facility_id
 ),
-delta AS (
-    SELECT above.id AS area_id, product_seat,
-           count(*) FILTER (WHERE new = 0) - count(*) FILTER (WHERE old = 0) AS no_report,
-           count(*) FILTER (WHERE new = 1) - count(*) FILTER (WHERE old = 1) AS inactive,
-           count(*) FILTER (WHERE new = 2) - count(*) FILTER (WHERE old = 2) AS stockout,
-           count(*) FILTER (WHERE new = 3) - count(*) FILTER (WHERE old = 3) AS critical,
-           count(*) FILTER (WHERE new = 4) - count(*) FILTER (WHERE old = 4) AS low,
-           count(*) FILTER (WHERE new = 5) - count(*) FILTER (WHERE old = 5) AS overstock,
-           count(*) FILTER (WHERE new = 6) - count(*) FILTER (WHERE old = 6) AS adequate,
-           coalesce(sum(weight) FILTER (WHERE new > 1), 0) - coalesce(sum(weight) FILTER (WHERE old > 1), 0)
-               AS children,
-           coalesce(sum(weight) FILTER (WHERE new = ANY(CAST(:at_risk AS smallint[]))), 0)
-               - coalesce(sum(weight) FILTER (WHERE old = ANY(CAST(:at_risk AS smallint[]))), 0) AS children_at_risk,
-           coalesce(sum(weight) FILTER (WHERE new = 2), 0) - coalesce(sum(weight) FILTER (WHERE old = 2), 0)
-               AS children_out,
+-- What leaves a state counts against it, what comes into one for it; and first by lineage, so that less is carried up.
+step AS (
+    SELECT lineage, product_seat, state, sum(sign) AS facilities, sum(sign * weight) AS children,
            max(last_event_at) AS last_event_at
     FROM change
-    JOIN area a ON a.id = change.area_id
-    CROSS JOIN LATERAL unnest(a.lineage) AS above (id)
+    CROSS JOIN LATERAL (VALUES (new, 1), (old, -1)) AS s (state, sign)
+    GROUP BY lineage, product_seat, state
+),
+delta AS (
+    SELECT above.id AS area_id, product_seat,
+           coalesce(sum(facilities) FILTER (WHERE state = 0), 0) AS no_report,
+           coalesce(sum(facilities) FILTER (WHERE state = 1), 0) AS inactive,
+           coalesce(sum(facilities) FILTER (WHERE state = 2), 0) AS stockout,
+           coalesce(sum(facilities) FILTER (WHERE state = 3), 0) AS critical,
+           coalesce(sum(facilities) FILTER (WHERE state = 4), 0) AS low,
+           coalesce(sum(facilities) FILTER (WHERE state = 5), 0) AS overstock,
+           coalesce(sum(facilities) FILTER (WHERE state = 6), 0) AS adequate,
+           coalesce(sum(children) FILTER (WHERE state > 1), 0) AS children,
+           coalesce(sum(children) FILTER (WHERE state = ANY(CAST(:at_risk AS smallint[]))), 0) AS children_at_risk,
+           coalesce(sum(children) FILTER (WHERE state = 2), 0) AS children_out,
+           max(last_event_at) AS last_event_at,
+           bool_or(state IS NOT NULL AND (facilities <> 0 OR children <> 0)) AS moved
+    FROM step
+    CROSS JOIN LATERAL unnest(lineage) AS above (id)
     GROUP BY above.id, product_seat
 ),
-moved AS (
-    INSERT INTO area_status AS s (area_id, product_seat, no_report, inactive, stockout, critical, low, overstock,
-                                  adequate, children, children_at_risk, children_out, last_event_at)
-    SELECT area_id, product_seat, no_report, inactive, stockout, critical, low, overstock, adequate,
-           children, children_at_risk, children_out, last_event_at
-    FROM delta
-    ORDER BY area_id, product_seat
-    ON CONFLICT (area_id, product_seat) DO UPDATE SET
-        no_report = s.no_report + excluded.no_report, inactive = s.inactive + excluded.inactive,
-        stockout = s.stockout + excluded.stockout, critical = s.critical + excluded.critical,
-        low = s.low + excluded.low, overstock = s.overstock + excluded.overstock,
-        adequate = s.adequate + excluded.adequate, children = s.children + excluded.children,
-        children_at_risk = s.children_at_risk + excluded.children_at_risk,
-        children_out = s.children_out + excluded.children_out,
-        last_event_at = greatest(s.last_event_at, excluded.last_event_at)
-    RETURNING s.*
+told AS (
+    UPDATE area_status s SET
+        no_report = s.no_report + d.no_report, inactive = s.inactive + d.inactive,
+        stockout = s.stockout + d.stockout, critical = s.critical + d.critical, low = s.low + d.low,
+        overstock = s.overstock + d.overstock, adequate = s.adequate + d.adequate,
+        children = s.children + d.children, children_at_risk = s.children_at_risk + d.children_at_risk,
+        children_out = s.children_out + d.children_out,
+        last_event_at = greatest(s.last_event_at, d.last_event_at)
+    FROM delta d
+    WHERE s.area_id = d.area_id AND s.product_seat = d.product_seat
+    RETURNING s.*, d.moved
 )
 SELECT a.seat, m.product_seat, m.risk_share, m.out_share, m.reporting_share,
        m.no_report + m.inactive + m.stockout + m.critical + m.low + m.overstock + m.adequate AS handling,
        m.inactive + m.stockout + m.critical + m.low + m.overstock + m.adequate AS reporting,
        m.stockout, m.stockout + m.critical AS at_risk
-FROM moved m
+FROM told m
 JOIN area a ON a.id = m.area_id
+WHERE m.moved OR a.level < 2 OR NOT CAST(:only_moved AS boolean)
 ORDER BY m.product_seat, a.seat;
 
 -- forget_months --

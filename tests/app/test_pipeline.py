@@ -88,8 +88,21 @@ def anything(chance: random.Random) -> StockEvent:
     return event(kind, doses, chance.choice(["F-E1", "F-W1", "F-W2a", "F-W2b"]), chance.choice(["BCG", "MR"]), **more)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_screen_that_only_heard_pushes_shows_what_a_fresh_one_shows(engine: sa.Engine, link: Link, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("seed", "quiet", "most_told"),
+    [
+        (1, pipeline.QUIET, pipeline.MOST_TOLD),
+        (2, pipeline.QUIET, pipeline.MOST_TOLD),
+        # As in batches of thousands: only what looks different is told, or that everything is to be read again.
+        (3, 0, pipeline.MOST_TOLD),
+        (4, 1, 12),
+    ],
+)
+def test_a_screen_that_only_heard_pushes_shows_what_a_fresh_one_shows(
+    engine: sa.Engine, link: Link, monkeypatch: pytest.MonkeyPatch, seed: int, quiet: int, most_told: int
+) -> None:
+    monkeypatch.setattr(pipeline, "QUIET", quiet)
+    monkeypatch.setattr(pipeline, "MOST_TOLD", most_told)
     chance = random.Random(seed)
     always, sometimes = watching.Browser(engine), watching.Browser(engine)
     with db.transaction(engine) as conn:
@@ -109,8 +122,8 @@ def test_a_screen_that_only_heard_pushes_shows_what_a_fresh_one_shows(engine: sa
                 continue
         if turn == 15:
             refresh(engine)
-        pipeline.advance(engine)
-        if chance.random() < 0.7:
+        told = pipeline.advance(engine)
+        if chance.random() < 0.7 and not (chance.random() < 0.7 and pipeline.publish_told(link, tell, told)):
             pipeline.publish(engine, link, tell)
         if chance.random() < 0.1:
             link.client.flushdb()
@@ -306,3 +319,100 @@ def test_a_new_local_day_is_told_once(engine: sa.Engine) -> None:
     assert pipeline.refresh_due(engine, tomorrow) == ["small"]
     assert pipeline.refresh_due(engine, tomorrow) == []
     assert len(pushes(engine, "map:reload")) == told + 1
+
+
+def test_a_new_day_leads_to_what_working_everything_out_leads_to(engine: sa.Engine) -> None:
+    now = datetime.now(UTC)
+    record(
+        engine,
+        event(Kind.RECEIPT, 100, "F-W1", ago=timedelta(days=40)),
+        event(Kind.ADMINISTERED, 90, "F-W1", ago=timedelta(days=35)),
+        event(Kind.RECEIPT, 300, "F-W2a", lot="A", expiry=now.date() + timedelta(days=9), ago=timedelta(days=3)),
+        event(Kind.RECEIPT, 300, "F-E1", "MR", ago=timedelta(days=20)),
+        event(Kind.ADMINISTERED, 299, "F-E1", "MR", ago=timedelta(days=1)),
+    )
+    pipeline.advance(engine, now)
+    seen = set()
+    for days in (1, 12, 40, 80):
+        assert pipeline.refresh_due(engine, now + timedelta(days=days)) == ["small"]
+        assert watching.wrong(engine) == []
+        carried = stands(engine)
+        refresh(engine, now + timedelta(days=days))
+        assert stands(engine) == carried
+        seen.add(tuple(state for _, _, state, *_ in carried["positions"]))
+    assert len(seen) > 2, "hardly anything changed"
+
+
+def stands(engine: sa.Engine) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything that an assessment leaves behind."""
+    columns = "facility_id, product_id, state, usable, amc, probability, cover_p50, next_delivery_on, out_since"
+    with db.transaction(engine) as conn:
+        return {
+            "positions": _rows(conn, f"select {columns} from position order by 1, 2"),  # noqa: S608
+            "worst": _rows(conn, "select facility_id, state, probability from facility_status order by 1"),
+            "alerts": _rows(conn, "select facility_id, product_id, resolved_at is null from alert order by 1, 2, 3"),
+            "months": _rows(conn, "select * from area_month order by 1, 2, 3"),
+        }
+
+
+def _rows(conn: sa.Connection, statement: str) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in conn.execute(sa.text(statement))]
+
+
+def test_what_follows_from_an_event_is_what_follows_from_the_day(engine: sa.Engine) -> None:
+    chance = random.Random(5)
+    for _ in range(30):
+        try:
+            record(engine, anything(chance))
+        except errors.Overdraw:
+            continue
+    refresh(engine)
+    for _ in range(10):
+        record(engine, event(Kind.RECEIPT, chance.choice([10, 60, 400]), chance.choice(["F-E1", "F-W1", "F-W2a"])))
+    pipeline.advance(engine)
+    one_by_one = stands(engine)
+    with db.transaction(engine) as conn:
+        programme = programmes.find(conn, "small")
+        pipeline.new_day(conn, programme, programme.day(datetime.now(UTC)), datetime.now(UTC))
+    assert stands(engine) == one_by_one
+
+
+def test_an_event_of_a_month_that_is_over_changes_the_demand_of_the_next_day(engine: sa.Engine) -> None:
+    def amc() -> float | None:
+        found = one(
+            engine,
+            "select amc from position join facility f on f.id = facility_id and f.code = 'F-W1'"
+            " join product p on p.id = product_id and p.code = 'BCG'",
+        )
+        return None if found is None else float(found)
+
+    record(engine, event(Kind.RECEIPT, 100))
+    pipeline.advance(engine)
+    before, tomorrow = amc(), datetime.now(UTC) + timedelta(hours=25)
+    assert not one(engine, "select months_changed from programme")
+    record(
+        engine,
+        event(Kind.RECEIPT, 900, ago=timedelta(days=70)),
+        event(Kind.ADMINISTERED, 800, ago=timedelta(days=65)),
+    )
+    pipeline.advance(engine)
+    assert one(engine, "select months_changed from programme")
+    assert amc() == before
+    pipeline.refresh_due(engine, tomorrow)
+    assert amc() != before
+    assert not one(engine, "select months_changed from programme")
+
+
+def test_what_a_batch_stored_is_sent_at_once_unless_something_before_it_was_not(engine: sa.Engine, link: Link) -> None:
+    browser = watching.Browser(engine)
+    pipeline.publish(engine, link, browser.hear)
+    record(engine, event(Kind.RECEIPT, 100))
+    assert pipeline.publish_told(link, browser.hear, pipeline.advance(engine))
+    assert browser.shown() == watching.Browser(engine).shown()
+    refresh(engine)  # as a load does, in another process
+    record(engine, event(Kind.RECEIPT, 100))
+    before = browser.seq
+    assert not pipeline.publish_told(link, browser.hear, pipeline.advance(engine))
+    assert browser.seq == before
+    pipeline.publish(engine, link, browser.hear)
+    assert browser.shown() == watching.Browser(engine).shown()

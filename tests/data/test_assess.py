@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pytest
 import small
 import sqlalchemy as sa
 
-from data import assess, programmes
+from data import assess, nation, programmes
 from data.programmes import Programme
 from data.record import ledger, outbox, partitions
 from data.types import Kind, State, StockEvent
@@ -32,7 +33,7 @@ def happened(conn: sa.Connection, country: small.Small, kind: Kind, doses: int, 
 
 
 def refreshed(conn: sa.Connection, country: small.Small, day: date) -> Programme:
-    assess.refresh(conn, programmes.find(conn, country.code), day)
+    nation.refresh(conn, programmes.find(conn, country.code), day)
     return programmes.find(conn, country.code)
 
 
@@ -132,15 +133,16 @@ def test_a_place_is_out_from_the_day_after_its_last_lot_expired(conn: sa.Connect
 def test_what_was_read_before_an_event_is_not_written_over_it(conn: sa.Connection, country: small.Small) -> None:
     happened(conn, country, Kind.RECEIPT, 80, date(2026, 5, 2))
     found = position(conn)
-    old = {
-        "facility_ids": [found.facility_id], "product_ids": [found.product_id], "usable": [3], "state": [2],
-        "probability": [1.0], "cover_p10": [0.0], "cover_p50": [0.0], "cover_p90": [0.0], "next_delivery_on": [TODAY],
-        "today": TODAY, "timezone": "Africa/Lagos", "stockout": 2, "no_report": 0,
-    }  # fmt: skip
-    conn.execute(assess.SQL["store_assessment"], old | {"version": [found.version - 1]})
-    assert position(conn).usable == 80
-    conn.execute(assess.SQL["store_assessment"], old | {"version": [found.version]})
-    assert position(conn).usable == 3
+    programme = programmes.find(conn, country.code)
+    answer = assess.Answer(
+        *(np.array([n]) for n in (3, State.STOCKOUT, 1.0, 0.0, 0.0, 0.0, 4.0)),
+    )
+    where = (np.array([found.facility_id]), np.array([found.product_id]))
+    nobody = np.array([], dtype=np.int64)
+    for version, usable in ((found.version - 1, 80), (found.version, 3)):
+        assess.store(conn, programme, TODAY, *where, np.array([version]), answer, nobody, nobody, nobody)
+        assert position(conn).usable == usable
+    assert position(conn).next_delivery_on == TODAY + timedelta(days=4)
 
 
 def test_a_database_restored_into_a_younger_server_goes_on_where_it_was(

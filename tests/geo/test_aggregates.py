@@ -135,6 +135,38 @@ def test_a_move_tells_the_areas_as_they_are_now(conn: sa.Connection) -> None:
     assert aggregates.move(conn, []) == []
 
 
+def test_many_children_come_into_risk_while_few_begin_to_be_counted(conn: sa.Connection) -> None:
+    country = small.build(conn)
+    conn.execute(sa.text("update facility set catchment = 100000 where code = 'F-W2a'"))
+    conn.execute(sa.text("update facility set catchment = 1 where code = 'F-W1'"))
+    put(conn, country, everywhere(S.ADEQUATE) | {("F-W1", "BCG"): S.NO_REPORT})
+    aggregates.rebuild(conn, country.programme_id)
+    put(conn, country, {("F-W1", "BCG"): S.STOCKOUT, ("F-W2a", "BCG"): S.STOCKOUT})
+    aggregates.move(
+        conn,
+        [
+            SimpleNamespace(facility_id=country.facilities[f], product_seat=1, old=old, new=S.STOCKOUT)
+            for f, old in (("F-W1", S.NO_REPORT), ("F-W2a", S.ADEQUATE))
+        ],
+    )
+    assert (of(conn, "W", 1).children, of(conn, "W", 1).children_at_risk) == (100401, 100001)
+    assert of(conn, "W", 1).risk_share == 100
+
+
+def test_areas_of_which_no_number_moved_can_be_left_out(conn: sa.Connection) -> None:
+    country = small.build(conn)
+    put(conn, country, everywhere(S.ADEQUATE))
+    aggregates.rebuild(conn, country.programme_id)
+    put(conn, country, {("F-W1", "MR"): S.CRITICAL})
+    changes = [
+        SimpleNamespace(facility_id=country.facilities["F-W1"], product_seat=2, old=S.ADEQUATE, new=S.CRITICAL),
+        SimpleNamespace(facility_id=country.facilities["F-E1"], product_seat=2, old=S.ADEQUATE, new=S.ADEQUATE),
+    ]
+    lines = aggregates.move(conn, changes, only_moved=True)
+    # The nation and the states always tell of their newest event.
+    assert [line.seat for line in lines] == [0, 1, 2, 4]
+
+
 steps = st.lists(
     st.lists(
         st.tuples(

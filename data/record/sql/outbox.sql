@@ -22,22 +22,29 @@ update outbox set txid = 0
 -- And readers begin before it.
 update reader set txid = 0, seq = 0
 
--- lock_reader --
--- The reader's cursor, held until commit.
-select txid, seq from reader where name = :name for update
-
 -- next --
--- What was committed after the cursor, below the oldest transaction that is still running.
-select seq, txid, programme_id, facility_id, product_id, payload
-from outbox
-where (txid, seq) > (CAST(:txid AS bigint), CAST(:seq AS bigint))
-  and txid < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)
-order by txid, seq
-limit :most
-
--- move --
--- The reader has read up to here.
-update reader set txid = :txid, seq = :seq where name = :name
+-- What was committed after the reader's cursor, below the oldest transaction that is still running, and the cursor moved
+-- past it. The reader's row is held until commit; who had to wait for it goes on where it stands then.
+with cursor as materialized (
+    select txid, seq from reader where name = :name for update
+),
+next as materialized (
+    select o.seq, o.txid, o.programme_id, o.facility_id, o.product_id, o.payload
+    from cursor c
+    cross join lateral (
+        select * from outbox o
+        where (o.txid, o.seq) > (c.txid, c.seq)
+          and o.txid < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)
+        order by o.txid, o.seq
+        limit :most
+    ) o
+),
+moved as (
+    update reader r set txid = n.txid, seq = n.seq
+    from (select txid, seq from next order by txid desc, seq desc limit 1) n
+    where r.name = :name
+)
+select seq, programme_id, facility_id, product_id, payload from next order by txid, seq
 
 -- sweep --
 -- Delete what every reader has passed.
