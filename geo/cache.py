@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import secrets
 import threading
 import time
@@ -203,6 +204,7 @@ class Cache:
         self.link = link
         self._recent = Recent(most)
         self._flights: Flights[Key, bytes] = Flights()
+        self._mark, self._makings = secrets.token_hex(8), itertools.count()
         # What was made is sent before it is stored: the lock is held meanwhile, so that other processes wait for it.
         self._keeper = ThreadPoolExecutor(1, thread_name_prefix="keeper")
 
@@ -228,7 +230,7 @@ class Cache:
 
     def _find_or_make(self, key: Key, load: Callable[[], bytes]) -> bytes:
         name = self.link.key(type(key).__name__, *(getattr(key, f.name) for f in dataclasses.fields(key)))
-        keys, token = [name, f"{name}:lock"], secrets.token_hex(8)
+        keys, token = [name, f"{name}:lock"], f"{self._mark}:{next(self._makings)}"
         try:
             value = self._find_or_lock(keys, token)
         except Down:

@@ -70,7 +70,7 @@ class Sessions:
         return principal
 
     def _find(self, key: bytes) -> Principal | None:
-        with db.transaction(self._engine) as conn:
+        with db.single(self._engine) as conn:
             rows = conn.execute(SQL["find"], {"token_hash": key}).all()
         if not rows or (rows[0].demo and not self._demo):
             return None
