@@ -14,6 +14,34 @@ export function perFrame(run, schedule = requestAnimationFrame) {
   };
 }
 
+/** Runs `run` `soon` ms after a call, and however many calls there are never twice within `wait` ms. */
+export function beat(run, soon, wait, { set = setTimeout, now = Date.now } = {}) {
+  let ran = -Infinity;
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    set(
+      () => {
+        waiting = false;
+        ran = now();
+        run();
+      },
+      Math.max(soon, ran + wait - now()),
+    );
+  };
+}
+
+/** A function that is told of each event and says whether more than `most` of them came within `span` ms. */
+export function createCrowd(most, span, now = Date.now) {
+  let times = [];
+  return () => {
+    const at = now();
+    times = [...times.filter((time) => time > at - span), at].slice(-most - 1);
+    return times.length > most;
+  };
+}
+
 /** Runs `run` with the last arguments `wait` ms after the last call, but no later than `longest` ms after the first. */
 export function debounce(
   run,

@@ -9,25 +9,40 @@ const seatAndProduct = () => {
   return [Number(strip.dataset.seat), Number(strip.dataset.product)];
 };
 
-/** Whether a `map:update` changes the area and vaccine that the strip is about; writes the new numbers when it does. */
-export function update(payload) {
+/** What a push has brought for the strip and is not written yet: `{entry, at}`. */
+let news = null;
+
+/** Whether a `map:update` changes the area and vaccine that the strip is about; `show` writes the new numbers. */
+export function update({ areas, at }) {
   const shown = seatAndProduct();
-  if (!shown) return false;
-  const entry = (payload.areas ?? []).find(([seat, product]) => seat === shown[0] && product === shown[1]);
+  const entry = shown && (areas ?? []).find((one) => isAbout(one, shown));
   if (!entry) return false;
+  news = { entry, at };
+  return true;
+}
+
+/** Writes what came last; with `motion` a number that has changed shines for a moment. */
+export function show(motion) {
+  const shown = seatAndProduct();
+  if (!news || !shown) return;
+  const { entry, at } = news;
+  news = null;
+  // Another area or vaccine may be on screen by now, whose numbers Python has just read.
+  if (!isAbout(entry, shown)) return;
   for (const [name, { value, detail }] of Object.entries(headline(entry))) {
     const cell = byId(`headline-${name}`);
     if (!cell) continue;
     const number = cell.querySelector(".value");
-    if (number && number.textContent !== value) flash(cell);
+    if (motion && number && number.textContent !== value) flash(cell);
     write(number, value);
     write(cell.querySelector(".detail"), detail);
   }
   const fresh = byId("headline-fresh");
-  if (fresh && payload.at) fresh.dataset.at = payload.at;
+  if (fresh && at) fresh.dataset.at = at;
   tick();
-  return true;
 }
+
+const isAbout = ([seat, product], shown) => seat === shown[0] && product === shown[1];
 
 /** Keeps the age of the newest report counting. */
 export function tick(now = Date.now()) {

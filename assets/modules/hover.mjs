@@ -6,7 +6,7 @@ import { element } from "./dom.mjs";
 import { percent } from "./words.mjs";
 
 const FACILITY_LAYERS = ["facility-worst", "facility"];
-const AREA_LAYERS = ["near-ground", "far-ground"];
+const AREA_LAYERS = ["near-fill", "far-fill"];
 
 /** `read(kind, id)` gives the values on screen; `go(feature)` is called with what was chosen, `leave()` with Escape;
  * `middle()` is the point that keys aim at. */

@@ -139,10 +139,12 @@ export async function createMap(root, { programme, registry, view, go }) {
       if (differ(asked.fitted, bounds)) stage.fit(bounds);
       asked = null;
     },
-    update(seq, payload) {
+    /** A push; with `motion` a ring shows where it took place. */
+    update(seq, payload, motion) {
       vectors.apply(seq, payload);
       // The colour first: finding the places for the rings, and their motion, would hold it up.
-      paint.touch(payload).then(() => wanted().month || pulses.show(payload, wanted().product));
+      const painted = paint.touch(payload);
+      if (motion) painted.then(() => wanted().month || pulses.show(payload, wanted().product));
     },
     reload(seq) {
       vectors.forget(seq);

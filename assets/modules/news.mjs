@@ -1,23 +1,45 @@
 // What does a push change on this page? The map, the headline, the ticker, and the panel when it is about what it shows.
 
+import { beat, createCrowd } from "./batch.mjs";
 import { showConnection } from "./controls.mjs";
 import * as headline from "./headline.mjs";
 import { createLive } from "./live.mjs";
 import * as ticker from "./ticker.mjs";
 
+/** Numbers and lines over the map appear together, behind the frame that changes the map, and at most this often. */
+const BEAT_MS = [100, 1000];
+
+/**
+ * With more updates than this within a second, rings, shining numbers and gliding lines are noise: the map itself moves.
+ * Without a graphics card each of their frames also costs as much as the frame that shows a change.
+ */
+const CALM = [4, 1000];
+
 /** `pulse.soon()` and `pulse.sometime()` ask Python to read the panel again. Resolves once the socket is on its way. */
 export async function follow({ programme, registry, view, map, pulse }) {
   const { io } = await import("../vendor/socket.io/socket.io.mjs");
+  const crowded = createCrowd(...CALM);
   let shown = ["reconnecting", Date.now()];
+  let motion = true;
+
+  const tell = beat(
+    () => {
+      headline.show(motion);
+      ticker.show(motion);
+    },
+    ...BEAT_MS,
+  );
 
   function apply({ seq, event, payload }) {
     if (event === "map:update") {
-      map?.update(seq, payload);
+      motion = !crowded();
+      map?.update(seq, payload, motion);
       if (headline.update(payload)) pulse.sometime();
-      return;
+    } else {
+      map?.vectors.advance(seq);
+      ticker.add(event, payload);
     }
-    map?.vectors.advance(seq);
-    ticker.add(event, payload);
+    tell();
   }
 
   const live = createLive(io, {

@@ -51,7 +51,12 @@ export function createStage(maplibre, container, { programme, registry, theme, a
       "aria-label",
       "Map. Arrow keys move, plus and minus zoom, Enter opens the place in the middle, Escape goes back.",
     );
-  map.on("style.load", () => icons.add(map));
+  map.on("style.load", () => {
+    icons.add(map);
+    // A map that never tilts has no sky, yet MapLibre would fill the window with a transparent one in every frame, which
+    // is a quarter of a frame's work where no graphics card does it. There is no option for it.
+    map.style.sky.getEvaluated = () => null;
+  });
 
   return {
     map,

@@ -21,7 +21,6 @@ export function build({ theme, tiles, bounds, split, near, deepest }) {
     },
     transition: { duration: 0, delay: 0 },
     layers: [
-      { id: "sea", type: "background", paint: { "background-color": ground.sea } },
       ...areaLayers({ theme, ground, split, near, single: deepest === 1 }),
       ...facilityLayers({ theme, ground, near }),
       ...facilityNames(text(ground), FONT.regular),

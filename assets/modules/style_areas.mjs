@@ -1,7 +1,7 @@
 // How do areas look? A fill by class, a hatch where there is no data, borders, and the outline of what is chosen. Pure.
 
 import { areaColours } from "./classes.mjs";
-import { between, byLevel, CLASS, match, NOTHING } from "./expressions.mjs";
+import { between, byLevel, CLASS, match, mix, NOTHING } from "./expressions.mjs";
 
 const AREA = { source: "areas", "source-layer": "areas" };
 
@@ -41,15 +41,16 @@ function fillLayers({ id, level, zooms, theme, ground, near }) {
     filter: byLevel(level),
     paint,
   });
-  const unknown = ["<", CLASS, 0];
-  const shown = (opacity) => ["case", unknown, 0, opacity];
+  const colours = (strength) =>
+    match(
+      areaColours(theme).map(([place, colour]) => [place, mix(ground.land, colour, strength)]),
+      ground.land,
+    );
   return [
-    fill("ground", { "fill-color": ground.land }),
+    // Where facilities appear the colour fades into the land. It is mixed here, not laid over the land: one layer less
+    // that fills the window.
+    fill("fill", { "fill-color": between(near - 0.3, colours(1), near + 0.6, colours(0.3)) }),
     // "No report" has its own look: a pattern cannot follow feature-state, but its opacity can.
-    fill("nodata", { "fill-pattern": `hatch-${theme}`, "fill-opacity": ["case", unknown, 1, 0] }),
-    fill("fill", {
-      "fill-color": match(areaColours(theme), ground.land),
-      "fill-opacity": between(near - 0.3, shown(1), near + 0.6, shown(0.3)),
-    }),
+    fill("nodata", { "fill-pattern": `hatch-${theme}`, "fill-opacity": ["case", ["<", CLASS, 0], 1, 0] }),
   ];
 }

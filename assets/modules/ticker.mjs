@@ -6,32 +6,28 @@ import { ago } from "./words.mjs";
 
 /** Lines kept; the stylesheet shows the first few. */
 const KEPT = 30;
-/** Lines appear in groups, so that a flood can be read. */
-const BEAT_MS = 400;
 
 let waiting = [];
-let timer = null;
 
-/** One push: `stock:update` with its lines, or an alert. */
+/** One push, for the next `show`: `stock:update` with its lines, or an alert. */
 export function add(event, payload) {
   const lines = event === "stock:update" ? (payload.lines ?? [payload]) : [payload];
   waiting.push(...lines.map((line) => ({ ...line, event })));
   waiting = waiting.slice(-KEPT);
-  timer ??= setTimeout(show, BEAT_MS);
 }
 
-function show() {
-  timer = null;
+/** Puts the lines that came on top; with `motion` they glide in. */
+export function show(motion) {
   const list = byId("ticker");
-  if (!list) return;
-  for (const line of waiting) list.prepend(row(line));
+  if (!list || waiting.length === 0) return;
+  list.prepend(...waiting.map((line) => row(line, motion)).reverse());
   waiting = [];
   while (list.children.length > KEPT) list.lastElementChild.remove();
 }
 
-function row({ event, at, facility, text }) {
+function row({ event, at, facility, text }, motion) {
   const kind = { "alert:new": "alert-new", "alert:resolved": "alert-resolved" }[event] ?? "stock";
-  const item = element("li", `tick tick-${kind}`);
+  const item = element("li", `tick tick-${kind}${motion ? " tick-gliding" : ""}`);
   const link = element("a", "", text, { href: format({ facility }), "data-view": "" });
   item.append(link, element("time", "", ago(Date.parse(at), Date.now()), { datetime: at }));
   return item;

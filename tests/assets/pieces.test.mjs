@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { debounce, perFrame } from "../../assets/modules/batch.mjs";
+import { beat, createCrowd, debounce, perFrame } from "../../assets/modules/batch.mjs";
 import { insets, thresholds, zoomToFit } from "../../assets/modules/camera.mjs";
 import { around, differ } from "../../assets/modules/places.mjs";
 import { indexRegistry } from "../../assets/modules/registry.mjs";
@@ -55,6 +55,26 @@ test("work waits for a calm", () => {
   assert.deepEqual(ran, []);
   time.advance(1);
   assert.deepEqual(ran, [["b", 160]]);
+});
+
+test("a beat follows a single call soon, and a stream of them never more often than once in its time", () => {
+  const time = clock();
+  const ran = [];
+  const call = beat(() => ran.push(time.now()), 100, 1000, time);
+  for (let tick = 0; tick < 25; tick++) {
+    call();
+    time.advance(100);
+  }
+  assert.deepEqual(ran, [100, 1100, 2100]);
+});
+
+test("many events within the time make a crowd, as many over a longer time do not", () => {
+  const time = clock();
+  const crowded = createCrowd(2, 1000, time.now);
+  const tell = (pause) => [1, 2, 3, 4].map(() => (time.advance(pause), crowded()));
+  assert.deepEqual(tell(600), [false, false, false, false]);
+  assert.deepEqual(tell(100), [true, true, true, true]);
+  assert.deepEqual(tell(600), [true, false, false, false]);
 });
 
 test("work does not wait for ever: calls without end are answered all the same", () => {
