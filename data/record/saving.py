@@ -30,10 +30,12 @@ def save(
 ) -> None:
     """Write what the entries became; their `ids` and `result` are known afterwards."""
     rows = [(at, row) for at in desks for row in at.rows]
-    days = [row.said.moment.astimezone(UTC).date() for _, row in rows]
-    partitions.ensure_partitions(conn, min(days), max(days))
+    days = {row.said.moment.astimezone(UTC).date() for _, row in rows}
+    needed = {partitions.name(day) for day in days}
     columns = _columns(rows, now)
-    ids = conn.execute(SQL["next_ids"], {"count": len(rows)}).scalar_one()
+    ids, there = conn.execute(SQL["next_ids"], {"count": len(rows), "partitions": list(needed)}).one()
+    if len(there) < len(needed):
+        partitions.ensure_partitions(conn, min(days), max(days))
     for (_, row), row_id in zip(rows, ids, strict=True):
         if row.why is not Why.REVISION:
             row.entry.ids.append(row_id)

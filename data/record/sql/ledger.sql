@@ -181,8 +181,10 @@ where e.kind in ('vvm', 'quarantine', 'release') and e.entry = 'event'
 group by e.facility_id, e.product_id, e.lot_id
 
 -- next_ids --
--- Ids for rows that are about to be appended: their digests and the answers are made before they are written.
-select array_agg(nextval('stock_event_id_seq')) from generate_series(1, CAST(:count AS int))
+-- Ids for rows that are about to be appended, whose digests and answers are made before they are written; and which of
+-- the partitions that they need are there.
+select array(select nextval('stock_event_id_seq') from generate_series(1, CAST(:count AS int))) as ids,
+       array(select relname::text from pg_class where relname = any(CAST(:partitions AS text[])) and relkind = 'r') as there
 
 -- save --
 -- All of a submission in one step: the rows of the record, lots and positions as they stand after them, the answers by
