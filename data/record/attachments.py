@@ -79,7 +79,7 @@ def places(conn: sa.Connection, programme_id: int, ids: Sequence[int]) -> dict[i
 def media_type(content: bytes) -> str:
     """What a file is, by its first bytes; raises `InvalidAttachment` where it is none that is kept."""
     if len(content) > MOST_BYTES:
-        reason = f"it has {len(content):,} bytes, more than {MOST_BYTES:,}"
+        reason = f"it is larger than {MOST_BYTES:,} bytes"
         raise InvalidAttachment("file", "Send a smaller picture, or fewer pages.", reason=reason)
     found = next((kind for first, kind in _FIRST_BYTES if content.startswith(first)), None)
     if found is None:

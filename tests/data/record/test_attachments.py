@@ -43,7 +43,7 @@ def test_a_file_is_kept_as_it_came_and_only_once(conn: sa.Connection) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "empty"), (b"<svg/>", "another kind"), (PNG + b"x" * attachments.MOST_BYTES, "2,097,169 bytes")],
+    [(b"", "empty"), (b"<svg/>", "another kind"), (PNG + b"x" * attachments.MOST_BYTES, "larger than 2,097,152 bytes")],
 )
 def test_a_file_is_refused_for_what_it_is_whatever_it_is_called(
     conn: sa.Connection, content: bytes, reason: str
