@@ -19,7 +19,7 @@ def create_app(settings: Settings) -> WSGIApplication:
     from flask_compress import Compress
 
     from app import errors, headers, logs, static
-    from app.api import health, reads, stock_events
+    from app.api import attachments, bin_cards, health, reads, shipments, stock_events
     from app.auth import routes as auth
     from app.auth.sessions import Sessions
     from app.pages import error
@@ -50,7 +50,7 @@ def create_app(settings: Settings) -> WSGIApplication:
         MAX_CONTENT_LENGTH=MOST_BYTES,
         COMPRESS_ALGORITHM=["br", "gzip"],
         COMPRESS_BR_LEVEL=4,
-        COMPRESS_MIMETYPES=["text/html", "application/json", "text/javascript", "text/css"],
+        COMPRESS_MIMETYPES=["text/html", "application/json", "text/javascript", "text/css", "text/csv"],
     )
     app.extensions[NAME] = parts
     Compress(app)
@@ -58,6 +58,7 @@ def create_app(settings: Settings) -> WSGIApplication:
     auth.guard(app)
     for blueprint in (
         auth.blueprint, static.blueprint, health.blueprint, reads.blueprint, stock_events.blueprint, pages.blueprint,
+        bin_cards.blueprint, shipments.blueprint, attachments.blueprint,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     dash = map_page.mount(app, parts)

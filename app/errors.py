@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from data import errors
+from data.record.shipments import UnknownShipment
 from geo.errors import NotThere
 
 log = structlog.get_logger()
@@ -43,6 +44,9 @@ STATUS: tuple[tuple[type[errors.DataError], HTTPStatus], ...] = (
     (errors.UnknownArea, HTTPStatus.NOT_FOUND),
     (errors.UnknownFacility, HTTPStatus.NOT_FOUND),
     (errors.UnknownProduct, HTTPStatus.NOT_FOUND),
+    (errors.UnknownLot, HTTPStatus.NOT_FOUND),
+    (errors.UnknownAttachment, HTTPStatus.NOT_FOUND),
+    (UnknownShipment, HTTPStatus.NOT_FOUND),
     (NotThere, HTTPStatus.NOT_FOUND),
     (errors.Overdraw, HTTPStatus.CONFLICT),
     (errors.ConflictingRepeat, HTTPStatus.CONFLICT),

@@ -42,6 +42,14 @@ class UnknownProduct(DataError):
     """There is no product with the code {value} in this programme."""
 
 
+class UnknownLot(DataError):
+    """There is no lot {value} of this product on record."""
+
+
+class UnknownAttachment(DataError):
+    """There is no attachment {value} at this facility."""
+
+
 class InvalidEvent(DataError):
     """The field {field} of this stock event cannot be used: {reason}."""
 

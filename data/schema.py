@@ -274,6 +274,26 @@ shipment = sa.Table(
     ),
 )  # fmt: skip
 
+attachment = sa.Table(
+    "attachment", metadata,
+    # A paper that goes with events of a facility; what is recorded names it by its id, which the ledger
+    # checks. The same file at the same place again is the same one.
+    _id(sa.BigInteger),
+    _ref("programme"),
+    _ref("facility"),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("sha256", sa.LargeBinary, nullable=False),
+    _ref("app_user", nullable=True, name="actor_id"),
+    _now("created_at"),
+    sa.UniqueConstraint("facility_id", "sha256"),
+    sa.CheckConstraint(
+        "media_type in ('application/pdf', 'image/jpeg', 'image/png')", name="media_type_known"
+    ),
+    sa.CheckConstraint("octet_length(content) between 1 and 2097152", name="size"),
+)  # fmt: skip
+
 event_key = sa.Table(
     "event_key", metadata,
     # Once only, across all partitions: the first submission of a (source, source_id) and what it became.

@@ -53,7 +53,7 @@ def search(programme: str) -> Response:
     with services.transaction() as conn:
         found = services.programme(conn, programme)
         hits = places.search(conn, found.id, request.args.get("q", "")[:100])
-    return jsonify({"results": [_plain(asdict(hit)) | {"where": hit.place} for hit in hits]})
+    return jsonify({"results": [plain(asdict(hit)) | {"where": hit.place} for hit in hits]})
 
 
 @blueprint.get("/<programme>/areas/<code>")
@@ -66,7 +66,7 @@ def area(programme: str, code: str) -> Response:
         own, below = areas.status(conn, place.id, seat)
         worst = areas.worst_facilities(conn, found.id, place.id, seat)
     answer = {"area": asdict(place), "status": asdict(own), "below": [asdict(b) for b in below]}
-    return jsonify(_plain(answer | {"worst": [asdict(w) for w in worst], "simulated": found.simulated}))
+    return jsonify(plain(answer | {"worst": [asdict(w) for w in worst], "simulated": found.simulated}))
 
 
 @blueprint.get("/<programme>/facilities/<code>")
@@ -82,7 +82,7 @@ def facility(programme: str, code: str) -> Response:
             held.append(asdict(position) | {"lots": [asdict(x) for x in lots], "months": [asdict(m) for m in months]})
         chain = network.supply(conn, place.id)
     answer = {"facility": asdict(place), "positions": held, "supply": [asdict(s) for s in chain]}
-    return jsonify(_plain(answer | {"simulated": found.simulated}))
+    return jsonify(plain(answer | {"simulated": found.simulated}))
 
 
 def _seat(conn: sa.Connection, programme_id: int, code: str | None) -> int:
@@ -94,12 +94,12 @@ def _seat(conn: sa.Connection, programme_id: int, code: str | None) -> int:
     return found.seat
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Values as JSON says them: ISO dates, states by name, and none of our own row ids."""
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items() if k != "id" and not k.endswith("_id")}
+        return {k: plain(v) for k, v in value.items() if k != "id" and not k.endswith("_id")}
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, IntEnum):
         return value.name.lower()
     return value.isoformat() if isinstance(value, date | datetime) else value

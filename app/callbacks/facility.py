@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from app.components.panel_facility import Chosen
 from data import stock
 from data.insight import demand, expiry, policy, reasons
 from data.programmes import Programme
-from data.record import rules
+from data.record import rules, shipments
 from data.stock import Facility, LotHeld, Month, Position
 from data.types import AT_RISK, State
 from geo import network
@@ -88,6 +89,8 @@ def choice(
         lots=lots,
         months=months,
         lines=stock.lines(conn, facility.id, position.product_id, position.total or 0, LINES),
+        bin_card=f"/{programme.code}/bin-card?{urlencode({'facility': facility.code, 'product': position.code})}",
+        ways=[w for w in shipments.open_for(conn, programme.id, facility.id) if w.product == position.code],
     )
 
 

@@ -8,8 +8,9 @@ from datetime import date, datetime, timedelta
 
 from dash import dcc, html
 
-from app.components import chart, parts, words
+from app.components import chart, panel_record, parts, words
 from app.components.parts import Node
+from data.record.shipments import Shipment
 from data.stock import Facility, Line, LotHeld, Month, Position
 from data.types import AT_RISK, WORST_FIRST, State
 from geo.network import Neighbour, Store
@@ -37,6 +38,9 @@ class Chosen:
     lots: Sequence[LotHeld]
     months: Sequence[Month]
     lines: Sequence[Line]
+    #: The address of the whole bin card, and what of this product is on its way to or from here.
+    bin_card: str = ""
+    ways: Sequence[Shipment] = ()
 
 
 def choose(positions: Sequence[Position], code: str | None) -> Position | None:
@@ -202,7 +206,7 @@ def _product(chosen: Chosen, now: datetime, month: date | None, theme: chart.The
         *_why(chosen),
         *([] if month else [_facts(chosen, now), *_lots(chosen, now)]),
         *_history(chosen, until, theme),
-        *([] if month else _lines(chosen, now)),
+        *([] if month else panel_record.render(p, chosen.lines, chosen.ways, chosen.bin_card, now)),
     ]
 
 
@@ -328,30 +332,6 @@ def _history_table(chosen: Chosen) -> html.Details:
 
 def _reported(value: int | None) -> str:
     return "\u2013" if value is None else words.number(value)
-
-
-def _lines(chosen: Chosen, now: datetime) -> list[Node]:
-    if not chosen.lines:
-        return []
-    heads = [("When", False), ("What", False), ("Doses", True), ("Balance", True)]
-    rows = [
-        parts.row(
-            [
-                html.Td(parts.moment(line.occurred_at, now)),
-                parts.cell(words.KIND[line.kind], _where_from(line), number=False),
-                parts.cell(words.signed(line.doses)),
-                parts.cell(words.number(line.balance)),
-            ]
-        )
-        for line in chosen.lines
-    ]
-    made = parts.table(heads, rows, f"Bin card of {chosen.position.name}")
-    return [html.Details([html.Summary("Bin card, newest first"), made], className="as-table")]
-
-
-def _where_from(line: Line) -> str:
-    said = [line.reason, f"lot {line.lot}" if line.lot else None, line.document]
-    return " · ".join(s for s in said if s)
 
 
 def _supply(

@@ -1,12 +1,17 @@
-"""At which addresses are the plain pages? Beside the map, which is Dash's: alerts, and the page about the data."""
+"""At which addresses are the plain pages? Beside the map, which is Dash's: alerts, bin cards, about the data."""
 
 from __future__ import annotations
 
-from flask import Blueprint, request
+from urllib.parse import urlencode
 
-from app import services
+from flask import Blueprint, Response, make_response, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from app import services, shipping
+from app.auth import csrf
 from app.auth.routes import form_token
-from app.pages import about, alerts, plain
+from app.errors import InvalidBody
+from app.pages import about, alerts, bincard, plain
 
 #: No list is longer; it keeps what an address can ask for small.
 _MOST_PAGES = 100_000
@@ -29,6 +34,30 @@ def about_the_data(programme: str) -> str:
     with services.transaction() as conn:
         found = services.programme(conn, programme)
         return about.page(conn, found, person(programme))
+
+
+@blueprint.get("/<programme>/bin-card")
+def bin_card(programme: str) -> Response:
+    """The bin card of a facility and a product."""
+    with services.transaction() as conn:
+        found = services.programme(conn, programme)
+        made, status = bincard.page(conn, found, person(programme), request.args, services.now())
+    return make_response(made, status)
+
+
+@blueprint.post("/<programme>/bin-card/resolve")
+def resolve(programme: str) -> AnyResponse:
+    """Say why what arrived is not what was sent, and go back to the bin card."""
+    who, said = services.principal(), request.form
+    key = services.services().settings.secret_key.get_secret_value()
+    if not csrf.holds(key, who.token_hash, said.get(csrf.FIELD)):
+        raise InvalidBody(csrf.FIELD, "Reload the page and send it again.", reason="its form token is missing")
+    document, product, reason = (said.get(name, "") for name in ("document", "product", "reason"))
+    with services.transaction() as conn:
+        found = services.programme(conn, programme)
+        shipping.resolve(conn, found, who, document, product, reason, services.now())
+    back = urlencode({"facility": said.get("facility", ""), "product": product})
+    return redirect(f"/{programme}/bin-card?{back}", 303)
 
 
 def person(programme: str) -> plain.Person:

@@ -116,6 +116,15 @@ def resolve(
                               product=product)  # fmt: skip
 
 
+def ends(conn: sa.Connection, programme_id: int, document: str, product: str) -> list[tuple[int, tuple[int, ...]]]:
+    """Sender and receiver of a shipment: the id of each, and of the areas it lies in. Raises `UnknownShipment`."""
+    asked = {"programme_id": programme_id, "document": document, "product": product}
+    row = conn.execute(SQL["ends"], asked).one_or_none()
+    if row is None:
+        raise UnknownShipment("document", "Look at what is in transit.", value=document, product=product)
+    return [(row.sender_id, tuple(row.sender_lineage)), (row.receiver_id, tuple(row.receiver_lineage))]
+
+
 def open_for(conn: sa.Connection, programme_id: int, facility_id: int | None = None) -> list[Shipment]:
     """What is in transit or differs, to or from one facility or in the whole programme; the oldest first."""
     rows = conn.execute(SQL["shipments"], {"programme_id": programme_id, "facility_id": facility_id})

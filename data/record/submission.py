@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from data import errors, queries
-from data.record import rules
+from data.record import attachments, rules
 from data.record.rules import Held, Line, Said
 from data.types import Kind, Loss, StockEvent, Unit
 
@@ -152,6 +152,7 @@ def resolve(
     named = [code for e in events for code in (e.facility, e.partner) if code is not None]
     known_facilities = facilities(conn, programme_id, named)
     known_products = products(conn, programme_id, [e.product for e in events])
+    attached = attachments.places(conn, programme_id, [e.attachment for e in events if e.attachment is not None])
     entries = []
     for index, event in enumerate(events):
         try:
@@ -165,6 +166,9 @@ def resolve(
                 event = replace(event, doses=_in_doses(event, product, index), unit=Unit.DOSE)
             partner = _known(known_facilities, event.partner, "partner", index) if event.partner is not None else None
             _check(event, facility, product, partner, now, index)
+            if event.attachment is not None and attached.get(event.attachment) != facility.id:
+                reason = f"no attachment {event.attachment} is on record at {facility.name}"
+                raise errors.InvalidEvent("attachment", "Send the file there first.", reason=reason, index=index)
         except errors.DataError as error:
             refuse(index, error)
         else:

@@ -88,10 +88,11 @@ def test_no_page_shuts_anybody_out(visit, nigeria, theme):
     facility = nigeria.one(_FACILITY).code
     found = {}
     options = {"color_scheme": theme}
-    for path in ("", f"?facility={facility}", "/alerts", "/about"):
+    card = f"/bin-card?facility={facility}&product=BCG"
+    for path in ("", f"?facility={facility}", "/alerts", "/about", card):
         page = visit(f"/nigeria-demo{path}", wait=not path.startswith("/"), **options)
         page.locator("h1").first.wait_for()
-        if facility in path:
+        if path.startswith("?"):
             page.locator("#panel-body .chart svg.main-svg").first.wait_for()
         found[path or "map"] = _violations(page)
         page.context.close()

@@ -48,6 +48,17 @@ from product p
 where p.id = s.product_id and s.programme_id = :programme_id and s.document = :document and p.code = :product
   and s.resolved_at is null and s.sent <> s.received
 
+-- ends --
+-- Who sends a shipment to whom, with the areas that each end lies in.
+select a.id as sender_id, sa.lineage as sender_lineage, b.id as receiver_id, sb.lineage as receiver_lineage
+from shipment s
+join product p on p.id = s.product_id
+join facility a on a.id = s.sender_id
+join area sa on sa.id = a.area_id
+join facility b on b.id = s.receiver_id
+join area sb on sb.id = b.area_id
+where s.programme_id = :programme_id and s.document = :document and p.code = :product
+
 -- shipments --
 -- What is in transit, or arrived differently and is not resolved; of one facility, or of all.
 select s.id, s.document, p.code as product, p.name as product_name, a.code as sender, a.name as sender_name,

@@ -1,0 +1,51 @@
+"""Papers that go with the record: sent by who may record there, read by who may see the programme."""
+
+from __future__ import annotations
+
+import io
+
+from flask import Blueprint, Response, jsonify, request, send_file
+
+from app import services
+from app.errors import InvalidBody, NotAllowed
+from data import errors
+from data.record import attachments, submission
+
+blueprint = Blueprint("attachments", __name__, url_prefix="/api/v1")
+
+
+@blueprint.post("/<programme>/facilities/<code>/attachments")
+def post(programme: str, code: str) -> tuple[Response, int]:
+    """Keep the `file` of a form; 201 with its id, 200 where the same file was kept there before."""
+    with services.transaction() as conn:
+        found = services.programme(conn, programme)
+        place = submission.facilities(conn, found.id, [code]).get(code)
+        if place is None:
+            raise errors.UnknownFacility("facility", "Search for it by name to find its code.", value=code)
+        who = services.principal()
+        if not who.may("record", found.id, place.id, place.lineage):
+            remedy = f"You may not record stock at {place.name}. Ask its officer, or sign in with a role that may."
+            raise NotAllowed("facility", remedy)
+        sent = request.files.get("file")
+        if sent is None:
+            raise InvalidBody("file", "Send multipart/form-data with one file.", reason="it has no field called file")
+        content = sent.stream.read(attachments.MOST_BYTES + 1)
+        kept, new = attachments.keep(conn, found.id, place.id, sent.filename or "", content, who.user_id)
+    return jsonify({"id": kept, "repeated": not new}), 201 if new else 200
+
+
+@blueprint.get("/<programme>/facilities/<code>/attachments/<int:number>")
+def get(programme: str, code: str, number: int) -> Response:
+    """The file as it came, to be saved and never to be shown as a page of ours."""
+    with services.transaction() as conn:
+        found = services.programme(conn, programme)
+        place = submission.facilities(conn, found.id, [code]).get(code)
+        if place is None:
+            raise errors.UnknownFacility("facility", "Search for it by name to find its code.", value=code)
+        kept = attachments.read(conn, place.id, number)
+    answer = send_file(
+        io.BytesIO(kept.content), kept.media_type, as_attachment=True, download_name=kept.name,
+        etag=kept.sha256.hex(), last_modified=kept.created_at,
+    )  # fmt: skip
+    answer.headers["Cache-Control"] = "private, no-cache"
+    return answer
