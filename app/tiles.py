@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import parse_qs
@@ -19,10 +19,13 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import sqlalchemy as sa
 
+from app import past
 from app.errors import NotSignedIn, body, status, unforeseen
+from data import db, programmes
 from data.errors import DataError, UnknownProgramme
 from geo import errors, tiles
 from geo.cache import Cache, Key, Recent
+from geo.past import Pasts
 from geo.registry import Registries, Registry
 from geo.values import Values, Vector
 
@@ -85,6 +88,7 @@ class Front:
         self._cache = cache
         self._who = who
         self._values = Values(engine, cache.link)
+        self._pasts = Pasts(engine)
         self._registries = Registries(engine)
         self._zipped = Recent(8 << 20)
 
@@ -123,7 +127,10 @@ class Front:
             known = environ.get("HTTP_IF_NONE_MATCH", "")
             if address := _TILE.fullmatch(path):
                 return self._tile(principal, known, *address.groups())
-            month = _month(environ.get("QUERY_STRING", ""))
+            query = environ.get("QUERY_STRING", "")
+            if "as_of=" in query:
+                return self._past(principal, known, path, query)
+            month = _month(query)
             if address := _AREAS.fullmatch(path):
                 code, version, product_seat = address.groups()
                 registry = self._find(principal, code, version)
@@ -155,6 +162,24 @@ class Front:
         if etag in known:
             return Answer(_UNCHANGED, b"", headers)
         return Answer(_OK, content, [("Content-Type", "application/vnd.mapbox-vector-tile"), *headers], encoded=True)
+
+    def _past(self, principal: Principal, known: str, path: str, query: str) -> Answer:
+        """The vectors of a past moment."""
+        address = _AREAS.fullmatch(path) or _FACILITIES.fullmatch(path)
+        if address is None:
+            raise errors.NotThere(field="path")
+        code, version, *seats = address.groups()
+        registry = self._find(principal, code, version)
+        if int(seats[-1]) not in registry.products:
+            raise errors.UnknownSeat(value=seats[-1], field="product", remedy="Take a seat of the registry.")
+        with db.transaction(self._engine) as conn:
+            sent = {name: values[-1] for name, values in parse_qs(query).items()}
+            as_of = past.asked(conn, programmes.find(conn, code), sent, datetime.now(UTC))
+        if as_of is None:
+            raise errors.NotThere(field="path")
+        if len(seats) == 1:
+            return self._vector(known, self._pasts.areas(registry, int(seats[0]), as_of))
+        return self._vector(known, self._pasts.facilities(registry, int(seats[0]), int(seats[1]), as_of))
 
     def _vector(self, known: str, vector: Vector) -> Answer:
         etag = f'W/"{vector.etag}"'
