@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qs
@@ -20,13 +20,16 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import sqlalchemy as sa
 
+from app import past
 from app.errors import NotSignedIn, body, status, unforeseen
+from data import db, programmes
 from data.errors import DataError, UnknownProgramme
 from geo import errors, tiles
 from geo.cache import Cache, Key, Recent
 from geo.held import Finished, Held, Which
+from geo.past import Pasts
 from geo.registry import Registries, Registry
-from geo.values import Values
+from geo.values import Values, Vector
 
 #: A tile's address holds its version, so it never changes; `private` because it asks for a session.
 FOREVER = "private, max-age=31536000, immutable"
@@ -83,12 +86,14 @@ class Front:
         engine: sa.Engine,
         cache: Cache,
         who: Callable[[Mapping[str, Any]], Principal | None],
+        pasts: Pasts | None = None,
     ) -> None:
         self._behind = behind
         self._engine = engine
         self._cache = cache
         self._who = who
         self._values = Values(engine, cache.link)
+        self._pasts = pasts or Pasts(engine)
         self._registries = Registries(engine)
         self._zipped = Recent(8 << 20)
         self._held = Held(8 << 20)
@@ -132,7 +137,10 @@ class Front:
                 code, version, place, product = address.groups()
                 registry = self._find(principal, code, version)
                 partition = None if place == "areas" else int(place)
-                month = _month(environ.get("QUERY_STRING", ""))
+                query = environ.get("QUERY_STRING", "")
+                if "as_of=" in query:
+                    return _vector(known, self._past(registry, partition, int(product), query))
+                month = _month(query)
                 which = Which(registry.id, registry.version, partition, int(product), month)
                 after = _after(environ.get("HTTP_VAXTRACE_AFTER"))
                 return _vector(known, self._held.get(which, after) or self._finish(registry, which, after))
@@ -166,14 +174,30 @@ class Front:
             vector = self._values.areas(registry, which.product, which.month, after)
         else:
             vector = self._values.facilities(registry, which.partition, which.product, which.month, after)
+        finished = self._packed(vector)
+        self._held.put(which, finished, read_at)
+        return finished
+
+    def _past(self, registry: Registry, partition: int | None, product: int, query: str) -> Finished:
+        """The vector of a past moment."""
+        if product not in registry.products:
+            raise errors.UnknownSeat(value=product, field="product", remedy="Take a seat of the registry.")
+        with db.transaction(self._engine) as conn:
+            sent = {name: values[-1] for name, values in parse_qs(query).items()}
+            as_of = past.asked(conn, programmes.find(conn, registry.code), sent, datetime.now(UTC))
+        if as_of is None:
+            raise errors.NotThere(field="path")
+        if partition is None:
+            return self._packed(self._pasts.areas(registry, product, as_of))
+        return self._packed(self._pasts.facilities(registry, partition, product, as_of))
+
+    def _packed(self, vector: Vector) -> Finished:
         key = ZippedKey(vector.etag)
         content = self._zipped.get(key)
         if content is None:
             content = gzip.compress(vector.body, compresslevel=6, mtime=0)
             self._zipped.put(key, content)
-        finished = Finished(content, vector.etag, vector.seq)
-        self._held.put(which, finished, read_at)
-        return finished
+        return Finished(content, vector.etag, vector.seq)
 
     def _find(self, principal: Principal, code: str, version: str) -> Registry:
         # Somebody else's programme and one that does not exist look alike.

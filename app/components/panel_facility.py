@@ -61,6 +61,7 @@ def render(
     level_names: Sequence[str],
     *,
     month: date | None = None,
+    then: str | None = None,
     notice: str | None = None,
     theme: chart.Theme = "light",
     count_href: str | None = None,
@@ -68,8 +69,8 @@ def render(
     """The whole panel.
 
     `supply` is the chain above the facility and `held` what its stores may use of the chosen product, by their id;
-    `notice` is what a simulated programme says about itself, None where data is real; `count_href` is where its stock
-    is counted, None where it cannot be.
+    `notice` is what a simulated programme says about itself, None where data is real; `then` is a sentence of the day
+    that is shown, which is one of `month`; `count_href` is where its stock is counted, None where it cannot be.
     """
     marks: parts.Attributes = {"data-facility": facility.code}
     return html.Div(
@@ -77,7 +78,7 @@ def render(
             parts.crumbs([(a.code, a.name, a.level) for a in facility.lineage], facility.name),
             html.H1(facility.name),
             _who(facility, level_names, now, month, notice),
-            *([] if month is None else [parts.past(month)]),
+            *([] if month is None else [parts.past(month, then)]),
             html.P(finding(facility, positions, now, month), className="lead"),
             *([html.P(html.A("Count the stock", className="button", href=count_href))] if count_href else []),
             *_stock(positions, chosen, now, month),
