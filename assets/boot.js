@@ -11,6 +11,30 @@
   root.dataset.theme = chosen || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 
   const page = import("./vendor/main.mjs");
+  page
+    .then((module) => module.drawn)
+    .catch(() => null)
+    .then(startDash);
+
+  /** Runs Dash's scripts in their order, which the page keeps in a template so that the map comes first. */
+  async function startDash() {
+    if (document.readyState === "loading")
+      await new Promise((resolve) => document.addEventListener("DOMContentLoaded", resolve));
+    const template = document.getElementById("dash");
+    let loaded = null;
+    for (const written of template?.content.querySelectorAll("script") ?? []) {
+      const src = written.getAttribute("src");
+      const { id, text } = written;
+      const script = Object.assign(document.createElement("script"), { async: false, id, text });
+      // What is written in the page itself would otherwise run before the files that it needs.
+      if (!src) await loaded;
+      else {
+        script.src = src;
+        loaded = new Promise((resolve) => (script.onload = script.onerror = resolve));
+      }
+      document.body.append(script);
+    }
+  }
 
   function MapView(props) {
     const React = window.React;
@@ -32,5 +56,16 @@
     return React.createElement("div", { id: props.id, className: "map", ref: holder });
   }
 
-  window.vaxtrace = Object.assign(window.vaxtrace || {}, { MapView });
+  /** A tree of elements as app/components/elements.py writes it: `[tag, attributes, [child, ...]]`, or words. */
+  function Elements({ tree }) {
+    return build(tree, 0);
+  }
+
+  function build(node, place) {
+    if (!Array.isArray(node)) return node;
+    const [tag, attributes, children] = node;
+    return window.React.createElement(tag, { key: place, ...attributes }, children.map(build));
+  }
+
+  window.vaxtrace = Object.assign(window.vaxtrace || {}, { MapView, Elements });
 })();

@@ -17,6 +17,7 @@ from app.callbacks import area as area_panel
 from app.callbacks import facility as facility_panel
 from app.components import chart
 from app.components import parts as pieces
+from app.components.elements import Elements
 from app.components.ids import Id
 from app.components.map_view import Target
 from app.services import Services
@@ -128,14 +129,14 @@ def read(conn: sa.Connection, programme: Programme, view: View, at: datetime, pa
         return _then(conn, programme, view, product, now, as_of, pasts)
     if view.facility is None:
         area = areas.area(conn, programme.id, view.area)
-        strip = area_panel.strip(conn, programme, area, product, now, view.month)
+        strip = Elements(area_panel.strip(conn, programme, area, product, now, view.month))
         panel = area_panel.panel(conn, programme, area, product, now, month=view.month)
-        return Shown(panel, strip, {"area": area.code, "facility": None, "bounds": list(area.bounds)})
+        return Shown(Elements(panel), strip, {"area": area.code, "facility": None, "bounds": list(area.bounds)})
     panel, facility = facility_panel.panel(
         conn, programme, view.facility, view.vaccine, now, month=view.month, theme=view.theme
     )
     around = areas.area(conn, programme.id, view.area or facility.lineage[-1].code)
-    strip = area_panel.strip(conn, programme, around, product, now, view.month)
+    strip = Elements(area_panel.strip(conn, programme, around, product, now, view.month))
     if facility.lon is None or facility.lat is None:
         bounds = around.bounds
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from dash import dcc, html
@@ -15,6 +16,10 @@ from data.programmes import Programme
 from data.stock import Product
 from data.types import WORST
 
+#: Files that Dash asks for on every page. Unused are those for browsers without modules, and for tables of its own.
+_SCRIPT = re.compile(r'<script src="([^"]+)"></script>')
+_UNUSED = ("/deps/polyfill@", "/dash/dash_table/")
+
 _COLOURS = (("risk", "Risk"), ("state", "Out of stock"), ("probability", "Probability"), ("reporting", "Reporting"))
 
 
@@ -24,12 +29,19 @@ def index(dash_parts: Mapping[str, str], programme: Programme | None, *, nation:
     `nation`: the map will first show the worst of all vaccines as it is now, so its colours are asked for early.
     """
     trusted = {name: Markup(part) for name, part in dash_parts.items()}
-    # The map comes first on a slow line: Dash's part of the page waits for a free connection.
-    trusted["scripts"] = Markup(dash_parts["scripts"].replace("<script ", '<script fetchpriority="low" '))
+    # The map comes first: boot.js starts Dash once there is a picture, and its files wait for a free connection.
+    scripts = [s for s in _SCRIPT.findall(dash_parts["scripts"]) if not any(part in s for part in _UNUSED)]
+    trusted["scripts"] = Markup("\n".join(f'<script src="{address}"></script>' for address in scripts))
     code = None if programme is None else programme.code
     title = "VaxTrace" if programme is None else f"{programme.name} · VaxTrace"
     colours = programme and nation and f"/values/{programme.code}/{programme.registry_version}/areas/{WORST}"
-    ours = {"title": title, "head": plain.head(code), "programme": code, "colours": colours}
+    ours = {
+        "later": [Markup(s) for s in scripts],
+        "title": title,
+        "head": plain.head(code),
+        "programme": code,
+        "colours": colours,
+    }
     return plain.render("shell.html", **(trusted | ours))
 
 

@@ -16,6 +16,7 @@ import * as search from "./search.mjs";
 import * as sheet from "./sheet.mjs";
 import * as tables from "./tables.mjs";
 import * as theme from "./theme.mjs";
+import { prepare } from "./stage.mjs";
 import { createView } from "./view.mjs";
 
 /**
@@ -29,11 +30,19 @@ const SOMETIME_MS = [1000, 15000];
 /** How long Dash waits for the map to repaint, in ms. */
 const FRAME_MS = 250;
 
+/** How long Dash waits for the first picture of the map before it starts, in ms: each keeps a slow machine busy by itself. */
+const FIRST_MS = 4000;
+
 const pause = (wait) => new Promise((resolve) => setTimeout(resolve, wait));
 
 const programme = document.querySelector('meta[name="vaxtrace-programme"]')?.content ?? null;
 const page = { root: null, map: null, news: null, finder: null, months: null, days: null, target: null, sought: null };
 const view = createView(viewChanged);
+
+let draw = null;
+const picture = new Promise((resolve) => (draw = resolve));
+/** Settles with the first picture of the map, or when there will be none, or when it takes too long. */
+export const drawn = Promise.race([picture, pause(FIRST_MS)]);
 
 let pulses = 0;
 const bump = () => dash.setProps("pulse", { data: (pulses += 1) });
@@ -69,6 +78,9 @@ function sync() {
 }
 
 async function start() {
+  const library = prepare();
+  // What goes wrong with it is said where it is waited for.
+  library.catch(() => null);
   mirror();
   controls.attach(view);
   page.root = await present("stage-map");
@@ -84,7 +96,8 @@ async function start() {
     page.map?.theme(wanted);
   });
   keep(sync);
-  page.map = await createMap(page.root, { programme, registry, view, go });
+  page.map = await createMap(page.root, { library, programme, registry, view, go });
+  (page.map?.whole ?? Promise.resolve()).then(draw);
   if (page.target) aim(page.target);
   page.news = await follow({ programme, registry, view, map: page.map, pulse });
   sync();
@@ -120,9 +133,11 @@ sheet.attach();
 clock.start();
 if (programme) {
   start().catch((problem) => {
+    draw();
     if (problem.status === 401) location.assign("/login");
     else say(`The map could not start. ${problem.message} Nothing that was recorded is lost.`, () => location.reload());
   });
 } else {
+  draw();
   theme.attach(() => null);
 }

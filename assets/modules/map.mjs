@@ -8,7 +8,7 @@ import { createPaint } from "./paint.mjs";
 import { boundsOf, differ } from "./places.mjs";
 import { createPulses } from "./pulses.mjs";
 import { moment } from "./query.mjs";
-import { createStage, refusal } from "./stage.mjs";
+import { createStage } from "./stage.mjs";
 import * as theme from "./theme.mjs";
 import { createValues } from "./values.mjs";
 import { createVectors } from "./vectors.mjs";
@@ -18,13 +18,11 @@ const BUSY_MS = 200;
 
 const when = ({ month, as_of, sense }) => ({ month, as_of, sense });
 
-/** Resolves to the map, or to null where this browser cannot draw it (and the page says so). */
-export async function createMap(root, { programme, registry, view, go }) {
-  const reason = refusal();
-  if (reason) {
-    say(reason);
-    return null;
-  }
+/** What is said where there is no map. */
+const REFUSAL = "This browser cannot draw the map (it lacks WebGL 2). The panel lists the same numbers as a table.";
+
+/** Resolves to the map, or to null where this browser cannot draw it (and the page says so). `library` as of `prepare`. */
+export async function createMap(root, { library, programme, registry, view, go }) {
   const vectors = createVectors(registry, registry.seq);
   const values = createValues(programme, registry, vectors);
   const wanted = () => {
@@ -33,10 +31,15 @@ export async function createMap(root, { programme, registry, view, go }) {
   };
   // Asked for while MapLibre is still on its way; `show` reports what goes wrong with it.
   values.areas(wanted().product, wanted().month).catch(() => null);
-  const maplibre = await import("../vendor/maplibre-gl/maplibre-gl.mjs");
-  // At the address that the page has asked for already, and from our own origin.
-  maplibre.setWorkerUrl(new URL("../vendor/maplibre-gl/maplibre-gl-worker.mjs", import.meta.url).href);
-  const stage = createStage(maplibre, root, { programme, registry, theme: theme.current(), at: view.get().at });
+  const maplibre = await library;
+  let stage;
+  try {
+    stage = createStage(maplibre, root, { programme, registry, theme: theme.current(), at: view.get().at });
+  } catch (problem) {
+    if (!(problem instanceof maplibre.GPUInitializationError)) throw problem;
+    say(REFUSAL);
+    return null;
+  }
   const { map, zooms } = stage;
   await new Promise((resolve) => map.once("style.load", resolve));
   const paint = createPaint(map, registry, vectors);
@@ -105,7 +108,8 @@ export async function createMap(root, { programme, registry, view, go }) {
     drawLegend();
     uncover();
   });
-  map.once("idle", () => values.prefetch());
+  const whole = map.once("idle");
+  whole.then(() => values.prefetch());
   const card = hover.attach(map, {
     read(kind, id) {
       const { product, month } = wanted();
@@ -122,6 +126,8 @@ export async function createMap(root, { programme, registry, view, go }) {
   return {
     map,
     vectors,
+    /** Resolves once everything in view has been drawn. */
+    whole,
     legend: drawLegend,
     theme(next) {
       stage.theme(next);

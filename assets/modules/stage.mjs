@@ -5,15 +5,18 @@ import * as icons from "./icons.mjs";
 import { build } from "./style.mjs";
 import { byId, still } from "./dom.mjs";
 
-/** Why no map can be drawn here, or null. Asked before MapLibre is fetched: it needs WebGL 2. */
-export function refusal() {
-  const canvas = document.createElement("canvas");
-  const gl = canvas.getContext("webgl2");
-  if (!gl) return "This browser cannot draw the map (it lacks WebGL 2). The panel lists the same numbers as a table.";
-  gl.getExtension("WEBGL_lose_context")?.loseContext();
-  return null;
+/**
+ * MapLibre with its worker on the way: both take a while to start, so that nothing else should be waited for before. The
+ * worker lies at the address that the page has asked for already, at our own origin.
+ */
+export async function prepare() {
+  const maplibre = await import("../vendor/maplibre-gl/maplibre-gl.mjs");
+  maplibre.setWorkerUrl(new URL("../vendor/maplibre-gl/maplibre-gl-worker.mjs", import.meta.url).href);
+  maplibre.prewarm();
+  return maplibre;
 }
 
+/** Throws MapLibre's `GPUInitializationError` where the browser cannot draw a map. */
 export function createStage(maplibre, container, { programme, registry, theme, at }) {
   const room = () => covered(container);
   const nationZoom = camera.zoomToFit(registry.bbox, container.clientWidth, container.clientHeight, room());

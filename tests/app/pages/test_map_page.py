@@ -74,10 +74,16 @@ def client(engine: sa.Engine, database_url: str, redis_url: str) -> Iterator[Cli
 def _words(node: Any) -> str:
     """What can be read in Dash's JSON."""
     if isinstance(node, dict):
-        return _words(node.get("props", {}).get("children"))
+        props = node.get("props", {})
+        return _words(_children(props["tree"]) if "tree" in props else props.get("children"))
     if isinstance(node, list):
         return " ".join(filter(None, (_words(n) for n in node)))
     return "" if node is None else str(node)
+
+
+def _children(element: Any) -> list[Any]:
+    """The words in a tree of `[tag, attributes, [child, ...]]`, in order."""
+    return [w for child in element[2] for w in _children(child)] if isinstance(element, list) else [element]
 
 
 def _show(client: Client, changed: str = "view.data", **view: Any) -> dict[str, Any]:

@@ -66,6 +66,8 @@ def test_the_document_holds_what_dash_needs_and_the_map_before_it() -> None:
         assert part in page
     assert page.index('id="stage-map"') < page.index('id="react-entry-point"')
     assert page.index("boot.js") < page.index("dash_renderer.js")
+    later = page[page.index('<template id="dash">') : page.index("</template>")]
+    assert later.index('<script src="dash_renderer.js">') < later.index('id="_dash-renderer"')
     assert '<meta name="vaxtrace-programme" content="demo">' in page
     assert "<title>Nigeria · VaxTrace</title>" in page
     assert "needs JavaScript" in page

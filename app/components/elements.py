@@ -1,0 +1,43 @@
+"""How does much text come cheaply? A tree of plain elements as one component, which Dash hands to React as it is.
+
+Each `dash.html` component costs a browser about a millisecond whenever it is rendered, so that a nation's table of
+states stops the page for half a second. What no callback names needs none of that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash.development.base_component import Component
+
+
+class Elements(Component):
+    """`dash.html` components without ids, at any depth; boot.js registers it as `vaxtrace.Elements`."""
+
+    _namespace = "vaxtrace"
+    _type = "Elements"
+    # Class attributes, because Dash's metaclass and its callback checks read them from the class.
+    _children_props: list[str] = []  # noqa: RUF012
+    _base_nodes: list[str] = ["children"]  # noqa: RUF012
+    _prop_names: list[str] = ["id", "tree"]  # noqa: RUF012
+    _valid_wildcard_attributes: list[str] = []  # noqa: RUF012
+    available_properties: list[str] = ["id", "tree"]  # noqa: RUF012
+    available_wildcard_properties: list[str] = []  # noqa: RUF012
+
+    def __init__(self, tree: Any) -> None:
+        super().__init__(tree=plain(tree))  # type: ignore[no-untyped-call]
+
+
+def plain(node: Any) -> Any:
+    """Elements as the browser makes them: `[tag, attributes, [child, ...]]`, and words as they are.
+
+    Raises `TypeError` for a component that is more than an element.
+    """
+    if not isinstance(node, Component):
+        return node
+    if node._namespace != "dash_html_components":
+        raise TypeError(f"{type(node).__name__} is no plain element")
+    attributes = dict(node.to_plotly_json()["props"])  # type: ignore[no-untyped-call]
+    children = attributes.pop("children", None)
+    listed = children if isinstance(children, list | tuple) else [children]
+    return [type(node).__name__.lower(), attributes, [plain(child) for child in listed if child is not None]]

@@ -1,0 +1,25 @@
+"""Plain elements as one component."""
+
+from __future__ import annotations
+
+import pytest
+from dash import dcc, html
+
+from app.components.elements import Elements, plain
+
+
+def test_elements_keep_their_attributes_words_and_order() -> None:
+    marks = {"data-view": ""}
+    tree = html.Div(["Out of ", html.A("BCG", href="?vaccine=BCG", **marks), None, 3], className="lead", key="k")
+    link = ["a", {"href": "?vaccine=BCG", "data-view": ""}, ["BCG"]]
+    assert Elements(tree).tree == ["div", {"key": "k", "className": "lead"}, ["Out of ", link, 3]]
+
+
+def test_a_single_child_and_none_are_lists_too() -> None:
+    assert plain(html.Td(html.Small("below"))) == ["td", {}, [["small", {}, ["below"]]]]
+    assert plain(html.Span(className="spark")) == ["span", {"className": "spark"}, []]
+
+
+def test_what_is_more_than_an_element_is_refused() -> None:
+    with pytest.raises(TypeError, match="Store is no plain element"):
+        Elements(html.Div(dcc.Store(id="x")))
