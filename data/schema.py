@@ -91,7 +91,13 @@ programme = sa.Table(
     sa.Column("digest", sa.Text),
     # The local day for which positions were last assessed.
     sa.Column("assessed_on", sa.Date),
+    # A stock count needs the approval of somebody else where what is found differs from what is on record by more than
+    # this share of it, for any product, or by more than this value in all, where prices are on record.
+    sa.Column("count_approval_share", sa.Float, nullable=False, server_default="0.05"),
+    sa.Column("count_approval_value", sa.Numeric(14, 2), nullable=False, server_default="100"),
     _now("created_at"),
+    sa.CheckConstraint("count_approval_share >= 0", name="count_approval_share_not_negative"),
+    sa.CheckConstraint("count_approval_value >= 0", name="count_approval_value_not_negative"),
 )  # fmt: skip
 
 area = sa.Table(
@@ -164,12 +170,17 @@ product = sa.Table(
     sa.Column("given_at", sa.Text, nullable=False, server_default=""),
     sa.Column("freeze_sensitive", sa.Boolean, nullable=False, server_default="false"),
     sa.Column("tracer", sa.Boolean, nullable=False, server_default="true"),
+    # Of one dose, in an ISO 4217 currency; null where nobody has said.
+    sa.Column("price", sa.Numeric(14, 4)),
+    sa.Column("currency", sa.Text),
     sa.UniqueConstraint("programme_id", "code"),
     sa.UniqueConstraint("programme_id", "seat"),
     sa.CheckConstraint("seat > 0", name="seat_positive"),
     sa.CheckConstraint("doses_per_vial > 0", name="doses_per_vial_positive"),
     sa.CheckConstraint("vials_per_pack > 0", name="vials_per_pack_positive"),
     sa.CheckConstraint("unit in ('dose', 'piece')", name="unit_known"),
+    sa.CheckConstraint("price > 0", name="price_positive"),
+    sa.CheckConstraint("(price is null) = (currency is null)", name="price_in_a_currency"),
 )  # fmt: skip
 
 lot = sa.Table(
@@ -270,6 +281,103 @@ shipment = sa.Table(
         "ix_shipment_open_receiver_id", "receiver_id",
         postgresql_where=sa.text("resolved_at is null and sent <> received"),
     ),
+)  # fmt: skip
+
+stock_count = sa.Table(
+    "stock_count", metadata,
+    # Somebody counts a facility: lines are entered one by one, and posted to the record as one document. Who did what is
+    # kept by number, as in the record, so that a user may be forgotten.
+    _id(sa.BigInteger),
+    _ref("programme"),
+    _ref("facility"),
+    sa.Column("number", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False, server_default="open"),
+    sa.Column("opened_by", sa.Integer),
+    sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+    # While it is open: when it was counted on paper. Afterwards: when the last line was counted.
+    sa.Column("counted_at", sa.DateTime(timezone=True)),
+    sa.Column("submitted_by", sa.Integer),
+    sa.Column("submitted_at", sa.DateTime(timezone=True)),
+    # The programme's limits as they were when it was submitted.
+    sa.Column("approval_share", sa.Float),
+    sa.Column("approval_value", sa.Numeric(14, 2)),
+    sa.Column("approved_by", sa.Integer),
+    sa.Column("approved_at", sa.DateTime(timezone=True)),
+    sa.Column("approval_note", sa.Text),
+    # The last time that it was sent back to be counted again, and why.
+    sa.Column("refused_by", sa.Integer),
+    sa.Column("refused_at", sa.DateTime(timezone=True)),
+    sa.Column("refusal", sa.Text),
+    sa.Column("posted_at", sa.DateTime(timezone=True)),
+    sa.Column("cancelled_by", sa.Integer),
+    sa.Column("cancelled_at", sa.DateTime(timezone=True)),
+    sa.Column("cancel_reason", sa.Text),
+    sa.UniqueConstraint("programme_id", "number"),
+    sa.CheckConstraint("status in ('open', 'submitted', 'posted', 'cancelled')", name="status_known"),
+    sa.CheckConstraint("approved_by <> submitted_by", name="approved_by_another"),
+    sa.CheckConstraint("(status in ('submitted', 'posted')) = (submitted_at is not null)", name="submitted"),
+    sa.CheckConstraint("(status = 'posted') = (posted_at is not null)", name="posted"),
+    sa.CheckConstraint("(status = 'cancelled') = (cancelled_at is not null)", name="cancelled"),
+    sa.CheckConstraint("(cancelled_at is null) = (cancel_reason is null)", name="cancelled_with_a_reason"),
+    sa.CheckConstraint("(refused_at is null) = (refusal is null)", name="refused_with_a_reason"),
+    sa.CheckConstraint("submitted_at is null or counted_at is not null", name="submitted_when_counted"),
+    sa.Index("ix_stock_count_facility_id", "facility_id", "opened_at"),
+    sa.Index("ix_stock_count_programme_id_opened_at", "programme_id", "opened_at"),
+    sa.Index("ix_stock_count_pending", "programme_id", postgresql_where=sa.text("status in ('open', 'submitted')")),
+)  # fmt: skip
+
+stock_count_product = sa.Table(
+    "stock_count_product", metadata,
+    # What a count is of. While it is neither posted nor cancelled, its products are in no other count of the facility.
+    sa.Column("count_id", sa.BigInteger, sa.ForeignKey("stock_count.id"), primary_key=True),
+    _ref("product", primary_key=True),
+    _ref("facility"),
+    # The version of the position when the count was opened.
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("active", sa.Boolean, nullable=False, server_default="true"),
+    sa.Index(
+        "uq_stock_count_product_active", "facility_id", "product_id", unique=True, postgresql_where=sa.text("active")
+    ),
+)  # fmt: skip
+
+stock_count_line = sa.Table(
+    "stock_count_line", metadata,
+    # One lot of it; without a number, "no lot known".
+    _id(sa.BigInteger),
+    sa.Column("count_id", sa.BigInteger, nullable=False),
+    sa.Column("product_id", sa.Integer, nullable=False),
+    sa.Column("lot_number", sa.Text),
+    sa.Column("expiry", sa.Date),
+    # Added by the person who counted; the others are the lots on record.
+    sa.Column("found", sa.Boolean, nullable=False, server_default="false"),
+    # Doses on record when the line was made, and at the moment it was counted as known to the one who counted. Of a
+    # count that is posted: as known then.
+    _count("opening"),
+    sa.Column("expected", sa.Integer),
+    sa.Column("counted", sa.Integer),
+    sa.Column("counted_at", sa.DateTime(timezone=True)),
+    sa.Column("counted_by", sa.Integer),
+    # Why it differs; data.record.counts.Cause.
+    sa.Column("reason", sa.Text),
+    sa.Column("note", sa.Text),
+    # Counts every change: two people who save the same line are told of each other.
+    sa.Column("version", sa.Integer, nullable=False, server_default="0"),
+    sa.ForeignKeyConstraint(
+        ["count_id", "product_id"], ["stock_count_product.count_id", "stock_count_product.product_id"]
+    ),
+    sa.UniqueConstraint(
+        "count_id", "product_id", "lot_number", name="uq_stock_count_line_lot", postgresql_nulls_not_distinct=True
+    ),
+    sa.CheckConstraint("counted >= 0", name="counted_not_negative"),
+    sa.CheckConstraint(
+        "(counted is null) = (counted_at is null) and (counted is null) = (expected is null)", name="counted_once"
+    ),
+    sa.CheckConstraint(
+        "reason in ('use not recorded', 'receipt not recorded', 'loss not recorded', 'recorded under another lot',"
+        " 'error in the record', 'missing', 'other')",
+        name="reason_known",
+    ),
+    sa.CheckConstraint("not found or lot_number is null or expiry is not null", name="found_with_its_expiry"),
 )  # fmt: skip
 
 event_key = sa.Table(

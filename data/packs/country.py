@@ -21,7 +21,7 @@ FACILITY = [
 ]  # fmt: skip
 PRODUCT = [
     "code", "name", "unit", "doses_per_vial", "cm3_per_dose", "open_vial_wastage", "doses_per_child",
-    "given_at", "freeze_sensitive", "tracer",
+    "given_at", "freeze_sensitive", "tracer", "price", "currency",
 ]  # fmt: skip
 LOT = ["product", "number", "expiry"]
 REPORT = [

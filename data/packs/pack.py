@@ -172,6 +172,14 @@ class Product(_Closed):
     given_at: str = ""
     freeze_sensitive: bool = False
     tracer: bool = True
+    price: float | None = Field(None, gt=0)
+    currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
+
+    @model_validator(mode="after")
+    def _priced_in_a_currency(self) -> Product:
+        if (self.price is None) != (self.currency is None):
+            raise ValueError('a price needs its currency, such as "USD", and a currency its price')
+        return self
 
 
 class ProductFile(_Closed):
@@ -182,6 +190,14 @@ class ProductFile(_Closed):
     name: From
     unit: Literal["dose", "piece"] = "dose"
     doses_per_vial: From | None = None
+    price: From | None = None
+    currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
+
+    @model_validator(mode="after")
+    def _priced_in_a_currency(self) -> ProductFile:
+        if (self.price is None) != (self.currency is None):
+            raise ValueError('a price needs its currency, such as "USD", and a currency its price')
+        return self
 
 
 class Rule(_Closed):
@@ -259,6 +275,13 @@ class Pack(_Closed):
                     raise ValueError(f'{where} uses the file "{used.file}", which [files.{used.file}] should name')
         if not self.product and self.products is None:
             raise ValueError("name the products: [[product]] tables, or a file under [products]")
+        return self
+
+    @model_validator(mode="after")
+    def _one_currency(self) -> Pack:
+        named = {p.currency for p in (*self.product, self.products) if p is not None and p.currency is not None}
+        if len(named) > 1:
+            raise ValueError(f"prices are in {' and '.join(sorted(named))}: values are added up, so use one currency")
         return self
 
     def _tables(self) -> list[tuple[str, Any]]:

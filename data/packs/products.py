@@ -21,14 +21,14 @@ def read(reading: tables.Reading) -> pd.DataFrame:
     if rows.empty:
         raise errors.PackError(field="products", reason="no product can be used", remedy="Name at least one.")
     types = {"doses_per_vial": "int64", "freeze_sensitive": "bool", "tracer": "bool"}
-    types |= {name: "Float64" for name in ("cm3_per_dose", "open_vial_wastage", "doses_per_child")}
+    types |= {name: "Float64" for name in ("cm3_per_dose", "open_vial_wastage", "doses_per_child", "price")}
     reading.note("kept", "products", "in the order on screen", len(rows))
     return rows.astype(types)[PRODUCT]
 
 
 def _file(reading: tables.Reading, spec: packs.ProductFile) -> pd.DataFrame:
     table = reading.table(spec.file, "products")
-    fields = {"code": spec.code, "name": spec.name, "doses_per_vial": spec.doses_per_vial}
+    fields = {"code": spec.code, "name": spec.name, "doses_per_vial": spec.doses_per_vial, "price": spec.price}
     reading.need(table, spec.file, {f"products.{name}": value for name, value in fields.items()})
     rows = pd.DataFrame({"code": tables.pick(table, spec.code), "name": tables.pick(table, spec.name)})
     rows["unit"] = spec.unit
@@ -43,4 +43,18 @@ def _file(reading: tables.Reading, spec: packs.ProductFile) -> pd.DataFrame:
     )  # fmt: skip
     rows = rows[~(blank | odd)]
     rows = rows.assign(doses_per_vial=size[rows.index], given_at="", freeze_sensitive=False, tracer=True)
+    if spec.price is not None:
+        rows = _priced(reading, rows, tables.pick(table, spec.price)[rows.index], spec.currency)
     return rows.reindex(columns=PRODUCT)
+
+
+def _priced(reading: tables.Reading, rows: pd.DataFrame, said: pd.Series, currency: str | None) -> pd.DataFrame:
+    """The rows with their prices; one that is blank or cannot be read is not known, never 0."""
+    price = pd.to_numeric(said, errors="coerce").astype("Float64")
+    price = price.where(price > 0)
+    odd = (said != "") & price.isna()
+    reading.note(
+        "flagged", "products", "price is not a number above 0: no price is on record", rows["code"][odd],
+        "Correct it in the file, or leave it blank.",
+    )  # fmt: skip
+    return rows.assign(price=price, currency=price.map(lambda _: currency, na_action="ignore"))

@@ -1,8 +1,9 @@
 """Which vaccines does the demo country give, where, and which lots of them came in?
 
 The figures of `products.csv` are planning figures of the field (doses per vial, packed volume, open-vial wastage,
-schedule). Td and HPV are not given to infants: their `doses_per_child` is doses a year per surviving infant.
-`coverage`, `posts`, `clinics` and `states` steer the simulation only.
+schedule); `price` is a round planning price of a dose, simulated: nobody's offer. Td and HPV are not given to infants:
+their `doses_per_child` is doses a year per surviving infant. `coverage`, `posts`, `clinics` and `states` steer the
+simulation only.
 """
 
 from __future__ import annotations
