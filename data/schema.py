@@ -285,8 +285,8 @@ shipment = sa.Table(
 
 stock_count = sa.Table(
     "stock_count", metadata,
-    # Somebody counts a facility: lines are entered one by one, and posted to the record as one document. Who did what is
-    # kept by number, as in the record, so that a user may be forgotten.
+    # Somebody counts a facility: lines are entered one by one, and posted to the record as one document. Who did what
+    # is kept by number, as in the record, so that a user may be forgotten.
     _id(sa.BigInteger),
     _ref("programme"),
     _ref("facility"),
