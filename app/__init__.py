@@ -19,10 +19,10 @@ def create_app(settings: Settings) -> WSGIApplication:
     from flask_compress import Compress
 
     from app import errors, headers, logs, static
-    from app.api import health, reads, stock_events
+    from app.api import counts, health, reads, stock_events
     from app.auth import routes as auth
     from app.auth.sessions import Sessions
-    from app.pages import error
+    from app.pages import count_routes, error
     from app.pages import map as map_page
     from app.pages import routes as pages
     from app.recorder import Recorder
@@ -57,7 +57,8 @@ def create_app(settings: Settings) -> WSGIApplication:
     errors.register(app, error.render)
     auth.guard(app)
     for blueprint in (
-        auth.blueprint, static.blueprint, health.blueprint, reads.blueprint, stock_events.blueprint, pages.blueprint,
+        auth.blueprint, static.blueprint, health.blueprint, reads.blueprint, stock_events.blueprint, counts.blueprint,
+        pages.blueprint, count_routes.blueprint,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     dash = map_page.mount(app, parts)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from data import errors
+from data.record import counts
 from geo.errors import NotThere
 
 log = structlog.get_logger()
@@ -44,6 +45,12 @@ STATUS: tuple[tuple[type[errors.DataError], HTTPStatus], ...] = (
     (errors.UnknownFacility, HTTPStatus.NOT_FOUND),
     (errors.UnknownProduct, HTTPStatus.NOT_FOUND),
     (NotThere, HTTPStatus.NOT_FOUND),
+    (counts.UnknownCount, HTTPStatus.NOT_FOUND),
+    (counts.NotAnother, HTTPStatus.FORBIDDEN),
+    (counts.AlreadyCounted, HTTPStatus.CONFLICT),
+    (counts.NotOpen, HTTPStatus.CONFLICT),
+    (counts.SavedByAnother, HTTPStatus.PRECONDITION_FAILED),
+    (counts.Moved, HTTPStatus.PRECONDITION_FAILED),
     (errors.Overdraw, HTTPStatus.CONFLICT),
     (errors.ConflictingRepeat, HTTPStatus.CONFLICT),
     (errors.Changed, HTTPStatus.PRECONDITION_FAILED),

@@ -45,7 +45,8 @@ def _trimmed(text: str) -> str:
     return text
 
 
-def _written(moment: object) -> object:
+def written(moment: object) -> object:
+    """A moment as it is sent, before it is parsed; raises `ValueError` where it is no ISO 8601 in full."""
     # A number, also one in quotes, would be taken for seconds since 1970.
     if not isinstance(moment, str) or moment[4:5] != "-":
         raise ValueError("it is not ISO 8601 with its offset, such as 2026-03-04T09:30:00+01:00")
@@ -70,7 +71,7 @@ class Event(BaseModel):
     vials: StrictInt | None = None
     packs: StrictInt | None = None
     opened_vial: StrictBool = False
-    occurred_at: Annotated[AwareDatetime, BeforeValidator(_written)] | None = None
+    occurred_at: Annotated[AwareDatetime, BeforeValidator(written)] | None = None
     source: Text
     source_id: Text
     lot: Annotated[Trimmed, Field(min_length=1, max_length=20)] | None = None
@@ -183,7 +184,7 @@ def _parse(event: object, index: int) -> StockEvent:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "event"
         raise errors.InvalidEvent(
-            field, "See docs/api.md for every field.", reason=_words(first), index=index, problems=len(error.errors())
+            field, "See docs/api.md for every field.", reason=words_of(first), index=index, problems=len(error.errors())
         ) from error
     amounts = {unit: amount for unit, amount in zip(Unit, (parsed.doses, parsed.vials, parsed.packs), strict=True)
                if amount is not None}  # fmt: skip
@@ -201,7 +202,7 @@ def _parse(event: object, index: int) -> StockEvent:
     return StockEvent(doses=amount, unit=unit, occurred_at=moment, **fields)
 
 
-def _words(problem: Any) -> str:
+def words_of(problem: Any) -> str:
     """What is wrong, in a few words and without the value: it may be anything."""
     known = {"missing": "it is missing", "extra_forbidden": "there is no such field"}
     return known.get(problem["type"], str(problem["msg"]).removeprefix("Value error, ")[:200])

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 #: What each role may do. Reading is open to every role, inside the programmes granted.
 RIGHTS: dict[str, frozenset[str]] = {
-    "national": frozenset({"see", "record"}),
-    "area": frozenset({"see", "record"}),
-    "facility": frozenset({"see", "record"}),
+    "national": frozenset({"see", "record", "count", "approve"}),
+    "area": frozenset({"see", "record", "count", "approve"}),
+    "facility": frozenset({"see", "record", "count"}),
     "analyst": frozenset({"see"}),
     "administrator": frozenset({"see"}),
-    "machine": frozenset({"see", "record"}),
+    "machine": frozenset({"see", "record", "count"}),
 }
 
 ROLE_WORDS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import sqlalchemy as sa
@@ -53,6 +54,7 @@ def panel(
     chosen = None if position is None else choice(conn, programme, facility, position, now, month)
     chain = network.supply(conn, facility.id)
     # What stores hold is known as it is now, not as it was.
+    countable = month is None and facility.open and bool(positions)
     held = stock.usable(conn, [s.id for s in chain], position.product_id) if position and month is None else {}
     made = panel_facility.render(
         now,
@@ -65,6 +67,7 @@ def panel(
         month=month,
         notice=programme.notice if programme.simulated else None,
         theme=theme,
+        count_href=f"/{programme.code}/counts/new?{urlencode({'facility': facility.code})}" if countable else None,
     )
     return made, facility
 

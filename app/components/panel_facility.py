@@ -59,11 +59,13 @@ def render(
     month: date | None = None,
     notice: str | None = None,
     theme: chart.Theme = "light",
+    count_href: str | None = None,
 ) -> html.Div:
     """The whole panel.
 
     `supply` is the chain above the facility and `held` what its stores may use of the chosen product, by their id;
-    `notice` is what a simulated programme says about itself, None where data is real.
+    `notice` is what a simulated programme says about itself, None where data is real; `count_href` is where its stock
+    is counted, None where it cannot be.
     """
     marks: parts.Attributes = {"data-facility": facility.code}
     return html.Div(
@@ -73,6 +75,7 @@ def render(
             _who(facility, level_names, now, month, notice),
             *([] if month is None else [parts.past(month)]),
             html.P(finding(facility, positions, now, month), className="lead"),
+            *([html.P(html.A("Count the stock", className="button", href=count_href))] if count_href else []),
             *_stock(positions, chosen, now, month),
             *(_product(chosen, now, month, theme) if chosen else []),
             *_supply(supply, held, chosen, facility, level_names),

@@ -49,6 +49,7 @@ def rail(programme: str, here: str) -> list[Section]:
     sections = (
         ("Map", "map", f"/{programme}"),
         ("Alerts", "alerts", f"/{programme}/alerts"),
+        ("Counts", "counts", f"/{programme}/counts"),
         ("About the data", "reports", f"/{programme}/about"),
     )
     return [Section(name, icon, href, name == here) for name, icon, href in sections]
