@@ -239,6 +239,13 @@ stock_event = sa.Table(
         postgresql_where=sa.text("order_number is not null"),
     ),
     sa.Index("ix_stock_event_shipment_id", "shipment_id", postgresql_where=sa.text("shipment_id is not null")),
+    # What was recorded after a moment: rows lie in the order of their recording, so that this is a few pages.
+    sa.Index("ix_stock_event_recorded_at", "recorded_at", postgresql_using="brin"),
+    # The few rows that say something of a lot rather than move it.
+    sa.Index(
+        "ix_stock_event_lot_state", "facility_id", "product_id",
+        postgresql_where=sa.text("kind in ('vvm', 'quarantine', 'release')"),
+    ),
     postgresql_partition_by="RANGE (occurred_at)",
 )  # fmt: skip
 
@@ -297,6 +304,19 @@ lot_balance = sa.Table(
     ),
     sa.CheckConstraint("doses >= 0", name="not_negative"),
     sa.CheckConstraint("vvm_stage between 1 and 4", name="vvm_stage_known"),
+)  # fmt: skip
+
+lot_month = sa.Table(
+    "lot_month", metadata,
+    # What lay where when a month began, by the rows up to an id: data.record.past. One row for each 1,024 facilities
+    # with columns of big-endian integers; lot 0 is no lot known. Made from the record, never changed, may be lost.
+    _ref("programme", primary_key=True),
+    sa.Column("month", sa.Date, primary_key=True),
+    sa.Column("block", sa.Integer, primary_key=True),
+    sa.Column("last_id", sa.BigInteger, nullable=False),
+    # When the last of these rows was recorded.
+    sa.Column("recorded_until", sa.DateTime(timezone=True)),
+    *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("facility_id", "product_id", "lot_id", "doses")),
 )  # fmt: skip
 
 stock_month = sa.Table(

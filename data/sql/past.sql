@@ -1,0 +1,56 @@
+-- positions --
+-- The positions of a programme, or of some facilities, and what their states are judged by, in one order.
+select string_agg(int4send(facility_id), '') as facility_id, string_agg(int4send(product_id), '') as product_id,
+       string_agg(int4send(ordinal), '') as ordinal, string_agg(int4send(doses_per_vial), '') as doses_per_vial,
+       string_agg(int4send(delivery_interval_days), '') as delivery_interval_days,
+       string_agg(int4send(lead_time_days), '') as lead_time_days,
+       string_agg(int4send(report_interval_days), '') as report_interval_days,
+       string_agg(int4send(supplies), '') as supplies
+from (
+    select p.facility_id, p.product_id, f.ordinal, CAST(r.doses_per_vial AS int), f.supplies,
+           f.delivery_interval_days, f.lead_time_days, f.report_interval_days
+    from (
+        select f.id, f.ordinal, CAST(f.delivery_interval_days AS int), CAST(f.lead_time_days AS int),
+               CAST(f.report_interval_days AS int),
+               CAST(exists (select from facility s where s.supplier_id = f.id) AS int) as supplies
+        from facility f
+        where f.programme_id = :programme_id
+          and (CAST(:facility_ids AS int[]) is null or f.id = any(CAST(:facility_ids AS int[])))
+    ) f
+    join position p on p.facility_id = f.id and p.product_id = any(CAST(:product_ids AS int[]))
+    join product r on r.id = p.product_id
+    order by p.facility_id, p.product_id
+) i
+
+-- months --
+-- The months of some products before a moment, as far as they say something of demand.
+select string_agg(int4send(facility_id), '') as facility_id, string_agg(int4send(product_id), '') as product_id,
+       string_agg(int4send(month), '') as month,
+       string_agg(int4send(coalesce(opening, -2147483648)), '') as opening,
+       string_agg(int4send(coalesce(received, -2147483648)), '') as received,
+       string_agg(int4send(coalesce(used, -2147483648)), '') as used,
+       string_agg(int4send(coalesce(days_out, -2147483648)), '') as days_out
+from (
+    select m.facility_id, m.product_id,
+           CAST(extract(year from m.month) * 12 + extract(month from m.month) - 1 AS int) as month,
+           m.opening, m.received, m.used, CAST(m.days_out AS int) as days_out
+    from stock_month m
+    where m.product_id = any(CAST(:product_ids AS int[])) and m.month >= :since and m.month < :until
+      and (CAST(:facility_ids AS int[]) is null or m.facility_id = any(CAST(:facility_ids AS int[])))
+) i
+
+-- seen --
+-- When positions last reported and received something, of what happened since a moment and was known.
+select string_agg(int4send(facility_id), '') as facility_id, string_agg(int4send(product_id), '') as product_id,
+       string_agg(int4send(event_day), '') as event_day,
+       string_agg(int4send(coalesce(received_day, -2147483648)), '') as received_day
+from (
+    select facility_id, product_id, CAST(max(occurred_at) at time zone :timezone AS date) - CAST(:day AS date) as event_day,
+           CAST(max(occurred_at) filter (where kind in ('receipt', 'transfer_in')) at time zone :timezone AS date)
+               - CAST(:day AS date) as received_day
+    from stock_event
+    where programme_id = :programme_id and occurred_at > CAST(:since AS timestamptz) and occurred_at <= :moment
+      and recorded_at <= CAST(:known AS timestamptz) and product_id = any(CAST(:product_ids AS int[]))
+      and (CAST(:facility_ids AS int[]) is null or facility_id = any(CAST(:facility_ids AS int[])))
+    group by facility_id, product_id
+) s
