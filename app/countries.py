@@ -9,10 +9,11 @@ import sqlalchemy as sa
 
 from app import pipeline
 from app.auth import demo as demo_users
-from data import programmes
+from data import db, programmes
 from data.packs import demo, load
 from data.packs.country import Country
 from data.packs.load import Loaded
+from data.record import past
 from geo import aggregates, outlines
 
 Say = Callable[[str], None]
@@ -31,6 +32,9 @@ def bring_in(engine: sa.Engine, country: Country, *, digest: str, say: Say, demo
         aggregates.rebuild_months(conn, programme.id)
 
     loaded = load.load(engine, country, digest=digest, say=say, follow=follow)
+    with db.transaction(engine) as conn:
+        programme = programmes.find(conn, country.programme.code)
+    past.keep(engine, programme, datetime.now(UTC))
     if demo_mode:
         demo_users.ensure(engine)
     return loaded

@@ -23,7 +23,7 @@ from app import push
 from app.live import Emit, facility_room, room
 from data import assess, db, programmes, queries
 from data.programmes import Programme
-from data.record import alerts, outbox
+from data.record import alerts, outbox, past
 from data.types import Change
 from geo import aggregates, values
 from geo.cache import Link
@@ -109,6 +109,7 @@ def refresh_due(engine: sa.Engine, now: datetime | None = None) -> list[str]:
     for programme in due:
         with db.transaction(engine) as conn:
             refresh(conn, programme, programme.day(now), now, "a new day")
+        past.keep(engine, programme, now)
         done.append(programme.code)
     return done
 

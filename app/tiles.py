@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qs
@@ -20,13 +20,16 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import sqlalchemy as sa
 
+from app import past
 from app.errors import NotSignedIn, body, status, unforeseen
+from data import db, programmes
 from data.errors import DataError, UnknownProgramme
 from geo import errors, tiles
 from geo.cache import Cache, Key, Recent
 from geo.held import Finished, Held, Which
+from geo.past import Pasts
 from geo.registry import Registries, Registry
-from geo.values import Values
+from geo.values import Values, Vector
 
 #: A tile's address holds its version, so it never changes; `private` because it asks for a session.
 FOREVER = "private, max-age=31536000, immutable"
@@ -89,6 +92,7 @@ class Front:
         self._cache = cache
         self._who = who
         self._values = Values(engine, cache.link)
+        self._pasts = Pasts(engine)
         self._registries = Registries(engine)
         self._zipped = Recent(8 << 20)
         self._held = Held(8 << 20)
@@ -129,10 +133,13 @@ class Front:
             if address := _TILE.fullmatch(path):
                 return self._tile(principal, known, *address.groups())
             if address := _VALUES.fullmatch(path):
+                query = environ.get("QUERY_STRING", "")
+                if "as_of=" in query:
+                    return self._past(principal, known, query, *address.groups())
                 code, version, place, product = address.groups()
                 registry = self._find(principal, code, version)
                 partition = None if place == "areas" else int(place)
-                month = _month(environ.get("QUERY_STRING", ""))
+                month = _month(query)
                 which = Which(registry.id, registry.version, partition, int(product), month)
                 after = _after(environ.get("HTTP_VAXTRACE_AFTER"))
                 return _vector(known, self._held.get(which, after) or self._finish(registry, which, after))
@@ -160,20 +167,39 @@ class Front:
             return Answer(_UNCHANGED, b"", headers)
         return Answer(_OK, content, [("Content-Type", "application/vnd.mapbox-vector-tile"), *headers], encoded=True)
 
+    def _past(
+        self, principal: Principal, known: str, query: str, code: str, version: str, place: str, product: str
+    ) -> Answer:
+        """The vectors of a past moment."""
+        registry = self._find(principal, code, version)
+        if int(product) not in registry.products:
+            raise errors.UnknownSeat(value=product, field="product", remedy="Take a seat of the registry.")
+        with db.transaction(self._engine) as conn:
+            sent = {name: values[-1] for name, values in parse_qs(query).items()}
+            as_of = past.asked(conn, programmes.find(conn, code), sent, datetime.now(UTC))
+        if as_of is None:
+            raise errors.NotThere(field="as_of")
+        if place == "areas":
+            return _vector(known, self._zip(self._pasts.areas(registry, int(product), as_of)))
+        return _vector(known, self._zip(self._pasts.facilities(registry, int(place), int(product), as_of)))
+
     def _finish(self, registry: Registry, which: Which, after: int) -> Finished:
         read_at = time.monotonic()
         if which.partition is None:
             vector = self._values.areas(registry, which.product, which.month, after)
         else:
             vector = self._values.facilities(registry, which.partition, which.product, which.month, after)
+        finished = self._zip(vector)
+        self._held.put(which, finished, read_at)
+        return finished
+
+    def _zip(self, vector: Vector) -> Finished:
         key = ZippedKey(vector.etag)
         content = self._zipped.get(key)
         if content is None:
             content = gzip.compress(vector.body, compresslevel=6, mtime=0)
             self._zipped.put(key, content)
-        finished = Finished(content, vector.etag, vector.seq)
-        self._held.put(which, finished, read_at)
-        return finished
+        return Finished(content, vector.etag, vector.seq)
 
     def _find(self, principal: Principal, code: str, version: str) -> Registry:
         # Somebody else's programme and one that does not exist look alike.

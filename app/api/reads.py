@@ -10,11 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from flask import Blueprint, Response, jsonify, request
 
-from app import push, services
+from app import past, push, services
 from app.errors import InvalidBody
 from data import errors, programmes, stock
 from data.types import WORST
 from geo import areas, network, places, registry
+from geo import past as past_areas
 
 blueprint = Blueprint("reads", __name__, url_prefix="/api/v1")
 
@@ -63,9 +64,15 @@ def area(programme: str, code: str) -> Response:
         found = services.programme(conn, programme)
         seat = _seat(conn, found.id, request.args.get("vaccine"))
         place = areas.area(conn, found.id, code)
-        own, below = areas.status(conn, place.id, seat)
-        worst = areas.worst_facilities(conn, found.id, place.id, seat)
-    answer = {"area": asdict(place), "status": asdict(own), "below": [asdict(b) for b in below]}
+        as_of = past.asked(conn, found, request.args, services.now())
+        if as_of is None:
+            own, below = areas.status(conn, place.id, seat)
+            worst = areas.worst_facilities(conn, found.id, place.id, seat)
+        else:
+            then = past_areas.nation(conn, found, seat, as_of)
+            own, below = past_areas.area(then, place)
+            worst = past_areas.worst_facilities(conn, found, then, place, seat)
+    answer = past.told(as_of) | {"area": asdict(place), "status": asdict(own), "below": [asdict(b) for b in below]}
     return jsonify(_plain(answer | {"worst": [asdict(w) for w in worst], "simulated": found.simulated}))
 
 
@@ -75,6 +82,9 @@ def facility(programme: str, code: str) -> Response:
     with services.transaction() as conn:
         found = services.programme(conn, programme)
         place = stock.facility(conn, found.id, code)
+        as_of = past.asked(conn, found, request.args, services.now())
+        if as_of is not None:
+            return jsonify(_plain(past.facility(conn, found, place, as_of) | {"simulated": found.simulated}))
         held = []
         for position in stock.positions(conn, place.id):
             lots = stock.lots(conn, place.id, position.product_id)
