@@ -131,6 +131,22 @@ def audit(args: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
+def rebuild(args: argparse.Namespace) -> int:
+    """Make all that is kept beside the record from it again: balances, months, states, roll-ups, alerts."""
+    from app import rebuild, settings
+    from data import db, errors
+
+    engine = db.engine(settings.read().database_url.get_secret_value(), pool_size=1)
+    try:
+        rebuild.rebuild(engine, args.programme, _say)
+    except errors.DataError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    finally:
+        engine.dispose()
+    return 0
+
+
 def user(args: argparse.Namespace) -> int:
     """Let somebody sign in: asks for a password, and gives a role in a programme. Or put them out, with --remove."""
     from app import settings
@@ -220,6 +236,8 @@ def _parser() -> argparse.ArgumentParser:
     command = add(day)
     command.add_argument("--every", type=float, default=2.0, metavar="EVERY", help="seconds between events (2)")
     add(audit)
+    command = add(rebuild)
+    command.add_argument("programme", nargs="?", metavar="PROGRAMME", help="only this one, such as nigeria-demo (all)")
     command = add(user)
     command.add_argument("email", metavar="EMAIL")
     command.add_argument("--name", metavar="NAME", help="how the pages call them (the e-mail)")
