@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.local/bin:$(CURDIR)/.local/venv/bin:$(PATH)
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check check-python check-assets check-ship bench screenshots format clean install install-test
+.PHONY: help run stop test chaos check check-python check-assets check-ship bench screenshots format clean install install-test
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -24,6 +24,9 @@ test: check ## Check everything, then run every test: unit, database, HTTP, sock
 	@$(python) -m pytest $(ARGS)
 
 check: install-test check-python check-assets check-ship ## Check style, types, layers, assets and what ships, without running it
+
+chaos: install-test ## Kill web, worker and PostgreSQL 500 times while others record, then audit
+	@CHAOS_ROUNDS=$${CHAOS_ROUNDS:-500} $(python) -m pytest tests/chaos $(ARGS)
 
 bench: install-test ## Measure tiles, values, the way from event to pixel and the first visit, as ratios in one run
 	@$(python) -m tests.bench $(ARGS)
