@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -14,7 +15,7 @@ from data import past as states
 from data.programmes import Programme
 from data.record import past
 from data.record.past import AsOf, Sense
-from data.stock import Facility
+from data.stock import Facility, Position
 from data.types import State
 
 
@@ -103,6 +104,44 @@ def facility(conn: sa.Connection, programme: Programme, place: Facility, as_of: 
     ]  # fmt: skip
     known = asdict(place) | {"state": None, "probability": None, "last_event_at": None}
     return told(as_of) | {"facility": known, "positions": positions}
+
+
+def positions(conn: sa.Connection, programme: Programme, place: Facility, as_of: AsOf) -> list[Position]:
+    """What a facility held at a past moment as its panel shows it, in screen order; what is not known is None."""
+    products = {p.product_id: p for p in stock.products(conn, programme.id)}
+    then = states.read(conn, programme, as_of, list(products), [place.id])
+    made = []
+    for k, product_id in enumerate(then.product_id.tolist()):
+        p = products[product_id]
+        made.append(
+            Position(
+                product_id,
+                p.code,
+                p.name,
+                p.seat,
+                p.unit,
+                p.doses_per_vial,
+                int(then.usable[k]),
+                int(then.total[k]),
+                None,
+                State(int(then.state[k])),
+                None,
+                None,
+                None,
+                None,
+                None,
+                None,
+                None,
+            )
+        )
+    return sorted(made, key=lambda position: position.seat)
+
+
+def sentence(programme: Programme, as_of: AsOf) -> str:
+    """What the banner of a panel says."""
+    known = "known " if as_of.sense is Sense.RECORDED else ""
+    moment = as_of.moment.astimezone(ZoneInfo(programme.timezone))
+    return f"As it was {known}on {moment:%-d %B %Y} at {moment:%H:%M}."
 
 
 def _known(value: float) -> float | None:

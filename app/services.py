@@ -19,6 +19,7 @@ from app.settings import Settings
 from data import db, errors, programmes
 from data.programmes import Programme
 from geo.cache import Cache
+from geo.past import Pasts
 
 NAME = "vaxtrace"
 
@@ -32,6 +33,7 @@ class Services:
     cache: Cache
     sessions: Sessions
     recorder: Recorder
+    pasts: Pasts
 
 
 def services() -> Services:

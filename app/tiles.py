@@ -86,13 +86,14 @@ class Front:
         engine: sa.Engine,
         cache: Cache,
         who: Callable[[Mapping[str, Any]], Principal | None],
+        pasts: Pasts | None = None,
     ) -> None:
         self._behind = behind
         self._engine = engine
         self._cache = cache
         self._who = who
         self._values = Values(engine, cache.link)
-        self._pasts = Pasts(engine)
+        self._pasts = pasts or Pasts(engine)
         self._registries = Registries(engine)
         self._zipped = Recent(8 << 20)
         self._held = Held(8 << 20)

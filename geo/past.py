@@ -168,9 +168,13 @@ class Pasts:
         self._held: dict[tuple[int, int, int, AsOf], tuple[float, Nation]] = {}
         self._lock = threading.Lock()
 
+    def nation(self, programme: Programme, product_seat: int, as_of: AsOf) -> Nation:
+        """All of that moment; raises `UnknownSeat`."""
+        return self._nation((programme.id, programme.registry_version, product_seat, as_of), programme.code)
+
     def areas(self, registry: Registry, product_seat: int, as_of: AsOf) -> Vector:
         """Three vectors of n(areas) bytes, as geo.values has them."""
-        found = self._nation(registry, product_seat, as_of)
+        found = self._nation((registry.id, registry.version, product_seat, as_of), registry.code)
         shares = [
             bytes(getattr(s, name) for s in found.status) for name in ("risk_share", "out_share", "reporting_share")
         ]
@@ -181,21 +185,20 @@ class Pasts:
         if partition_seat not in registry.partitions:
             raise errors.UnknownSeat(value=partition_seat, field="partition", remedy="Take a seat of the registry.")
         first, count = registry.partitions[partition_seat]
-        found = self._nation(registry, product_seat, as_of)
+        found = self._nation((registry.id, registry.version, product_seat, as_of), registry.code)
         states = found.state[first : first + count].tobytes()
         return _vector(registry, found.seq, states + bytes([NO_PROBABILITY]) * count)
 
-    def _nation(self, registry: Registry, product_seat: int, as_of: AsOf) -> Nation:
-        key = (registry.id, registry.version, product_seat, as_of)
+    def _nation(self, key: tuple[int, int, int, AsOf], code: str) -> Nation:
         with self._lock:
             made, found = self._held.get(key, (0.0, None))
         if found is not None and time.monotonic() - made < FRESH:
             return found
-        return self._flights.join(key, lambda: self._load(key, registry))
+        return self._flights.join(key, lambda: self._load(key, code))
 
-    def _load(self, key: tuple[int, int, int, AsOf], registry: Registry) -> Nation:
+    def _load(self, key: tuple[int, int, int, AsOf], code: str) -> Nation:
         with db.transaction(self._engine) as conn:
-            found = nation(conn, programmes.find(conn, registry.code), key[2], key[3])
+            found = nation(conn, programmes.find(conn, code), key[2], key[3])
         with self._lock:
             for old in sorted(self._held, key=lambda k: self._held[k][0])[: max(0, len(self._held) - _HELD + 1)]:
                 del self._held[old]

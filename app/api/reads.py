@@ -69,7 +69,7 @@ def area(programme: str, code: str) -> Response:
             own, below = areas.status(conn, place.id, seat)
             worst = areas.worst_facilities(conn, found.id, place.id, seat)
         else:
-            then = past_areas.nation(conn, found, seat, as_of)
+            then = services.services().pasts.nation(found, seat, as_of)
             own, below = past_areas.area(then, place)
             worst = past_areas.worst_facilities(conn, found, then, place, seat)
     answer = past.told(as_of) | {"area": asdict(place), "status": asdict(own), "below": [asdict(b) for b in below]}

@@ -7,12 +7,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app import past
 from app.components import headline, panel_area
 from data.programmes import Programme
+from data.record.past import AsOf
 from data.stock import Product
 from data.types import WORST
 from geo import areas
-from geo.areas import Area
+from geo import past as past_areas
+from geo.areas import Area, Headline, Numbers
+from geo.past import Nation
 
 #: Facilities in the list of the worst.
 WORST_FACILITIES = 10
@@ -41,6 +45,43 @@ def panel(
         month=month,
         notice=programme.notice if programme.simulated else None,
     )
+
+
+def panel_then(
+    conn: sa.Connection,
+    programme: Programme,
+    area: Area,
+    product: Product | None,
+    then: Nation,
+    now: datetime,
+    as_of: AsOf,
+) -> Any:
+    """The panel of an area as it was."""
+    seat = WORST if product is None else product.seat
+    own, below = past_areas.area(then, area)
+    return panel_area.render(
+        now,
+        area,
+        own,
+        below,
+        past_areas.worst_facilities(conn, programme, then, area, seat, WORST_FACILITIES),
+        programme.level_names,
+        product_name=None if product is None else product.name,
+        month=programme.day(as_of.moment).replace(day=1),
+        then=past.sentence(programme, as_of),
+        notice=programme.notice if programme.simulated else None,
+    )
+
+
+def strip_then(
+    programme: Programme, area: Area, product: Product | None, then: Nation, now: datetime, as_of: AsOf
+) -> Any:
+    """The four numbers of an area as they were; what they were before that is not worked out."""
+    own, _ = past_areas.area(then, area)
+    numbers = Numbers(own.handling, own.reporting, own.out, own.at_risk)
+    day = programme.day(as_of.moment)
+    seat = WORST if product is None else product.seat
+    return headline.render(Headline(numbers, None, [numbers], None), now, area.seat, seat, day.replace(day=1), day)
 
 
 def strip(

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
+from app import past
 from app.components import chart, panel_facility, words
 from app.components.panel_facility import Chosen
 from data import stock
 from data.insight import demand, expiry, policy, reasons
 from data.programmes import Programme
 from data.record import rules
+from data.record.past import AsOf
 from data.stock import Facility, LotHeld, Month, Position
 from data.types import AT_RISK, State
 from geo import network
@@ -63,6 +65,36 @@ def panel(
         held,
         programme.level_names,
         month=month,
+        notice=programme.notice if programme.simulated else None,
+        theme=theme,
+    )
+    return made, facility
+
+
+def panel_then(
+    conn: sa.Connection,
+    programme: Programme,
+    code: str,
+    vaccine: str | None,
+    now: datetime,
+    as_of: AsOf,
+    theme: chart.Theme = "light",
+) -> tuple[Any, Facility]:
+    """The panel of a facility as it was."""
+    facility = stock.facility(conn, programme.id, code)
+    positions = past.positions(conn, programme, facility, as_of)
+    position = panel_facility.choose(positions, vaccine)
+    month = programme.day(as_of.moment).replace(day=1)
+    made = panel_facility.render(
+        now,
+        facility,
+        positions,
+        None if position is None else choice(conn, programme, facility, position, now, month),
+        network.supply(conn, facility.id),
+        {},
+        programme.level_names,
+        month=month,
+        then=past.sentence(programme, as_of),
         notice=programme.notice if programme.simulated else None,
         theme=theme,
     )

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from dash import Dash, Input, Output, no_update
 from dash.exceptions import PreventUpdate
 
-from app import services
+from app import past, services
 from app.callbacks import area as area_panel
 from app.callbacks import facility as facility_panel
 from app.components import chart
@@ -22,9 +22,12 @@ from app.components.map_view import Target
 from app.services import Services
 from data import db, errors, stock
 from data.programmes import Programme
+from data.record.past import AsOf
 from data.stock import Product
+from data.types import WORST
 from geo import areas
 from geo.errors import InvalidMonth
+from geo.past import Pasts
 
 #: Years that a month on screen may be in.
 YEARS = range(1990, 2101)
@@ -43,6 +46,7 @@ class View:
     facility: str | None
     vaccine: str | None
     month: date | None
+    as_of: Mapping[str, str]
     theme: chart.Theme
 
 
@@ -72,7 +76,7 @@ def register(dash: Dash, parts: Services) -> None:
             with db.transaction(parts.engine) as conn:
                 asked = parse(view)
                 programme = services.programme(conn, asked.programme)
-                shown = read(conn, programme, asked, datetime.now(UTC))
+                shown = read(conn, programme, asked, datetime.now(UTC), parts.pasts)
         except errors.DataError as error:
             return failure(error), no_update, no_update
         # The target goes with every answer, also when only a pulse asked: Dash drops an answer that a newer question
@@ -90,6 +94,7 @@ def parse(view: object) -> View:
         facility=_text(view, "facility"),
         vaccine=_text(view, "vaccine"),
         month=_month(_text(view, "month")),
+        as_of={field: text for field in ("as_of", "sense") if (text := _text(view, field))},
         theme="dark" if view.get("theme") == "dark" else "light",
     )
 
@@ -115,10 +120,12 @@ def _month(text: str | None) -> date | None:
     return month
 
 
-def read(conn: sa.Connection, programme: Programme, view: View, at: datetime) -> Shown:
+def read(conn: sa.Connection, programme: Programme, view: View, at: datetime, pasts: Pasts) -> Shown:
     """Everything beside the map for one view; raises the error that names what is not there."""
     now = at.astimezone(ZoneInfo(programme.timezone))
     product = _product(conn, programme, view.vaccine)
+    if (as_of := past.asked(conn, programme, view.as_of, at)) is not None:
+        return _then(conn, programme, view, product, now, as_of, pasts)
     if view.facility is None:
         area = areas.area(conn, programme.id, view.area)
         strip = area_panel.strip(conn, programme, area, product, now, view.month)
@@ -136,6 +143,32 @@ def read(conn: sa.Connection, programme: Programme, view: View, at: datetime) ->
     return Shown(panel, strip, {"area": view.area, "facility": facility.code, "bounds": list(bounds)})
 
 
+def _then(
+    conn: sa.Connection,
+    programme: Programme,
+    view: View,
+    product: Product | None,
+    now: datetime,
+    as_of: AsOf,
+    pasts: Pasts,
+) -> Shown:
+    """The same as it was at a past moment."""
+    then = pasts.nation(programme, WORST if product is None else product.seat, as_of)
+    if view.facility is None:
+        area = areas.area(conn, programme.id, view.area)
+        panel = area_panel.panel_then(conn, programme, area, product, then, now, as_of)
+        target: Target = {"area": area.code, "facility": None, "bounds": list(area.bounds)}
+    else:
+        panel, facility = facility_panel.panel_then(
+            conn, programme, view.facility, view.vaccine, now, as_of, theme=view.theme
+        )
+        area = areas.area(conn, programme.id, view.area or facility.lineage[-1].code)
+        lon, lat = facility.lon, facility.lat
+        bounds = area.bounds if lon is None or lat is None else (lon, lat, lon, lat)
+        target = {"area": view.area, "facility": facility.code, "bounds": list(bounds)}
+    return Shown(panel, area_panel.strip_then(programme, area, product, then, now, as_of), target)
+
+
 def _product(conn: sa.Connection, programme: Programme, code: str | None) -> Product | None:
     if code is None:
         return None
@@ -149,5 +182,5 @@ def failure(error: errors.DataError) -> Any:
     """What the panel says where it cannot show what was asked for."""
     if isinstance(error, errors.DatabaseUnavailable):
         return pieces.failure("The numbers cannot be read just now", error.message)
-    back = pieces.link("Show the whole country", area="", facility="", vaccine="", month="")
+    back = pieces.link("Show the whole country", area="", facility="", vaccine="", month="", as_of="", sense="")
     return pieces.failure("This is not here", error.message, back)

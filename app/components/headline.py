@@ -15,7 +15,12 @@ from geo.areas import Headline, Numbers
 
 
 def render(
-    headline: Headline, at: datetime, area_seat: int, product_seat: int, month: date | None = None
+    headline: Headline,
+    at: datetime,
+    area_seat: int,
+    product_seat: int,
+    month: date | None = None,
+    day: date | None = None,
 ) -> html.Section:
     """The strip; a click on a cell colours the map by it.
 
@@ -24,7 +29,7 @@ def render(
     """
     numbers = headline.now
     marks: parts.Attributes = {
-        "aria-label": "Now" if month is None else f"At the end of {words.month(month)}",
+        "aria-label": _when(month, day),
         "data-seat": str(area_seat),
     } | ({"data-product": str(product_seat)} if month is None else {"data-month": f"{month:%Y-%m}"})
     of_reporting = f"of {words.short(numbers.reporting)} reporting"
@@ -34,13 +39,19 @@ def render(
             _cell("out", "Out of stock", words.short(numbers.out), of_reporting, "state", headline),
             _cell("risk", "At risk", words.short(numbers.at_risk), of_reporting, "risk", headline),
             _cell("reporting", "Reporting", _share(numbers), of_handling, "reporting", headline),
-            _fresh(headline.newest, at, month),
+            _fresh(headline.newest, at, month, day),
         ],
         id=Id.HEADLINE,
         className="headline",
         key=at.isoformat(),
         **marks,
     )
+
+
+def _when(month: date | None, day: date | None) -> str:
+    if day is not None:
+        return f"At the end of {words.full_day(day)}"
+    return "Now" if month is None else f"At the end of {words.month(month)}"
 
 
 _COUNT = {"out": "out", "risk": "at_risk", "reporting": "reporting"}
@@ -66,10 +77,12 @@ def _cell(name: str, label: str, value: str, detail: str, colour: str, headline:
     )
 
 
-def _fresh(newest: datetime | None, at: datetime, month: date | None) -> html.Button:
+def _fresh(newest: datetime | None, at: datetime, month: date | None, day: date | None) -> html.Button:
     marks: parts.Attributes = {} if newest is None else {"data-at": newest.isoformat()}
     label, value, detail = "Newest report", "None", "nothing reported yet"
-    if month is not None:
+    if day is not None:
+        label, value, detail = "As of", words.day(day, at.date()), "the end of the day"
+    elif month is not None:
         label, value, detail = "As of", words.month_short(month), "the end of the month"
     elif newest is not None:
         value, detail = words.age(newest, at), "since the last report"

@@ -22,16 +22,20 @@ def render(
     *,
     product_name: str | None = None,
     month: date | None = None,
+    then: str | None = None,
     notice: str | None = None,
 ) -> html.Div:
-    """The whole panel; `product_name` is None for the worst of all, `notice` is None where data is real."""
+    """The whole panel; `product_name` is None for the worst of all, `notice` is None where data is real.
+
+    `then` is a sentence of the day that is shown, which is one of `month`.
+    """
     noun = words.inline(level_names[area.level + 1]) if area.level + 1 < len(level_names) else "area"
     return html.Div(
         [
             *([parts.crumbs(area.way)] if area.level else []),
             html.H1(area.name),
             _who(area, level_names, notice),
-            *([] if month is None else [parts.past(month)]),
+            *([] if month is None else [parts.past(month, then)]),
             html.P(finding(own, product_name, month), className="lead"),
             *([html.P(_spread(below, noun, product_name), className="note")] if below else []),
             *_worst(worst, product_name, now, month),

@@ -57,13 +57,15 @@ def render(
     level_names: Sequence[str],
     *,
     month: date | None = None,
+    then: str | None = None,
     notice: str | None = None,
     theme: chart.Theme = "light",
 ) -> html.Div:
     """The whole panel.
 
     `supply` is the chain above the facility and `held` what its stores may use of the chosen product, by their id;
-    `notice` is what a simulated programme says about itself, None where data is real.
+    `notice` is what a simulated programme says about itself, None where data is real;
+    `then` is a sentence of the day that is shown, which is one of `month`.
     """
     marks: parts.Attributes = {"data-facility": facility.code}
     return html.Div(
@@ -71,7 +73,7 @@ def render(
             parts.crumbs([(a.code, a.name, a.level) for a in facility.lineage], facility.name),
             html.H1(facility.name),
             _who(facility, level_names, now, month, notice),
-            *([] if month is None else [parts.past(month)]),
+            *([] if month is None else [parts.past(month, then)]),
             html.P(finding(facility, positions, now, month), className="lead"),
             *_stock(positions, chosen, now, month),
             *(_product(chosen, now, month, theme) if chosen else []),

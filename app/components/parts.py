@@ -54,11 +54,10 @@ def simulated(notice: str) -> html.Span:
     )
 
 
-def past(month: date) -> html.Div:
-    """The mark of a month that is over, with the way back to now."""
-    return html.Div(
-        [f"As it was at the end of {words.month(month)}. ", link("Show now", month="")], className="callout quiet"
-    )
+def past(month: date, then: str | None = None) -> html.Div:
+    """The mark of a month that is over, or of the moment that `then` is a sentence of, with the way back to now."""
+    said = then or f"As it was at the end of {words.month(month)}."
+    return html.Div([f"{said} ", link("Show now", month="", as_of="", sense="")], className="callout quiet")
 
 
 def moment(value: datetime | None, now: datetime) -> Node:

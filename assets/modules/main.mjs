@@ -4,6 +4,7 @@ import { debounce } from "./batch.mjs";
 import * as clock from "./clock.mjs";
 import * as controls from "./controls.mjs";
 import * as dash from "./dash.mjs";
+import { createDays } from "./days.mjs";
 import { keep, present } from "./dom.mjs";
 import { getJson } from "./http.mjs";
 import { createMap } from "./map.mjs";
@@ -31,7 +32,7 @@ const FRAME_MS = 250;
 const pause = (wait) => new Promise((resolve) => setTimeout(resolve, wait));
 
 const programme = document.querySelector('meta[name="vaxtrace-programme"]')?.content ?? null;
-const page = { root: null, map: null, news: null, finder: null, months: null, target: null, sought: null };
+const page = { root: null, map: null, news: null, finder: null, months: null, days: null, target: null, sought: null };
 const view = createView(viewChanged);
 
 let pulses = 0;
@@ -40,8 +41,9 @@ const pulse = { soon: debounce(bump, ...SOON_MS), sometime: debounce(bump, ...SO
 
 /** Tells Python what is on screen. The camera is not part of it: moving the map wakes nobody. */
 function mirror() {
-  const { area, facility, vaccine, month, colour } = view.get();
-  dash.setProps("view", { data: { programme, area, facility, vaccine, month, colour, theme: theme.current() } });
+  const { area, facility, vaccine, month, as_of, sense, colour } = view.get();
+  const shown = { area, facility, vaccine, month, as_of, sense, colour };
+  dash.setProps("view", { data: { programme, ...shown, theme: theme.current() } });
 }
 
 function viewChanged(now, before, cause) {
@@ -60,6 +62,7 @@ function sync() {
   tables.sync();
   page.finder?.sync();
   page.months?.sync(view.get().month);
+  page.days?.sync(view.get());
   page.map?.legend();
   page.news?.sync();
   if (page.sought && sheet.revealVaccine(page.sought)) page.sought = null;
@@ -72,7 +75,10 @@ async function start() {
   const registry = indexRegistry(await getJson(`/api/v1/${programme}/registry`));
   const go = (patch) => view.set(patch);
   page.finder = search.attach(programme, go);
-  page.months = createMonths(registry.months, { set: (month, how) => view.set({ month }, how) });
+  page.months = createMonths(registry.months, {
+    set: (month, how) => view.set({ month, as_of: null, sense: null }, how),
+  });
+  page.days = createDays(registry.months, { set: (day) => view.set({ month: null, ...day }) });
   theme.attach((wanted) => {
     mirror();
     page.map?.theme(wanted);

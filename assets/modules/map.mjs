@@ -7,6 +7,7 @@ import { say } from "./message.mjs";
 import { createPaint } from "./paint.mjs";
 import { boundsOf, differ } from "./places.mjs";
 import { createPulses } from "./pulses.mjs";
+import { moment } from "./query.mjs";
 import { createStage, refusal } from "./stage.mjs";
 import * as theme from "./theme.mjs";
 import { createValues } from "./values.mjs";
@@ -14,6 +15,8 @@ import { createVectors } from "./vectors.mjs";
 
 /** A load that is quicker than this shows no sign of itself, in ms. */
 const BUSY_MS = 200;
+
+const when = ({ month, as_of, sense }) => ({ month, as_of, sense });
 
 /** Resolves to the map, or to null where this browser cannot draw it (and the page says so). */
 export async function createMap(root, { programme, registry, view, go }) {
@@ -25,8 +28,8 @@ export async function createMap(root, { programme, registry, view, go }) {
   const vectors = createVectors(registry, registry.seq);
   const values = createValues(programme, registry, vectors);
   const wanted = () => {
-    const { vaccine, month, colour } = view.get();
-    return { product: registry.seatOf(vaccine), month, colour };
+    const { vaccine, colour } = view.get();
+    return { product: registry.seatOf(vaccine), month: moment(view.get()), colour };
   };
   // Asked for while MapLibre is still on its way; `show` reports what goes wrong with it.
   values.areas(wanted().product, wanted().month).catch(() => null);
@@ -130,7 +133,7 @@ export async function createMap(root, { programme, registry, view, go }) {
       stage.select(now);
       drawLegend();
       if (cause === "history" || now.area !== before.area || now.facility !== before.facility) look(now);
-      if (["vaccine", "month", "colour"].some((name) => now[name] !== before[name])) return show();
+      if (["vaccine", "month", "as_of", "sense", "colour"].some((name) => now[name] !== before[name])) return show();
       return null;
     },
     /** Python says where a place lies: go there if the reader asked for it and is not there yet. */
@@ -148,7 +151,7 @@ export async function createMap(root, { programme, registry, view, go }) {
       vectors.forget(seq);
       show();
     },
-    state: () => ({ ...wanted(), painted: paint.count, zoom: map.getZoom(), near: near(), resting: resting() }),
+    state: () => ({ ...wanted(), ...when(view.get()), painted: paint.count, zoom: map.getZoom(), near: near(), resting: resting() }),
     shown: (kind, id) => paint.classOf[kind](id),
     where(lon, lat) {
       const { left, top } = root.getBoundingClientRect();

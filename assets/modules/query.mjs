@@ -1,14 +1,18 @@
 // Which view does an address stand for? Pure: text in, values out.
 
 export const COLOURS = ["risk", "state", "probability", "reporting"];
-const NAMES = ["area", "facility", "vaccine", "month"];
+const NAMES = ["area", "facility", "vaccine", "month", "as_of", "sense"];
 const MONTH = /^\d{4}-(0[1-9]|1[0-2])$/;
+const DAY = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/;
 
 /** The view in a query string; what is absent or malformed is null (colour: "risk"). */
 export function parse(search) {
   const query = new URLSearchParams(search);
   const view = Object.fromEntries(NAMES.map((name) => [name, query.get(name) || null]));
-  if (!MONTH.test(view.month ?? "")) view.month = null;
+  if (!DAY.test(view.as_of ?? "")) view.as_of = null;
+  if (view.as_of || !MONTH.test(view.month ?? "")) view.month = null;
+  // What was true needs no word; what was known does.
+  if (!view.as_of || view.sense !== "recorded") view.sense = null;
   const colour = query.get("colour");
   view.colour = COLOURS.includes(colour) ? colour : "risk";
   view.at = parseAt(query.get("at"));
@@ -34,10 +38,19 @@ export function merge(view, search) {
   const wanted = parse(search);
   const next = { ...view };
   for (const name of [...NAMES, "colour"]) if (query.has(name)) next[name] = wanted[name];
+  if (query.has("month")) next.as_of = null;
+  else if (wanted.as_of) next.month = null;
+  if (!next.as_of) next.sense = null;
   if (query.has("area") && !query.has("facility")) next.facility = null;
   if (query.has("at")) next.at = wanted.at;
   else if (next.area !== view.area || next.facility !== view.facility) next.at = null;
   return next;
+}
+
+/** The past moment that a view shows, as the values ask for it: "month=2016-05", "as_of=2016-05-04&sense=recorded"; null now. */
+export function moment({ month, as_of: day, sense }) {
+  if (day) return `as_of=${day}&sense=${sense ?? "occurred"}`;
+  return month ? `month=${month}` : null;
 }
 
 /** Whether two views show the same thing, wherever the camera stands. */

@@ -8,6 +8,7 @@ const TRIES = 3;
 /** How long a busy browser may put off the next vector that nobody has asked for yet, in ms. */
 const IDLE_MS = 300;
 
+/** A `month` here is a past moment as `query.moment` says it, or null for now. */
 export function createValues(programme, registry, vectors) {
   const flights = new Map();
   const root = `/values/${programme}/${registry.version}`;
@@ -22,7 +23,7 @@ export function createValues(programme, registry, vectors) {
   }
 
   async function load(address, month, keep) {
-    const query = month ? `?month=${month}` : "";
+    const query = month ? `?${month}` : "";
     for (let attempt = 0; attempt < TRIES; attempt++) {
       const { bytes, seq } = await getBytes(`${root}/${address}${query}`, {
         after: vectors.covered,

@@ -48,6 +48,16 @@ export function clock(time) {
 }
 
 /** "May 2016" of "2016-05". */
+/** "4 March 2026" of "2026-03-04". */
+export function dayName(day) {
+  return new Date(`${day}T12:00:00Z`).toLocaleDateString("en-GB", {
+    day: "numeric",
+    month: "long",
+    year: "numeric",
+    timeZone: "UTC",
+  });
+}
+
 export function monthName(month) {
   return new Date(`${month}-15T00:00:00Z`).toLocaleDateString("en-GB", {
     month: "short",

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+import plotly
 import pytest
 import sqlalchemy as sa
 
 from app import pipeline
+from app.callbacks import panel
 from data import db, programmes
 from data.record import ledger, past
 from data.types import Kind, StockEvent
+from geo.past import Pasts
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
@@ -132,3 +136,19 @@ def test_a_moment_that_cannot_be_shown_is_refused_with_its_reason(
     answer = history.get(f"{address}?{query}")
     assert answer.status_code == 422, answer.text
     assert said in answer.get_json()["message"]
+
+
+@pytest.mark.parametrize("sense", ["occurred", "recorded"])
+@pytest.mark.parametrize("place", [{"area": "E"}, {"facility": "F-E1"}])
+def test_the_pages_say_which_day_they_show_and_what_was_so(history: Any, place: dict[str, str], sense: str) -> None:
+    with db.transaction(history.engine) as conn:
+        programme = programmes.find(conn, "small")
+        day = programme.day(NOW - 5 * DAY)
+        view = {"programme": "small", "vaccine": "BCG", "as_of": day.isoformat(), "sense": sense, **place}
+        shown = panel.read(conn, programme, panel.parse(view), datetime.now(UTC), Pasts(history.engine))
+    said = json.dumps(shown.panel.to_plotly_json(), cls=plotly.utils.PlotlyJSONEncoder)
+    known = "known " if sense == "recorded" else ""
+    assert f"As it was {known}on {day.day} {day:%B %Y} at 23:59." in said
+    assert ("state-stockout" in said) is (sense == "occurred")
+    strip = json.dumps(shown.strip.to_plotly_json(), cls=plotly.utils.PlotlyJSONEncoder)
+    assert f"At the end of {day.day} {day:%B %Y}" in strip

@@ -1,12 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { format, merge, parse, same } from "../../assets/modules/query.mjs";
+import { format, merge, moment, parse, same } from "../../assets/modules/query.mjs";
 
 const nation = parse("");
 
 test("an address without a query is the nation now, coloured by risk", () => {
-  assert.deepEqual(nation, { area: null, facility: null, vaccine: null, month: null, colour: "risk", at: null });
+  assert.deepEqual(nation, {
+    area: null,
+    facility: null,
+    vaccine: null,
+    month: null,
+    as_of: null,
+    sense: null,
+    colour: "risk",
+    at: null,
+  });
   assert.equal(format(nation), "");
 });
 
@@ -16,6 +25,8 @@ test("a view survives its own address", () => {
     facility: "F&1",
     vaccine: "BCG",
     month: "2016-05",
+    as_of: null,
+    sense: null,
     colour: "state",
     at: { zoom: 7.25, lat: 11.5, lon: 8.25 },
   };
@@ -26,6 +37,25 @@ test("what is malformed is left out and harms nothing else", () => {
   const view = parse("?area=NG020&month=2016-13&colour=pink&at=7/91/8");
   assert.deepEqual(view, { ...nation, area: "NG020" });
   for (const at of ["7/8", "a/b/c", "//", "23/0/0", "7/8/181"]) assert.equal(parse(`?at=${at}`).at, null);
+});
+
+test("a day and what was known of it survive their own address, and leave the month behind", () => {
+  const day = { ...nation, as_of: "2026-03-04", sense: "recorded" };
+  assert.deepEqual(parse(format(day)), day);
+  assert.equal(format({ ...day, sense: null }), "?as_of=2026-03-04");
+  assert.equal(parse("?as_of=2026-03-04&month=2026-01").month, null);
+  for (const wrong of ["2026-13-01", "yesterday", "2026-03"]) assert.equal(parse(`?as_of=${wrong}`).as_of, null);
+  assert.equal(parse("?sense=recorded").sense, null);
+  assert.deepEqual(merge(day, "?month=2026-01"), { ...nation, month: "2026-01" });
+  assert.deepEqual(merge(day, "?month=&as_of=&sense="), nation);
+  assert.deepEqual(merge({ ...nation, month: "2026-01" }, "?as_of=2026-03-04").month, null);
+  assert.equal(same(day, { ...day, sense: null }), false);
+});
+
+test("values are asked for the moment that is shown", () => {
+  assert.equal(moment(nation), null);
+  assert.equal(moment({ ...nation, month: "2016-05" }), "month=2016-05");
+  assert.equal(moment({ ...nation, as_of: "2026-03-04", sense: null }), "as_of=2026-03-04&sense=occurred");
 });
 
 test("a link changes only what it names", () => {
