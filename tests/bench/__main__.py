@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench import calls, cold, national, pixel, recording, stack, visit, warm
+from tests.bench import calls, cold, national, pixel, rebuild, recording, stack, visit, warm
 from tests.bench.figures import Line, heading, show
 from tests.bench.stack import Stack
 
@@ -22,6 +22,7 @@ PARTS: dict[str, tuple[str, Measure]] = {
     "calls": ("Pages and API", calls.measure),
     "pixel": ("From event to pixel", pixel.measure),
     "national": ("National recompute", national.measure),
+    "rebuild": ("The record replayed, and any past moment", rebuild.measure),
     "recording": ("Recording", recording.measure),
 }
 

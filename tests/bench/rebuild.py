@@ -1,0 +1,93 @@
+"""How long does a whole programme take to be made from its record again, and a nation to be seen at a past moment?"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import sqlalchemy as sa
+
+from app import rebuild
+from data import db
+from data.record import audit, past
+from data.record.past import AsOf, Sense
+from tests.bench.figures import Line, middle
+from tests.bench.stack import Stack, say
+
+#: The budgets: 5 million events in five minutes, 50,000 facilities with 15 products at a moment in two seconds.
+REBUILD_S, EVENTS, MEMORY_MB = 300.0, 5_000_000, 1000
+MOMENT_S, POSITIONS = 2.0, 50_000 * 15
+_PLAIN = sa.text(
+    "select count(*) from (select facility_id, product_id, lot_id, sum(doses) from stock_event"
+    " where occurred_at <= :moment group by 1, 2, 3) s"
+)
+
+
+def measure(stack: Stack) -> list[Line]:
+    """A rebuild in a process of its own, as the command does it; a moment in the middle of last month in both senses."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as own:
+        events, taken, memory = own.submit(rebuilt, stack.database_url).result(600)
+    with db.transaction(stack.engine) as conn:
+        wrong = len(audit.differences(conn))
+    positions, moments, plain = _moments(stack)
+    budget = REBUILD_S * events / EVENTS
+    lines = [
+        Line(
+            f"rebuild, {events:,} events",
+            f"{taken:.0f} s",
+            f"afterwards the audit finds {wrong}",
+            budget=f"<= {budget:.0f} s ({REBUILD_S:.0f} s at {EVENTS:,})",
+            met=taken <= budget and not wrong,
+        ),
+        Line("    memory", f"{memory:.0f} MB", budget=f"<= {MEMORY_MB} MB", met=memory <= MEMORY_MB),
+    ]
+    allowed = MOMENT_S * positions / POSITIONS
+    for sense, seconds in moments.items():
+        lines.append(
+            Line(
+                f"a past moment as {sense}, {positions:,} positions",
+                f"{seconds:.2f} s",
+                f"the plain sum of the record {plain:.2f} s",
+                f"{seconds / plain:.2f}x",
+                f"<= {allowed:.2f} s ({MOMENT_S:.0f} s at {POSITIONS:,})",
+                seconds <= allowed,
+            )
+        )
+    return lines
+
+
+def rebuilt(url: str) -> tuple[int, float, float]:
+    """Events on record; seconds; megabytes of this process at most."""
+    engine = db.engine(url, pool_size=1, application="bench")
+    with db.transaction(engine) as conn:
+        events = int(conn.execute(sa.text("select count(*) from stock_event")).scalar_one())
+    began = time.perf_counter()
+    rebuild.rebuild(engine, None, lambda text: say(f"    {text}"))
+    taken = time.perf_counter() - began
+    engine.dispose()
+    return events, taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _moments(stack: Stack) -> tuple[int, dict[str, float], float]:
+    """Positions; seconds for balances by lot in each sense; and for the plain sum that they stand for."""
+    moment = datetime.now(UTC) - timedelta(days=25)
+    with db.transaction(stack.engine) as conn:
+        positions = int(conn.execute(sa.text("select count(*) from position")).scalar_one())
+        taken = {}
+        for as_of in (AsOf(moment, sense) for sense in Sense):
+            read = partial(past.read, conn, stack.programme, as_of)
+            taken[str(as_of.sense)] = middle([_timed(read) for _ in range(3)])
+        plain = middle([_timed(lambda: conn.execute(_PLAIN, {"moment": moment}).all()) for _ in range(3)])
+    return positions, taken, plain
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
