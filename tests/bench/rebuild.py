@@ -29,7 +29,7 @@ _PLAIN = sa.text(
 
 
 def measure(stack: Stack) -> list[Line]:
-    """A rebuild in a process of its own, as the command does it; a moment in the middle of last month in both senses."""
+    """A rebuild in a process of its own, as the command does it; then a past moment in both senses."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as own:
         events, taken, memory = own.submit(rebuilt, stack.database_url).result(600)
