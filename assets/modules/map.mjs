@@ -151,7 +151,14 @@ export async function createMap(root, { programme, registry, view, go }) {
       vectors.forget(seq);
       show();
     },
-    state: () => ({ ...wanted(), ...when(view.get()), painted: paint.count, zoom: map.getZoom(), near: near(), resting: resting() }),
+    state: () => ({
+      ...wanted(),
+      ...when(view.get()),
+      painted: paint.count,
+      zoom: map.getZoom(),
+      near: near(),
+      resting: resting(),
+    }),
     shown: (kind, id) => paint.classOf[kind](id),
     where(lon, lat) {
       const { left, top } = root.getBoundingClientRect();
