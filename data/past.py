@@ -57,6 +57,7 @@ def read(
     facility_ids: Sequence[int] | None = None,
 ) -> Then:
     """The positions of these products, at these facilities or (None) in the whole programme."""
+    past.plan_anew(conn)
     day = programme.day(as_of.moment)
     asked = {
         "programme_id": programme.id,

@@ -89,6 +89,7 @@ def read(
     product_ids: Sequence[int] | None = None,
 ) -> Held:
     """What lay at these facilities, or (None) in the whole programme; of these products, or of all."""
+    plan_anew(conn)
     asked = {
         "programme_id": programme.id,
         "moment": as_of.moment,
@@ -106,8 +107,14 @@ def read(
     return Held(facility_id, product_id, lot_id, doses[there], stage, quarantined, expiry, usable)
 
 
+def plan_anew(conn: sa.Connection) -> None:
+    """Have statements planned for what they are asked, to the end of the transaction."""
+    conn.execute(SQL["plan_anew"])
+
+
 def anything(conn: sa.Connection, programme_id: int, as_of: AsOf) -> bool:
     """Whether the record reaches back to that moment."""
+    plan_anew(conn)
     asked = {"programme_id": programme_id, "moment": as_of.moment, "known": as_of.known}
     return bool(conn.execute(SQL["anything"], asked).scalar_one())
 

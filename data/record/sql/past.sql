@@ -1,3 +1,7 @@
+-- plan_anew --
+-- To the end of the transaction statements are planned for what is asked: one facility is not read as a nation is.
+select set_config('plan_cache_mode', 'force_custom_plan', true)
+
 -- mark --
 -- The newest mark at or before the beginning of a month: by then it stands, these rows are in it, recorded until then.
 select month, max(last_id) as last_id, max(recorded_until) as recorded_until
