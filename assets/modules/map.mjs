@@ -21,6 +21,17 @@ const when = ({ month, as_of, sense }) => ({ month, as_of, sense });
 /** What is said where there is no map. */
 const REFUSAL = "This browser cannot draw the map (it lacks WebGL 2). The panel lists the same numbers as a table.";
 
+/** The stage, or null where this browser has no WebGL 2, which is said. */
+function open(maplibre, root, options) {
+  try {
+    return createStage(maplibre, root, options);
+  } catch (problem) {
+    if (!(problem instanceof maplibre.GPUInitializationError)) throw problem;
+    say(REFUSAL);
+    return null;
+  }
+}
+
 /** Resolves to the map, or to null where this browser cannot draw it (and the page says so). `library` as of `prepare`. */
 export async function createMap(root, { library, programme, registry, view, go }) {
   const vectors = createVectors(registry, registry.seq);
@@ -32,14 +43,8 @@ export async function createMap(root, { library, programme, registry, view, go }
   // Asked for while MapLibre is still on its way; `show` reports what goes wrong with it.
   values.areas(wanted().product, wanted().month).catch(() => null);
   const maplibre = await library;
-  let stage;
-  try {
-    stage = createStage(maplibre, root, { programme, registry, theme: theme.current(), at: view.get().at });
-  } catch (problem) {
-    if (!(problem instanceof maplibre.GPUInitializationError)) throw problem;
-    say(REFUSAL);
-    return null;
-  }
+  const stage = open(maplibre, root, { programme, registry, theme: theme.current(), at: view.get().at });
+  if (!stage) return null;
   const { map, zooms } = stage;
   await new Promise((resolve) => map.once("style.load", resolve));
   const paint = createPaint(map, registry, vectors);
