@@ -21,6 +21,13 @@ const when = ({ month, as_of, sense }) => ({ month, as_of, sense });
 /** What is said where there is no map. */
 const REFUSAL = "This browser cannot draw the map (it lacks WebGL 2). The panel lists the same numbers as a table.";
 
+/** Whether only the server can go on from here: signed out, or the registry has another version by now. */
+async function outdated(programme, registry, { status }) {
+  if (status !== 404) return status === 401;
+  const { version } = await getJson(`/api/v1/${programme}/registry`).catch(() => registry);
+  return version !== registry.version;
+}
+
 /** The stage, or null where this browser has no WebGL 2, which is said. */
 function open(maplibre, root, options) {
   try {
@@ -57,13 +64,6 @@ export async function createMap(root, { library, programme, registry, view, go }
   const inView = () => (near() ? registry.partitionsIn(map.getBounds().toArray().flat()) : []);
   const drawLegend = () => legend.show({ colour: view.get().colour, near: near(), theme: theme.current() });
 
-  /** Whether only the server can go on from here: signed out, or the registry has another version by now. */
-  async function outdated({ status }) {
-    if (status !== 404) return status === 401;
-    const { version } = await getJson(`/api/v1/${programme}/registry`).catch(() => registry);
-    return version !== registry.version;
-  }
-
   /** Repaints for the view as it is now; the last call wins. */
   async function show() {
     const mine = (turn += 1);
@@ -80,7 +80,7 @@ export async function createMap(root, { library, programme, registry, view, go }
         say("");
       }
     } catch (problem) {
-      if (await outdated(problem)) location.reload();
+      if (await outdated(programme, registry, problem)) location.reload();
       else if (mine === turn) say(`The map still shows what was there before. ${problem.message}`, show);
     } finally {
       clearTimeout(busy);
