@@ -6,6 +6,7 @@ from typing import Any
 
 from app.components import chart, panel_facility
 from app.components.panel_facility import Chosen
+from data.record.shipments import Shipment
 from data.stock import Facility, Line, LotHeld, Month, Place, Position
 from data.types import Kind, State
 from geo.network import Neighbour, Store
@@ -185,3 +186,19 @@ def test_the_chart_of_the_dark_theme_has_its_own_inks() -> None:
 def test_twelve_months_end_with_the_one_asked_for() -> None:
     assert chart.slots(date(2026, 2, 1))[0] == date(2025, 3, 1)
     assert chart.slots(date(2026, 2, 1))[-1] == date(2026, 2, 1)
+
+
+def test_the_panel_says_what_is_on_its_way_and_leads_to_the_bin_card(now: datetime, text: Any, find: Any) -> None:
+    way = Shipment(
+        1, "WB-7", "BCG", "BCG", "NG-S1", "Kano store", "NG-F1", "Gwale PHC", 400, 0, 400, False,
+        datetime(2026, 11, 18, 9, 0, tzinfo=UTC), None, None, None,
+    )  # fmt: skip
+    short = replace(way, document="WB-8", received=300, in_transit=100, differs=True)
+    panel = _panel(now, [BCG], _chosen(ways=[way, short], bin_card="/demo/bin-card?facility=NG-F1&product=BCG"))
+    said = text(panel)
+    assert "400 doses from Kano store to Gwale PHC , sent 2 days ago WB-7 · Not received yet." in said
+    assert "WB-8 · 300 arrived; nobody has said why." in said
+    assert [a.href for a in find(panel, "A") if a.children == "Bin card"] == [
+        "/demo/bin-card?facility=NG-F1&product=BCG"
+    ]
+    assert "In transit" not in text(_panel(now, [BCG], _chosen()))
