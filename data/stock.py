@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from data import errors, queries
-from data.types import Kind, State
+from data.types import Entry, Kind, State
 
 SQL = queries.read(Path(__file__).parent / "sql" / "stock.sql")
 
@@ -131,6 +131,7 @@ class Line:
     document: str | None
     lot: str | None
     balance: int
+    entry: Entry = Entry.EVENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,7 @@ def lines(conn: sa.Connection, facility_id: int, product_id: int, total: int, li
         SQL["lines"],
         {"facility_id": facility_id, "product_id": product_id, "total": total, "limit": limit},
     )
-    return [Line(**(r._asdict() | {"kind": Kind(r.kind)})) for r in rows]
+    return [Line(**(r._asdict() | {"kind": Kind(r.kind), "entry": Entry(r.entry)})) for r in rows]
 
 
 def open_alerts(conn: sa.Connection, programme_id: int, *, skip: int = 0, limit: int = 50) -> list[OpenAlert]:

@@ -11,8 +11,12 @@ from app.components import parts, words
 from app.components.parts import Node
 from data.record.shipments import Shipment
 from data.stock import Line, Position
+from data.types import Entry
 
 _HEADS = (("When", False), ("What", False), ("Doses", True), ("Balance", True))
+
+#: What stands before the words of a line that is no event of its own.
+_ENTRY = {Entry.EVENT: "", Entry.REVISION: "recalculated: ", Entry.REVERSAL: "taken back: "}
 
 
 def render(
@@ -47,7 +51,7 @@ def _lines(position: Position, lines: Sequence[Line], now: datetime) -> list[Nod
         parts.row(
             [
                 html.Td(parts.moment(line.occurred_at, now)),
-                parts.cell(words.KIND[line.kind], _where_from(line), number=False),
+                parts.cell(_ENTRY[line.entry] + words.KIND[line.kind], _where_from(line), number=False),
                 parts.cell(words.signed(line.doses)),
                 parts.cell(words.number(line.balance)),
             ]

@@ -57,11 +57,12 @@ ORDER BY month
 
 -- lines --
 -- The newest lines of the bin card, each with the balance after it.
-SELECT e.id, e.kind, e.doses, e.counted, e.reason, e.occurred_at, e.recorded_at, e.source, e.document, l.number AS lot,
+SELECT e.id, e.kind, e.entry, e.doses, e.counted, e.reason, e.occurred_at, e.recorded_at, e.source, e.document,
+       l.number AS lot,
        CAST(:total - coalesce(sum(e.doses) OVER (ORDER BY e.occurred_at DESC, e.id DESC
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS integer) AS balance
 FROM (
-  SELECT id, kind, doses, counted, reason, occurred_at, recorded_at, source, document, lot_id
+  SELECT id, kind, entry, doses, counted, reason, occurred_at, recorded_at, source, document, lot_id
   FROM stock_event
   WHERE facility_id = :facility_id AND product_id = :product_id
   ORDER BY occurred_at DESC, id DESC

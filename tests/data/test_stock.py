@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from data import errors, stock
 from data.record import ledger
-from data.types import Kind, State, StockEvent
+from data.types import Entry, Kind, State, StockEvent
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -133,6 +133,15 @@ def test_every_line_of_the_bin_card_carries_the_balance_after_it(conn: sa.Connec
     ]
     shorter = stock.lines(conn, country.facilities["F-W1"], country.products["BCG"], total=176, limit=2)
     assert [line.balance for line in shorter] == [176, 180]
+
+
+def test_a_line_of_the_bin_card_says_that_it_takes_something_back(conn: sa.Connection, country: small.Small) -> None:
+    ledger.record(conn, country.programme_id, [_event(Kind.RECEIPT, 200, 9, source_id="wrong")])
+    ledger.record(conn, country.programme_id, [_event(Kind.REVERSAL, 0, 1, reverses="wrong", reason="typed twice")])
+    lines = stock.lines(conn, country.facilities["F-W1"], country.products["BCG"], total=0)
+    assert [(line.entry, line.kind, line.doses, line.balance) for line in lines] == [
+        (Entry.REVERSAL, Kind.RECEIPT, -200, 0), (Entry.EVENT, Kind.RECEIPT, 200, 200),
+    ]  # fmt: skip
 
 
 def test_open_alerts_come_newest_first_by_pages_and_resolved_ones_not_at_all(
