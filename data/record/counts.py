@@ -309,8 +309,9 @@ def tallies(lines: Sequence[CountLine]) -> list[Tally]:
 
 def approval(found: Sequence[Tally], share: float, value: Decimal) -> list[str]:
     """Why these results need another person's approval under these limits."""
+    percent = f"{share * 100:g}"
     said = [
-        f"{t.name} differs by {t.gross:,} doses from the {t.on_record:,} on record, more than {share:.0%} of them."
+        f"{t.name} differs by {t.gross:,} {t.unit}s from the {t.on_record:,} on record, more than {percent} % of them."
         for t in found
         if t.gross > share * t.on_record
     ]

@@ -118,7 +118,7 @@ def test_an_officer_approves_or_sends_back_and_the_counter_sees_no_button_for_it
     reader.send(reader.open(form), form, **{f"vials.{line}": "2"})
     reader.send(reader.open(form), form, **{f"reason.{line}": "missing"})
     page = reader.open(base)
-    assert "BCG differs by 60 doses from the 100 on record, more than 5% of them." in read(page)
+    assert "BCG differs by 60 doses from the 100 on record, more than 5 % of them." in read(page)
     reader.send(page, f"{base}/submit")
     assert "Approve and post" not in reader.open(base).text
     officer = Reader(site.browser("national"))

@@ -170,7 +170,7 @@ def test_a_difference_needs_its_reason_and_a_large_one_another_person(place: Pla
     count = place.save(count, place.found(count, "A", 70, "missing"))
     waiting = place.submit(count)
     assert waiting.status == "submitted"
-    assert waiting.approval == ["BCG differs by 30 doses from the 140 on record, more than 5% of them."]
+    assert waiting.approval == ["BCG differs by 30 doses from the 140 on record, more than 5 % of them."]
     assert place.rows(count) == []
     with pytest.raises(counts.NotOpen, match="waiting for approval"):
         place.save(count, place.found(count, "A", 100))
