@@ -40,7 +40,7 @@ NEVER = 2**31 - 1
 _EPOCH = date(1970, 1, 1)
 _EVER, _ALWAYS = "-infinity", "infinity"
 #: How long a mark waits for transactions that were under way, in seconds; the next day is soon enough.
-_PATIENCE = 60.0
+_PATIENCE = 5.0
 
 
 @unique

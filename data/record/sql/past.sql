@@ -130,8 +130,9 @@ select (select max(month) from lot_month where programme_id = :programme_id) as 
 select last_value from stock_event_id_seq
 
 -- following --
--- The number of a transaction that has not begun.
-select CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint)
+-- A number above that of every transaction that writes by now. A snapshot's own upper end is none: it is the last one
+-- that has ended, and who began after that is above it.
+select CAST(CAST(pg_current_xact_id() AS text) AS bigint)
 
 -- one_at_a_time --
 -- Marks of a programme are made by one at a time: all blocks of one are by the rows up to the same id.

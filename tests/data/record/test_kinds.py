@@ -338,3 +338,16 @@ def test_a_single_byte_that_was_changed_is_found(place: Place, mutation: str) ->
     place.conn.execute(sa.text("alter table stock_event disable trigger append_only"))
     place.conn.execute(sa.text(mutation))
     assert place.wrong() != []
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a lot keeps the moment of a receipt that was taken back: lot_balance.first_received_at"
+)
+def test_a_receipt_that_was_taken_back_does_not_make_its_lot_the_oldest(place: Place) -> None:
+    wrong = event(Kind.RECEIPT, 20, lot="A", expiry=FAR, hours=20)
+    place.record(wrong)
+    place.record(event(Kind.REVERSAL, reverses=wrong.source_id, reason="typed twice"))
+    place.record(event(Kind.RECEIPT, 20, lot="B", expiry=FAR, hours=9))
+    place.record(event(Kind.RECEIPT, 20, lot="A", expiry=FAR, hours=5))
+    [issued] = place.record(event(Kind.ISSUE, 20, hours=1))
+    assert issued.lots == (("B", -20),), "B is the oldest receipt that there was"

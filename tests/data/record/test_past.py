@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
@@ -151,7 +152,29 @@ def test_a_lot_is_as_usable_as_it_was_then(conn: sa.Connection) -> None:
     assert usable(38, Sense.RECORDED) == [False]
 
 
-def test_marks_are_made_for_every_month_once_and_wait_for_those_who_record(database_url: str) -> None:
+def test_a_mark_waits_for_who_records_at_that_moment(database_url: str) -> None:
+    engine = db.engine(database_url)
+    at = NOW - timedelta(days=70)
+    with db.transaction(engine) as conn:
+        country = small.build(conn)
+        ledger.record(conn, country.programme_id, [event(Kind.RECEIPT, 100, at)], now=at)
+        programme = programmes.find(conn, "small")
+    marking = threading.Thread(target=past.keep, args=(engine, programme, NOW))
+    with db.transaction(engine) as conn:
+        # It has its id, and will be on record only when it is committed.
+        ledger.record(conn, country.programme_id, [event(Kind.RECEIPT, 20, at, facility="F-E1")], now=NOW)
+        marking.start()
+        marking.join(0.5)
+        assert marking.is_alive()
+    marking.join()
+    with db.transaction(engine) as conn:
+        assert conn.scalar(sa.text("select count(*) from lot_month")) in (2, 3)
+        assert lots(conn, AsOf(NOW)) == plain(conn, AsOf(NOW))
+        assert len(lots(conn, AsOf(NOW))) == 2
+    engine.dispose()
+
+
+def test_marks_are_made_for_every_month_once(database_url: str) -> None:
     engine = db.engine(database_url)
     with db.transaction(engine) as conn:
         country = small.build(conn)
