@@ -10,6 +10,7 @@ from tests.browser import screen
 def test_the_map_of_any_day_says_that_it_is_of_that_day(visit, nigeria, watched):
     page = screen.settled(visit(f"/{nigeria.code}?vaccine=BCG"))
     day = (datetime.now(UTC) - timedelta(days=40)).date().isoformat()
+    watched.requests.clear()
     page.locator("#day-input").fill(day)
     page.locator("#day-input").dispatch_event("change")
     screen.until(page, lambda: screen.state(page)["as_of"] == day, "the map shows that day")
