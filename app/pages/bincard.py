@@ -25,9 +25,13 @@ FIELDS = ("product", "lot", "from", "to", "as_of")
 
 
 def page(
-    conn: sa.Connection, programme: Programme, person: plain.Person, said: Mapping[str, str], now: datetime
-) -> tuple[str, HTTPStatus]:
-    """The page of a card and its status; what cannot be asked is said above the form that asked it."""
+    conn: sa.Connection, programme: Programme, person: plain.Person, said: Mapping[str, str], now: datetime, *,
+    records: bool,
+) -> tuple[str, HTTPStatus]:  # fmt: skip
+    """The page of a card and its status; what cannot be asked is said above the form that asked it.
+
+    `records` says that the reader may record at this facility, and so say why a shipment differs.
+    """
     asked = {name: said[name] for name in FIELDS if said.get(name)}
     facility = stock.facility(conn, programme.id, said["facility"]) if said.get("facility") else None
     products = stock.positions(conn, facility.id) if facility is not None else []
@@ -41,7 +45,7 @@ def page(
     made = plain.framed(
         "bincard.html", "Bin card", programme, person,
         zone=ZoneInfo(programme.timezone), now=now.astimezone(ZoneInfo(programme.timezone)),
-        facility=facility, products=products, asked=asked, wrong=wrong, shown=shown, card=card,
+        facility=facility, products=products, asked=asked, wrong=wrong, shown=shown, card=card, records=records,
         rows=[] if card is None else list(bincard.interleaved(card)),
         hidden=0 if shown is None or card is None else len(shown.card.lines) - len(card.lines),
         is_spell=lambda row: isinstance(row, Spell), reports=reports, no_lot=bincard.NO_LOT,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+import sqlalchemy as sa
 from flask import Blueprint, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -12,6 +13,8 @@ from app.auth import csrf
 from app.auth.routes import form_token
 from app.errors import InvalidBody
 from app.pages import about, alerts, bincard, plain
+from data.programmes import Programme
+from data.record import submission
 
 #: No list is longer; it keeps what an address can ask for small.
 _MOST_PAGES = 100_000
@@ -41,8 +44,15 @@ def bin_card(programme: str) -> Response:
     """The bin card of a facility and a product."""
     with services.transaction() as conn:
         found = services.programme(conn, programme)
-        made, status = bincard.page(conn, found, person(programme), request.args, services.now())
+        records = _records(conn, found, request.args.get("facility", ""))
+        made, status = bincard.page(conn, found, person(programme), request.args, services.now(), records=records)
     return make_response(made, status)
+
+
+def _records(conn: sa.Connection, programme: Programme, code: str) -> bool:
+    """Whether who asks may record at this facility."""
+    place = submission.facilities(conn, programme.id, [code]).get(code)
+    return place is not None and services.principal().may("record", programme.id, place.id, place.lineage)
 
 
 @blueprint.post("/<programme>/bin-card/resolve")

@@ -128,7 +128,7 @@ def test_the_pdf_says_on_every_page_what_it_is(site, told) -> None:
     pages = _pages(answer.data)
     text = " ".join(pages)
     for expected in ("Bin card of MR at Health post F-W1", "Balance (doses)", "1,234,560", "Closing balance",
-                     "Out of stock for 8 days", "Made by"):  # fmt: skip
+                     "Out of stock for 8 days", "Made by", "late"):  # fmt: skip
         assert expected in text
     assert all("Simulated data" in page and f"of {len(pages)}" in page for page in pages)
 

@@ -46,7 +46,7 @@ def country(conn: sa.Connection) -> small.Small:
 
 
 def _page(conn: sa.Connection, country: small.Small, **said: str) -> tuple[str, int]:
-    made, status = page.page(conn, programmes.find(conn, country.code), PERSON, said, NOW)
+    made, status = page.page(conn, programmes.find(conn, country.code), PERSON, said, NOW, records=True)
     return made, int(status)
 
 
@@ -119,6 +119,8 @@ def test_a_shipment_that_is_closed_on_the_page_is_gone_from_it(site: Any) -> Non
     ):
         sent = {"programme": "small", "facility": "F-W1", "product": "BCG", "source": "page"} | each
         assert site.post(sent | {"occurred_at": NOW.isoformat()}, "national").status_code == 201
+    assert "WB-P" in (seen := site.browser("analyst").get("/small/bin-card?facility=F-W1&product=BCG").text)
+    assert "Say why" not in seen, "who may not record is not asked"
     browser = site.browser("facility")
     found = browser.get("/small/bin-card?facility=F-W1&product=BCG").text
     token = re.search(
