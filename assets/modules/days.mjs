@@ -26,7 +26,7 @@ export function createDays(months, { set }) {
       const place = byId("month-slider");
       if (!place) return;
       if (!byId("day-input")) place.after(field(months));
-      if (!byId("past-banner")) place.parentElement.before(banner());
+      if (!byId("past-banner")) place.parentElement.prepend(banner());
       show(byId("day-input"), day ?? "");
       show(byId("sense-input"), sense ?? "");
       byId("sense-input").disabled = !day;

@@ -70,7 +70,7 @@ function sync() {
   controls.sync(view.get());
   tables.sync();
   page.finder?.sync();
-  page.months?.sync(view.get().month);
+  page.months?.sync(view.get());
   page.days?.sync(view.get());
   page.map?.legend();
   page.news?.sync();

@@ -33,13 +33,14 @@ export function createMonths(months, { set }) {
   }
 
   return {
-    /** Makes the slider where it is missing, and shows the month of the view. */
-    sync(month) {
+    /** Makes the slider where it is missing, and shows the month of the view, or that of its day. */
+    sync({ month: whole, as_of: day }) {
+      const month = whole ?? day?.slice(0, 7);
       const place = byId("month-slider");
       if (!place || months.length < 2) return;
       if (!byId("month-input")) place.append(...parts(months, name));
       const input = byId("month-input");
-      const value = String(month ? months.indexOf(month) : months.length);
+      const value = String(months.includes(month) ? months.indexOf(month) : months.length);
       if (input.value !== value && document.activeElement !== input) input.value = value;
       label(month);
       place.classList.toggle("past", Boolean(month));
