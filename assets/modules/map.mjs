@@ -16,6 +16,13 @@ import { createVectors } from "./vectors.mjs";
 /** A load that is quicker than this shows no sign of itself, in ms. */
 const BUSY_MS = 200;
 
+/** What the values of a view are asked by; its `month` is any past moment. */
+const wantedOf = (view, registry) => ({
+  product: registry.seatOf(view.vaccine),
+  month: moment(view),
+  colour: view.colour,
+});
+
 const when = ({ month, as_of, sense }) => ({ month, as_of, sense });
 
 /** What is said where there is no map. */
@@ -43,10 +50,7 @@ function open(maplibre, root, options) {
 export async function createMap(root, { library, programme, registry, view, go }) {
   const vectors = createVectors(registry, registry.seq);
   const values = createValues(programme, registry, vectors);
-  const wanted = () => {
-    const { vaccine, colour } = view.get();
-    return { product: registry.seatOf(vaccine), month: moment(view.get()), colour };
-  };
+  const wanted = () => wantedOf(view.get(), registry);
   // Asked for while MapLibre is still on its way; `show` reports what goes wrong with it.
   values.areas(wanted().product, wanted().month).catch(() => null);
   const maplibre = await library;
