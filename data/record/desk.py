@@ -246,9 +246,13 @@ def past(
     shelf: Shelf,
     rows: Sequence[Mapping[str, Any]],
     states: Mapping[int | None, tuple[int, bool]],
+    moment: datetime,
     day_of: Callable[[datetime], date],
 ) -> Past:
-    """The shelf without what these rows of the record did; `states` are stage and quarantine of lots before them."""
+    """The shelf as it was before a moment: without what these rows, all since, did to it.
+
+    `states` are stage and quarantine of lots before it. Whatever was received since will be received again.
+    """
     held = dict(shelf.held)
     reserved = dict(shelf.reserved)
     for r in rows:
@@ -259,5 +263,7 @@ def past(
             reserved[r["order_number"]] = reserved.get(r["order_number"], 0) - r["reserved"]
     for lot_id, lot in held.items():
         stage, quarantined = states.get(lot_id, (1, False))
-        held[lot_id] = replace(lot, vvm_stage=stage, quarantined=quarantined)
+        received = lot.first_received_at
+        first = received if received is not None and received < moment else None
+        held[lot_id] = replace(lot, vvm_stage=stage, quarantined=quarantined, first_received_at=first)
     return Past(Shelf(tuple(held.values()), reserved), recall(rows, day_of))

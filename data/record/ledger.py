@@ -290,7 +290,7 @@ class _Keeping:
             for r in self.conn.execute(SQL["lot_states"], asked)
         }
         return {
-            p: desk.past(work[p][0].shelf, rows[p], {k[2]: v for k, v in states.items() if k[:2] == p},
+            p: desk.past(work[p][0].shelf, rows[p], {k[2]: v for k, v in states.items() if k[:2] == p}, late[p],
                          work[p][1][0].facility.day)
             for p in late
         }  # fmt: skip

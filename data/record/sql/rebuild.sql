@@ -39,8 +39,9 @@ select t.facility_id, t.product_id, t.lot_id, t.doses, coalesce(s.stage, 1), t.f
 from (
     select facility_id, product_id, lot_id, sum(doses) as doses,
            min(occurred_at) filter (where entry = 'event' and doses > 0
-                                    and (kind in ('receipt', 'transfer_in') or source = 'pack')) as first_at
-    from replayed
+                                    and (kind in ('receipt', 'transfer_in') or source = 'pack')
+                                    and not exists (select from replayed r where r.reverses_id = e.id)) as first_at
+    from replayed e
     where kind not in ('reserve', 'unreserve')
     group by facility_id, product_id, lot_id
 ) t

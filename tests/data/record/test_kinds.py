@@ -340,9 +340,6 @@ def test_a_single_byte_that_was_changed_is_found(place: Place, mutation: str) ->
     assert place.wrong() != []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a lot keeps the moment of a receipt that was taken back: lot_balance.first_received_at"
-)
 def test_a_receipt_that_was_taken_back_does_not_make_its_lot_the_oldest(place: Place) -> None:
     wrong = event(Kind.RECEIPT, 20, lot="A", expiry=FAR, hours=20)
     place.record(wrong)
