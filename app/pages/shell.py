@@ -16,9 +16,9 @@ from data.programmes import Programme
 from data.stock import Product
 from data.types import WORST
 
-#: Files that Dash asks for on every page. Unused are those for browsers without modules, and for tables of its own.
+#: Files that Dash asks for on every page; nothing here uses its own tables.
 _SCRIPT = re.compile(r'<script src="([^"]+)"></script>')
-_UNUSED = ("/deps/polyfill@", "/dash/dash_table/")
+_UNUSED = "/dash/dash_table/"
 
 _COLOURS = (("risk", "Risk"), ("state", "Out of stock"), ("probability", "Probability"), ("reporting", "Reporting"))
 
@@ -30,7 +30,7 @@ def index(dash_parts: Mapping[str, str], programme: Programme | None, *, nation:
     """
     trusted = {name: Markup(part) for name, part in dash_parts.items()}
     # The map comes first: boot.js starts Dash once there is a picture, and its files wait for a free connection.
-    scripts = [s for s in _SCRIPT.findall(dash_parts["scripts"]) if not any(part in s for part in _UNUSED)]
+    scripts = [s for s in _SCRIPT.findall(dash_parts["scripts"]) if _UNUSED not in s]
     trusted["scripts"] = Markup("\n".join(f'<script src="{address}"></script>' for address in scripts))
     code = None if programme is None else programme.code
     title = "VaxTrace" if programme is None else f"{programme.name} · VaxTrace"
