@@ -37,7 +37,7 @@ def test_a_partition_is_made_once_and_takes_the_events_of_its_utc_month(conn: sa
 def test_a_partition_has_the_keys_and_checks_of_the_record(conn: sa.Connection) -> None:
     partitions.ensure_partitions(conn, date(1998, 1, 1), date(1998, 1, 1))
     named = "select count(*) from pg_index where indrelid = 'stock_event_1998_01'::regclass and indisvalid"
-    assert conn.exec_driver_sql(named).scalar() == 4
+    assert conn.exec_driver_sql(named).scalar() == 6
     checks = "select count(*) from pg_constraint where conrelid = 'stock_event_1998_01'::regclass and contype = 'c'"
     assert conn.exec_driver_sql(checks).scalar() == 6
     triggers = "select tgname from pg_trigger where tgrelid = 'stock_event_1998_01'::regclass"
