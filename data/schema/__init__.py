@@ -1,0 +1,10 @@
+"""What is stored? Every table, once, by job; migrations are made from it and its constraint names map to errors.
+
+Geometry is EPSG:4326, outlines for tiles 3857. Amounts are doses (or pieces, where a product's unit says so). Times are
+UTC.
+"""
+
+from data.schema import counts, map, people, record, registry, standing
+from data.schema.columns import metadata
+
+__all__ = ["counts", "map", "metadata", "people", "record", "registry", "standing"]

@@ -1,0 +1,109 @@
+"""How does stock stand? What is kept beside the record and can be made again from it."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from data.schema import columns
+
+lot_balance = sa.Table(
+    "lot_balance", columns.metadata,
+    columns.ref("facility"),
+    columns.ref("product"),
+    columns.ref("lot", nullable=True),
+    sa.Column("doses", sa.Integer, nullable=False),
+    sa.Column("vvm_stage", sa.SmallInteger, nullable=False, server_default="1"),
+    sa.Column("first_received_at", sa.DateTime(timezone=True)),
+    sa.Column("quarantined", sa.Boolean, nullable=False, server_default="false"),
+    sa.UniqueConstraint(
+        "facility_id", "product_id", "lot_id", name="uq_lot_balance_lot", postgresql_nulls_not_distinct=True
+    ),
+    sa.CheckConstraint("doses >= 0", name="not_negative"),
+    sa.CheckConstraint("vvm_stage between 1 and 4", name="vvm_stage_known"),
+)  # fmt: skip
+
+lot_month = sa.Table(
+    "lot_month", columns.metadata,
+    # What lay where when a month began, by the rows up to an id: data.record.past. One row for each 1,024 facilities
+    # with columns of big-endian integers; lot 0 is no lot known. Made from the record, never changed, may be lost.
+    columns.ref("programme", primary_key=True),
+    sa.Column("month", sa.Date, primary_key=True),
+    sa.Column("block", sa.Integer, primary_key=True),
+    sa.Column("last_id", sa.BigInteger, nullable=False),
+    # When the last of these rows was recorded.
+    sa.Column("recorded_until", sa.DateTime(timezone=True)),
+    *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("facility_id", "product_id", "lot_id", "doses")),
+)  # fmt: skip
+
+stock_month = sa.Table(
+    "stock_month", columns.metadata,
+    # One facility x product x month as reported or as folded from events; the history behind every chart.
+    columns.ref("facility"),
+    columns.ref("product"),
+    sa.Column("month", sa.Date, nullable=False),
+    sa.Column("opening", sa.Integer),
+    sa.Column("received", sa.Integer),
+    sa.Column("used", sa.Integer),
+    sa.Column("lost", sa.Integer),
+    sa.Column("adjusted", sa.Integer),
+    sa.Column("closing", sa.Integer),
+    sa.Column("days_out", sa.SmallInteger),
+    # As assessed at the end of the month.
+    sa.Column("state", sa.SmallInteger),
+    sa.Column("probability", sa.REAL),
+    sa.PrimaryKeyConstraint("facility_id", "product_id", "month"),
+    sa.CheckConstraint("extract(day from month) = 1", name="month_is_first_day"),
+    sa.Index("ix_stock_month_product_id_month", "product_id", "month"),
+    # The worst facilities of a month, without reading all that was well.
+    sa.Index(
+        "ix_stock_month_trouble", "month", "product_id", postgresql_include=["facility_id", "state", "probability"],
+        postgresql_where=sa.text("state in (2, 3, 4)"),
+    ),
+)  # fmt: skip
+
+position = sa.Table(
+    "position", columns.metadata,
+    columns.ref("facility", primary_key=True),
+    columns.ref("product", primary_key=True),
+    # Doses of lots that may be used today, and of all lots.
+    columns.amount("usable"),
+    columns.amount("total"),
+    # Doses promised to orders; what is available is usable less these.
+    columns.amount("reserved"),
+    # Mean monthly demand, corrected for days out of stock, in doses; null where unknown.
+    sa.Column("amc", sa.REAL),
+    # How a month varies around it (variance / mean) and how unsure it is itself (squared relative error).
+    sa.Column("dispersion", sa.REAL),
+    sa.Column("uncertainty", sa.REAL),
+    sa.Column("state", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("probability", sa.REAL),
+    sa.Column("cover_p10", sa.REAL),
+    sa.Column("cover_p50", sa.REAL),
+    sa.Column("cover_p90", sa.REAL),
+    sa.Column("last_received_on", sa.Date),
+    sa.Column("next_delivery_on", sa.Date),
+    sa.Column("last_event_at", sa.DateTime(timezone=True)),
+    sa.Column("out_since", sa.DateTime(timezone=True)),
+    # Counts every fold; the ETag of a position.
+    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
+    # The digest of the last row of its record.
+    sa.Column("chain", sa.LargeBinary, nullable=False, server_default=""),
+    sa.CheckConstraint("reserved >= 0", name="reserved_not_negative"),
+    sa.Index("ix_position_product_id_state", "product_id", "state"),
+)  # fmt: skip
+
+alert = sa.Table(
+    "alert", columns.metadata,
+    columns.key(sa.BigInteger),
+    columns.ref("programme"),
+    columns.ref("facility"),
+    columns.ref("product"),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("resolved_at", sa.DateTime(timezone=True)),
+    sa.Index(
+        "uq_alert_open", "facility_id", "product_id", "kind", unique=True,
+        postgresql_where=sa.text("resolved_at is null"),
+    ),
+    sa.Index("ix_alert_programme_id_opened_at", "programme_id", "opened_at"),
+)  # fmt: skip
