@@ -34,16 +34,39 @@ class Level:
             months = months + self.intervals * np.asarray(delivery_interval_days, dtype=np.float64) / DAYS_PER_MONTH
         return np.asarray(np.asarray(amc, dtype=np.float64) * months)
 
+    def plus(self, other: Level) -> Level:
+        """Both on top of each other."""
+        return Level(self.months + other.months, self.lead_times + other.lead_times, self.intervals + other.intervals)
+
+
+#: An order that is placed at the reorder level arrives when the minimum is reached.
+REORDER = "minimum + AMC x lead time"
+
+#: At the critical level an order placed today arrives as the last dose goes.
+CRITICAL = "AMC x lead time"
+
+_NEED_DURING_DELIVERY = Level(lead_times=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """One authority's minimum and maximum; `formula` is what is shown beside the number, `source` whose it is."""
+    """One authority's levels; `formula` is what is shown beside minimum and maximum, `source` whose they are.
+
+    `critical_formula` is beside the critical level; the reorder level is `REORDER` with anybody's minimum.
+    """
 
     name: str
     minimum: Level
     maximum: Level
     formula: str
     source: str
+    critical: Level = _NEED_DURING_DELIVERY
+    critical_formula: str = CRITICAL
+
+    @property
+    def reorder(self) -> Level:
+        """The stock at which to order."""
+        return self.minimum.plus(_NEED_DURING_DELIVERY)
 
 
 PRESETS = {
@@ -69,6 +92,7 @@ PRESETS = {
             "MSH", Level(lead_times=1, intervals=1), Level(lead_times=1, intervals=2),
             "minimum = AMC x lead time + one review period's demand, maximum = minimum + AMC x review period",
             "Management Sciences for Health, Family Planning Manager's Handbook, chapter 8",
+            Level(lead_times=2, intervals=1), "minimum + AMC x lead time",
         ),
     )
 }  # fmt: skip
