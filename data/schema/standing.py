@@ -75,6 +75,10 @@ position = sa.Table(
     # How a month varies around it (variance / mean) and how unsure it is itself (squared relative error).
     sa.Column("dispersion", sa.REAL),
     sa.Column("uncertainty", sa.REAL),
+    # Where the demand comes from (data.insight.demand.Source), and whose levels hold here (data.insight.policy.CODES);
+    # null before the first refresh.
+    sa.Column("demand_source", sa.SmallInteger),
+    sa.Column("preset", sa.SmallInteger),
     sa.Column("state", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Column("probability", sa.REAL),
     sa.Column("cover_p10", sa.REAL),
