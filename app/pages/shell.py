@@ -12,6 +12,7 @@ from app.components import parts
 from app.components.ids import Id
 from app.components.map_view import MapView
 from app.pages import plain
+from data.insight import policy, risk
 from data.programmes import Programme
 from data.stock import Product
 from data.types import WORST
@@ -68,7 +69,7 @@ def layout(
                     MapView(id=Id.MAP),
                     html.Div(id=Id.HEADLINE_SLOT),
                     _ticker(),
-                    html.Div([html.Div(id=Id.LEGEND), html.Div(id=Id.MONTH_SLIDER)], className="map-foot"),
+                    html.Div([_key(programme), html.Div(id=Id.MONTH_SLIDER)], className="map-foot"),
                     _notice(programme, sources),
                 ],
                 className="stage",
@@ -128,6 +129,24 @@ def _search() -> html.Div:
 def _choice(id: Id, label: str, options: Sequence[tuple[str, str]]) -> html.Label:
     chosen = html.Select([html.Option(text, value=value) for value, text in options], id=id)
     return html.Label([html.Span(label), chosen], className="field")
+
+
+def _key(programme: Programme) -> html.Div:
+    """The legend, and what the colours are looked at through; on a phone the choice of colours too."""
+    horizons = [("", "before the next delivery"), *((str(d), f"within {d} days") for d in risk.HORIZONS)]
+    own = policy.PRESETS[programme.preset]
+    presets = [html.Option(f"{own.name}, the programme's own", value="", **_says(own))]
+    presets += [html.Option(p.name, value=p.name, **_says(p)) for p in policy.PRESETS.values() if p is not own]
+    lens = [
+        _choice(Id.COLOUR_HERE, "Colour by", _COLOURS),
+        _choice(Id.HORIZON, "Out of stock", horizons),
+        html.Label([html.Span("Levels of"), html.Select(presets, id=Id.PRESET)], className="field"),
+    ]
+    return html.Div([html.Div(lens, className="lens"), html.Div(id=Id.LEGEND)], className="map-key")
+
+
+def _says(preset: policy.Preset) -> parts.Attributes:
+    return {"data-says": f"{preset.name}, {preset.formula}"}
 
 
 def _account(others: Sequence[Programme], person: plain.Person) -> html.Details:

@@ -3,11 +3,17 @@
 import { byId, element, write } from "./dom.mjs";
 import { connection } from "./words.mjs";
 
+/** Which part of the view a select is about; on a phone the colours stand beside the legend. */
+const SELECTS = { vaccine: "vaccine", colour: "colour", "colour-here": "colour", horizon: "horizon", preset: "preset" };
+
+/** The colours that a lens is for; see `lens` in query.mjs. */
+const LENSES = { horizon: "probability", preset: "state" };
+
 /** `view` as made by view.mjs. */
 export function attach(view) {
-  document.addEventListener("change", (event) => {
-    if (event.target.id === "vaccine") view.set({ vaccine: event.target.value || null });
-    if (event.target.id === "colour") view.set({ colour: event.target.value });
+  document.addEventListener("change", ({ target }) => {
+    const name = SELECTS[target.id];
+    if (name) view.set({ [name]: target.value || null });
   });
   document.addEventListener("click", (event) => {
     const cell = event.target.closest?.("#headline [data-colour]");
@@ -16,9 +22,13 @@ export function attach(view) {
 }
 
 /** Makes selects and headline cells show the view. */
-export function sync({ vaccine, colour }) {
-  choose(byId("vaccine"), vaccine ?? "");
-  choose(byId("colour"), colour);
+export function sync(view) {
+  const { colour, month, as_of: day } = view;
+  for (const [id, name] of Object.entries(SELECTS)) choose(byId(id), view[name] ?? "");
+  for (const [id, itsColour] of Object.entries(LENSES)) {
+    const field = byId(id)?.parentElement;
+    if (field) field.hidden = colour !== itsColour || Boolean(month || day);
+  }
   for (const cell of document.querySelectorAll("#headline [data-colour]")) {
     const pressed = String(cell.dataset.colour === colour);
     if (cell.getAttribute("aria-pressed") !== pressed) cell.setAttribute("aria-pressed", pressed);

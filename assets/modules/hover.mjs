@@ -8,9 +8,9 @@ import { percent } from "./words.mjs";
 const FACILITY_LAYERS = ["facility-worst", "facility"];
 const AREA_LAYERS = ["near-fill", "far-fill"];
 
-/** `read(kind, id)` gives the values on screen; `go(feature)` is called with what was chosen, `leave()` with Escape;
+/** `read(kind, id)` gives the values on screen, `within()` says until when; `go(feature)` is called with what was chosen, `leave()` with Escape;
  * `middle()` is the point that keys aim at. */
-export function attach(map, { read, go, leave, middle }) {
+export function attach(map, { read, within, go, leave, middle }) {
   const card = element("div", "map-card", undefined, { role: "status" });
   const cross = element("div", "map-cross", undefined, { "aria-hidden": "true" });
   card.hidden = cross.hidden = true;
@@ -49,7 +49,7 @@ export function attach(map, { read, go, leave, middle }) {
     if (!feature) return;
     card.replaceChildren(
       element("strong", "", feature.name),
-      ...sentences(feature.kind, read(feature.kind, feature.id)),
+      ...sentences(feature.kind, read(feature.kind, feature.id), within()),
     );
     const { clientWidth: wide, clientHeight: high } = map.getContainer();
     const left = point.x + 16 + card.offsetWidth > wide ? point.x - 16 - card.offsetWidth : point.x + 16;
@@ -108,14 +108,12 @@ export function attach(map, { read, go, leave, middle }) {
   return { refresh };
 }
 
-function sentences(kind, values) {
+function sentences(kind, values, within) {
   if (!values) return [element("span", "muted", "Loading")];
   if (kind === "facilities") {
     const state = STATES[values.state];
     const chance =
-      values.decile <= 9
-        ? `${values.decile * 10} to ${values.decile * 10 + 10} % chance of a stockout before the next delivery`
-        : "";
+      values.decile <= 9 ? `${values.decile * 10} to ${values.decile * 10 + 10} % chance of a stockout ${within}` : "";
     const badge = element("span", `badge state-${state?.name ?? "no-report"}`, state?.word ?? "No report");
     return values.state === NO_REPORT || !chance ? [badge] : [badge, element("span", "", chance)];
   }

@@ -2,29 +2,34 @@
 
 import { byId, element } from "./dom.mjs";
 import { LEGEND_ORDER, NO_REPORT, REPORTING_RAMP, RISK_RAMP, SHARE_BREAKS, STATES } from "./classes.mjs";
+import { within } from "./words.mjs";
 
+const AT_RISK = "Children whose facility is out of stock, or will be before the next delivery";
 const TITLES = {
-  risk: "Children whose facility is out of stock, or will be before the next delivery",
-  state: "Children whose facility is out of stock",
-  probability: "Children whose facility is out of stock, or will be before the next delivery",
-  reporting: "Facilities that report",
+  risk: () => AT_RISK,
+  state: () => "Children whose facility is out of stock",
+  probability: (lens, until) => (lens ? `Children whose facility is likely to run out ${until}` : AT_RISK),
+  reporting: () => "Facilities that report",
 };
 const TENTHS = Array.from({ length: 10 }, (_, tenth) => tenth * 10);
 
-/** Draws the legend into `#legend` when it is not what is there already. */
-export function show({ colour, near, theme }) {
+/** Draws the legend into `#legend` when it is not what is there already; `view` as in query.mjs, and its `lens`. */
+export function show({ near, theme, lens, ...view }) {
   const place = byId("legend");
   if (!place) return;
-  const name = `${colour}|${near}|${theme}`;
+  const { colour } = view;
+  const until = within(view);
+  const levels = byId("preset")?.selectedOptions[0]?.dataset.says ?? "";
+  const name = [colour, near, theme, lens, until, levels].join("|");
   if (place.dataset.shows === name && place.children.length > 0) return;
   place.dataset.shows = name;
   const drawn =
     near && colour === "probability"
-      ? ramp("Chance of a stockout before the next delivery", RISK_RAMP[theme], TENTHS, null)
+      ? ramp(`Chance of a stockout ${until}`, RISK_RAMP[theme], TENTHS, null)
       : near
-        ? states(colour, theme)
+        ? states(colour, theme, view.month || view.as_of ? "" : levels)
         : ramp(
-            TITLES[colour],
+            TITLES[colour](lens, until),
             colour === "reporting" ? REPORTING_RAMP[theme] : RISK_RAMP[theme],
             colour === "reporting" ? TENTHS : SHARE_BREAKS,
             "No report",
@@ -49,7 +54,7 @@ function ramp(title, colours, breaks, nothing) {
   return items;
 }
 
-function states(colour, theme) {
+function states(colour, theme, levels) {
   const shown = colour === "reporting" ? null : LEGEND_ORDER;
   const list = element("div", "legend-states");
   if (!shown) {
@@ -60,8 +65,6 @@ function states(colour, theme) {
     for (const state of shown)
       list.append(element("span", `legend-item mark state-${STATES[state].name}`, STATES[state].word));
   }
-  return [
-    element("p", "legend-title", colour === "reporting" ? "Facilities that report" : "State of each facility"),
-    list,
-  ];
+  const title = colour === "state" && levels ? `State of each facility: ${levels}` : "State of each facility";
+  return [element("p", "legend-title", colour === "reporting" ? "Facilities that report" : title), list];
 }

@@ -50,8 +50,8 @@ const pulse = { soon: debounce(bump, ...SOON_MS), sometime: debounce(bump, ...SO
 
 /** Tells Python what is on screen. The camera is not part of it: moving the map wakes nobody. */
 function mirror() {
-  const { area, facility, vaccine, month, as_of, sense, colour } = view.get();
-  const shown = { area, facility, vaccine, month, as_of, sense, colour };
+  const { area, facility, vaccine, month, as_of, sense, colour, horizon, preset } = view.get();
+  const shown = { area, facility, vaccine, month, as_of, sense, colour, horizon, preset };
   dash.setProps("view", { data: { programme, ...shown, theme: theme.current() } });
 }
 

@@ -1,5 +1,6 @@
 // What does the map show, and when does it change? Joins the stage, the values and the view.
 
+import { beat } from "./batch.mjs";
 import * as hover from "./hover.mjs";
 import { getJson } from "./http.mjs";
 import * as legend from "./legend.mjs";
@@ -7,19 +8,23 @@ import { say } from "./message.mjs";
 import { createPaint } from "./paint.mjs";
 import { boundsOf, differ } from "./places.mjs";
 import { createPulses } from "./pulses.mjs";
-import { moment } from "./query.mjs";
+import { asked as askedBy, lens, moment } from "./query.mjs";
 import { createStage } from "./stage.mjs";
 import * as theme from "./theme.mjs";
 import { createValues } from "./values.mjs";
 import { createVectors } from "./vectors.mjs";
+import { within } from "./words.mjs";
 
 /** A load that is quicker than this shows no sign of itself, in ms. */
 const BUSY_MS = 200;
 
-/** What the values of a view are asked by; its `month` is any past moment. */
+/** What is seen through a lens is asked for again after a push, soon, and not more often than this, in ms. */
+const AGAIN_MS = [500, 5000];
+
+/** What the values of a view are asked by. */
 const wantedOf = (view, registry) => ({
   product: registry.seatOf(view.vaccine),
-  month: moment(view),
+  query: askedBy(view),
   colour: view.colour,
 });
 
@@ -52,7 +57,7 @@ export async function createMap(root, { library, programme, registry, view, go }
   const values = createValues(programme, registry, vectors);
   const wanted = () => wantedOf(view.get(), registry);
   // Asked for while MapLibre is still on its way; `show` reports what goes wrong with it.
-  values.areas(wanted().product, wanted().month).catch(() => null);
+  values.areas(wanted().product, wanted().query).catch(() => null);
   const maplibre = await library;
   const stage = open(maplibre, root, { programme, registry, theme: theme.current(), at: view.get().at });
   if (!stage) return null;
@@ -66,7 +71,7 @@ export async function createMap(root, { library, programme, registry, view, go }
   const near = () => map.getZoom() >= zooms.near;
   const resting = () => !map.isMoving() && map.loaded();
   const inView = () => (near() ? registry.partitionsIn(map.getBounds().toArray().flat()) : []);
-  const drawLegend = () => legend.show({ colour: view.get().colour, near: near(), theme: theme.current() });
+  const drawLegend = () => legend.show({ ...view.get(), lens: lens(view.get()), near: near(), theme: theme.current() });
 
   /** Repaints for the view as it is now; the last call wins. */
   async function show() {
@@ -75,8 +80,8 @@ export async function createMap(root, { library, programme, registry, view, go }
     const busy = setTimeout(() => root.classList.add("busy"), BUSY_MS);
     try {
       await Promise.all([
-        values.areas(next.product, next.month),
-        values.partitions(inView(), next.product, next.month),
+        values.areas(next.product, next.query),
+        values.partitions(inView(), next.product, next.query),
       ]);
       if (mine === turn) {
         await paint.all(next, inView());
@@ -92,13 +97,15 @@ export async function createMap(root, { library, programme, registry, view, go }
     }
   }
 
+  const again = beat(() => lens(view.get()) && show(), ...AGAIN_MS);
+
   /** Brings and paints the facilities that a move has uncovered. */
   async function uncover() {
     const mine = turn;
-    const { product, month } = wanted();
-    const missing = inView().filter(({ seat }) => !vectors.hasPartition(seat, product, month));
+    const { product, query } = wanted();
+    const missing = inView().filter(({ seat }) => !vectors.hasPartition(seat, product, query));
     if (missing.length === 0) return paint.some(inView());
-    await values.partitions(missing, product, month).catch((problem) => say(problem.message, uncover));
+    await values.partitions(missing, product, query).catch((problem) => say(problem.message, uncover));
     if (mine === turn) paint.some(inView());
   }
 
@@ -121,10 +128,11 @@ export async function createMap(root, { library, programme, registry, view, go }
   whole.then(() => values.prefetch());
   const card = hover.attach(map, {
     read(kind, id) {
-      const { product, month } = wanted();
+      const { product, query } = wanted();
       const partition = kind === "facilities" && registry.partitionOf(id);
-      return partition ? vectors.facility(id, partition, product, month) : vectors.area(id, product, month);
+      return partition ? vectors.facility(id, partition, product, query) : vectors.area(id, product, query);
     },
+    within: () => within(view.get()),
     go: ({ kind, code }) => go(kind === "facilities" ? { facility: code } : { area: code, facility: null }),
     middle: stage.middle,
     leave: () => go(view.get().facility ? { facility: null } : { area: null }),
@@ -148,7 +156,8 @@ export async function createMap(root, { library, programme, registry, view, go }
       stage.select(now);
       drawLegend();
       if (cause === "history" || now.area !== before.area || now.facility !== before.facility) look(now);
-      if (["vaccine", "month", "as_of", "sense", "colour"].some((name) => now[name] !== before[name])) return show();
+      const other = ["vaccine", "colour"].some((name) => now[name] !== before[name]);
+      if (other || askedBy(now) !== askedBy(before)) return show();
       return null;
     },
     /** Python says where a place lies: go there if the reader asked for it and is not there yet. */
@@ -162,7 +171,8 @@ export async function createMap(root, { library, programme, registry, view, go }
       vectors.apply(seq, payload);
       // The colour first: finding the places for the rings, and their motion, would hold it up.
       const painted = paint.touch(payload);
-      if (motion) painted.then(() => wanted().month || pulses.show(payload, wanted().product));
+      if (lens(view.get())) again();
+      if (motion) painted.then(() => moment(view.get()) || pulses.show(payload, wanted().product));
     },
     reload(seq) {
       vectors.forget(seq);

@@ -6,15 +6,15 @@ const AREAS = { source: "areas", sourceLayer: "areas" };
 const FACILITIES = { source: "facilities", sourceLayer: "facilities" };
 
 export function createPaint(map, registry, vectors) {
-  let now = { product: 0, month: null, colour: "risk" };
+  let now = { product: 0, query: null, colour: "risk" };
   const painted = new Set();
   let count = 0;
 
   const classOf = {
-    areas: (seat) => areaClass(vectors.area(seat, now.product, now.month), now.colour),
+    areas: (seat) => areaClass(vectors.area(seat, now.product, now.query), now.colour),
     facilities(ordinal) {
       const partition = registry.partitionOf(ordinal);
-      return facilityClass(partition && vectors.facility(ordinal, partition, now.product, now.month), now.colour);
+      return facilityClass(partition && vectors.facility(ordinal, partition, now.product, now.query), now.colour);
     },
   };
 
@@ -30,7 +30,7 @@ export function createPaint(map, registry, vectors) {
 
   /** Paints what a push has changed. Resolves when it is drawn, or at once where nothing on screen has another class. */
   async function touch(update) {
-    if (now.month) return;
+    if (now.query) return;
     let changed = false;
     for (const [seat, product] of update.areas ?? []) if (product === now.product) changed = setArea(seat) || changed;
     for (const [ordinal, product] of update.facilities ?? []) {
@@ -66,7 +66,7 @@ export function createPaint(map, registry, vectors) {
     /** Paints the facilities of those partitions whose vectors are here and which are not painted yet. */
     some(partitions) {
       for (const { seat, first, count: size } of partitions) {
-        if (painted.has(seat) || !vectors.hasPartition(seat, now.product, now.month)) continue;
+        if (painted.has(seat) || !vectors.shows(seat, now.product, now.query)) continue;
         painted.add(seat);
         for (let ordinal = first; ordinal < first + size; ordinal++) setFacility(ordinal);
       }

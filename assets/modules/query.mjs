@@ -1,7 +1,10 @@
 // Which view does an address stand for? Pure: text in, values out.
 
 export const COLOURS = ["risk", "state", "probability", "reporting"];
-const NAMES = ["area", "facility", "vaccine", "month", "as_of", "sense"];
+/** Days within which a stockout may be asked for; without one it is "before the next delivery". */
+export const HORIZONS = ["7", "14", "30", "60", "90"];
+const NAMES = ["area", "facility", "vaccine", "month", "as_of", "sense", "horizon", "preset"];
+const PRESET = /^[\w .-]{1,40}$/;
 const MONTH = /^\d{4}-(0[1-9]|1[0-2])$/;
 const DAY = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/;
 
@@ -13,6 +16,8 @@ export function parse(search) {
   if (view.as_of || !MONTH.test(view.month ?? "")) view.month = null;
   // What was true needs no word; what was known does.
   if (!view.as_of || view.sense !== "recorded") view.sense = null;
+  if (!HORIZONS.includes(view.horizon)) view.horizon = null;
+  if (!PRESET.test(view.preset ?? "")) view.preset = null;
   const colour = query.get("colour");
   view.colour = COLOURS.includes(colour) ? colour : "risk";
   view.at = parseAt(query.get("at"));
@@ -52,6 +57,19 @@ export function moment({ month, as_of: day, sense }) {
   if (day) return `as_of=${day}&sense=${sense ?? "occurred"}`;
   return month ? `month=${month}` : null;
 }
+
+/**
+ * Through what the values of now are looked at: "horizon=30" where probabilities are shown, "preset=WHO-EPI" where states
+ * are, null where they are as they are kept. What was is not judged anew.
+ */
+export function lens({ colour, horizon, preset, month, as_of: day }) {
+  if (month || day) return null;
+  if (colour === "probability" && horizon) return `horizon=${horizon}`;
+  return colour === "state" && preset ? `preset=${encodeURIComponent(preset)}` : null;
+}
+
+/** How the values on screen are asked for: the past moment, the lens, or null for what is kept of now. */
+export const asked = (view) => moment(view) ?? lens(view);
 
 /** Whether two views show the same thing, wherever the camera stands. */
 export function same(a, b) {

@@ -8,7 +8,7 @@ const TRIES = 3;
 /** How long a busy browser may put off the next vector that nobody has asked for yet, in ms. */
 const IDLE_MS = 300;
 
-/** A `month` here is a past moment as `query.moment` says it, or null for now. */
+/** A `query` here is a past moment or a lens as query.mjs says them, or null for now. */
 export function createValues(programme, registry, vectors) {
   const flights = new Map();
   const root = `/values/${programme}/${registry.version}`;
@@ -22,11 +22,11 @@ export function createValues(programme, registry, vectors) {
     return flights.get(name);
   }
 
-  async function load(address, month, keep) {
-    const query = month ? `?${month}` : "";
+  async function load(address, query, keep) {
+    const asked = query ? `?${query}` : "";
     for (let attempt = 0; attempt < TRIES; attempt++) {
-      const { bytes, seq } = await getBytes(`${root}/${address}${query}`, {
-        after: vectors.covered,
+      const { bytes, seq } = await getBytes(`${root}/${address}${asked}`, {
+        after: query ? vectors.applied : vectors.covered,
         fresh: attempt > 0,
       });
       if (keep(seq, bytes)) return;
@@ -36,22 +36,22 @@ export function createValues(programme, registry, vectors) {
 
   return {
     /** Resolves when the areas of a product (by its seat) are here. */
-    async areas(product, month) {
-      if (vectors.hasAreas(product, month)) return;
-      await once(`areas|${product}|${month}`, () =>
-        load(`areas/${product}`, month, (seq, bytes) => vectors.putAreas(product, month, seq, bytes)),
+    async areas(product, query) {
+      if (vectors.hasAreas(product, query)) return;
+      await once(`areas|${product}|${query}`, () =>
+        load(`areas/${product}`, query, (seq, bytes) => vectors.putAreas(product, query, seq, bytes)),
       );
     },
 
     /** Resolves when the facilities of these partitions are here. */
-    async partitions(list, product, month) {
+    async partitions(list, product, query) {
       await Promise.all(
         list
-          .filter(({ seat }) => !vectors.hasPartition(seat, product, month))
+          .filter(({ seat }) => !vectors.hasPartition(seat, product, query))
           .map((partition) =>
-            once(`${partition.seat}|${product}|${month}`, () =>
-              load(`${partition.seat}/${product}`, month, (seq, bytes) =>
-                vectors.putPartition(partition, product, month, seq, bytes),
+            once(`${partition.seat}|${product}|${query}`, () =>
+              load(`${partition.seat}/${product}`, query, (seq, bytes) =>
+                vectors.putPartition(partition, product, query, seq, bytes),
               ),
             ),
           ),

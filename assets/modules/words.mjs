@@ -47,7 +47,6 @@ export function clock(time) {
   return [date.getHours(), date.getMinutes()].map((part) => String(part).padStart(2, "0")).join(":");
 }
 
-/** "May 2016" of "2016-05". */
 /** "4 March 2026" of "2026-03-04". */
 export function dayName(day) {
   return new Date(`${day}T12:00:00Z`).toLocaleDateString("en-GB", {
@@ -58,12 +57,19 @@ export function dayName(day) {
   });
 }
 
+/** "May 2016" of "2016-05". */
 export function monthName(month) {
   return new Date(`${month}-15T00:00:00Z`).toLocaleDateString("en-GB", {
     month: "short",
     year: "numeric",
     timeZone: "UTC",
   });
+}
+
+/** Until when a stockout is asked for: "within 30 days", "before the next delivery". */
+export function within({ colour, horizon, month, as_of: day }) {
+  const asked = colour === "probability" && horizon && !month && !day;
+  return asked ? `within ${horizon} days` : "before the next delivery";
 }
 
 /** The state of the connection: what the dot says, and the sentence beside it when there is more to say. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { format, merge, moment, parse, same } from "../../assets/modules/query.mjs";
+import { asked, format, lens, merge, moment, parse, same } from "../../assets/modules/query.mjs";
 
 const nation = parse("");
 
@@ -13,6 +13,8 @@ test("an address without a query is the nation now, coloured by risk", () => {
     month: null,
     as_of: null,
     sense: null,
+    horizon: null,
+    preset: null,
     colour: "risk",
     at: null,
   });
@@ -27,6 +29,8 @@ test("a view survives its own address", () => {
     month: "2016-05",
     as_of: null,
     sense: null,
+    horizon: "30",
+    preset: "WHO-EPI",
     colour: "state",
     at: { zoom: 7.25, lat: 11.5, lon: 8.25 },
   };
@@ -34,7 +38,7 @@ test("a view survives its own address", () => {
 });
 
 test("what is malformed is left out and harms nothing else", () => {
-  const view = parse("?area=NG020&month=2016-13&colour=pink&at=7/91/8");
+  const view = parse("?area=NG020&month=2016-13&colour=pink&horizon=31&preset=%22%3E&at=7/91/8");
   assert.deepEqual(view, { ...nation, area: "NG020" });
   for (const at of ["7/8", "a/b/c", "//", "23/0/0", "7/8/181"]) assert.equal(parse(`?at=${at}`).at, null);
 });
@@ -56,6 +60,28 @@ test("values are asked for the moment that is shown", () => {
   assert.equal(moment(nation), null);
   assert.equal(moment({ ...nation, month: "2016-05" }), "month=2016-05");
   assert.equal(moment({ ...nation, as_of: "2026-03-04", sense: null }), "as_of=2026-03-04&sense=occurred");
+});
+
+test("a horizon is a lens on probabilities of now, a preset one on states of now", () => {
+  const view = { ...nation, horizon: "30", preset: "WHO-EPI" };
+  const through = (colour, more) => lens({ ...view, colour, ...more });
+  assert.deepEqual(
+    ["risk", "state", "probability", "reporting"].map((colour) => through(colour)),
+    [null, "preset=WHO-EPI", "horizon=30", null],
+  );
+  assert.equal(through("state", { preset: "A B" }), "preset=A%20B");
+  assert.equal(through("probability", { month: "2016-05" }), null);
+  assert.equal(through("state", { as_of: "2026-03-04" }), null);
+  assert.equal(asked({ ...view, colour: "probability" }), "horizon=30");
+  assert.equal(asked({ ...view, colour: "probability", month: "2016-05" }), "month=2016-05");
+  assert.equal(asked(nation), null);
+});
+
+test("a lens is part of what is shared, and of what Back goes back to", () => {
+  const seen = merge(nation, "?colour=probability&horizon=14");
+  assert.equal(format(seen), "?horizon=14&colour=probability");
+  assert.equal(same(seen, { ...seen, horizon: "7" }), false);
+  assert.equal(merge(seen, "?horizon=").horizon, null);
 });
 
 test("a link changes only what it names", () => {

@@ -91,11 +91,36 @@ test("a past month never changes", () => {
   assert.equal(vectors.area(1, 0, "2016-05").risk, 20);
 });
 
+test("what is seen through a lens is made old by a push about its product, and stays on screen until the next", () => {
+  const vectors = createVectors(registry, 5);
+  assert.ok(vectors.putAreas(2, "horizon=30", 5, areas()));
+  assert.ok(vectors.putPartition(partition, 2, "horizon=30", 5, facilities()));
+  vectors.apply(6, update(1, 1, 60, 6, 100));
+  assert.ok(vectors.hasAreas(2, "horizon=30"));
+  vectors.apply(7, update(1, 2, 60, 6, 100));
+  assert.equal(vectors.hasAreas(2, "horizon=30"), false);
+  assert.equal(vectors.hasPartition(1, 2, "horizon=30"), false);
+  assert.ok(vectors.shows(1, 2, "horizon=30"));
+  assert.equal(vectors.area(1, 2, "horizon=30").risk, 20);
+  assert.equal(vectors.applied, 7);
+  assert.ok(vectors.putAreas(2, "horizon=30", 7, areas()));
+  assert.ok(vectors.hasAreas(2, "horizon=30"));
+});
+
+test("the worst of all is made old by a push about any product", () => {
+  const vectors = createVectors(registry, 5);
+  vectors.putAreas(0, "preset=MSH", 5, areas());
+  vectors.apply(6, update(1, 2, 60, 6, 100));
+  assert.equal(vectors.hasAreas(0, "preset=MSH"), false);
+});
+
 test("after a reload nothing of now is left", () => {
   const vectors = createVectors(registry, 5);
   vectors.putAreas(0, null, 5, areas());
+  vectors.putAreas(0, "horizon=7", 5, areas());
   vectors.forget(9);
   assert.equal(vectors.area(1, 0, null), null);
+  assert.equal(vectors.area(1, 0, "horizon=7"), null);
   assert.equal(vectors.putAreas(0, null, 8, areas()), false);
 });
 

@@ -43,3 +43,10 @@ test("when live updates pause, the sentence says how old the numbers are", () =>
   assert.equal(words.connection("paused", at).detail, "Live updates pause; numbers are as of 10:42");
   assert.deepEqual(words.connection("live", at), { text: "Live", detail: "" });
 });
+
+test("a chance says until when", () => {
+  assert.equal(words.within({ colour: "probability", horizon: "30" }), "within 30 days");
+  assert.equal(words.within({ colour: "probability", horizon: null }), "before the next delivery");
+  assert.equal(words.within({ colour: "risk", horizon: "30" }), "before the next delivery");
+  assert.equal(words.within({ colour: "probability", horizon: "30", month: "2016-05" }), "before the next delivery");
+});

@@ -1,0 +1,91 @@
+"""The range of stock to come, against the model of risk, by hand, and by its rules."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.insight import fan, risk
+from data.insight.fan import Coming, Lot
+
+#: Demand that hardly varies, so that a hand can follow it.
+EVEN = {"dispersion": 1e-6, "uncertainty": 1e-9}
+MONTH = 365.25 / 12
+
+
+def test_even_demand_runs_down_in_a_straight_line_and_stays_at_nothing() -> None:
+    made = fan.spread([Lot(60, None)], amc=MONTH * 2, **EVEN)
+    for line in (made.p10, made.p50, made.p90):
+        assert line[:30] == pytest.approx(60 - 2 * np.arange(30), abs=0.1)
+        assert (line[30:] == 0).all()
+    assert made.out[29] == 0
+    assert made.out[30] == 1
+
+
+def test_a_lot_is_gone_after_its_last_day_and_the_first_to_expire_is_used_first() -> None:
+    made = fan.spread([Lot(100, None), Lot(50, 10)], amc=MONTH, **EVEN)
+    # Ten of the fifty are used on the ten days on which they may be; the other forty expire.
+    assert made.p50[9] == pytest.approx(141, abs=0.1)
+    assert made.p50[10] == pytest.approx(100, abs=0.1)
+    assert made.p50[20] == pytest.approx(90, abs=0.1)
+
+
+def test_what_was_sent_arrives_on_its_day_or_later() -> None:
+    coming = Coming(100, days=5, on_time=0.8, mean_days_late=10)
+    made = fan.spread([Lot(10, None)], amc=MONTH, coming=coming, **EVEN)
+    assert made.p50[4] == pytest.approx(6, abs=0.1)
+    assert made.p50[5] == pytest.approx(105, abs=0.1)
+    assert made.p10[5] == pytest.approx(5, abs=0.1)
+    # One in five is late; those who wait past the tenth day were out.
+    assert 0.05 < made.out[20] < 0.2
+
+
+def test_what_is_overdue_is_expected_from_now_on() -> None:
+    made = fan.spread([], amc=MONTH, coming=Coming(100, -3, on_time=1.0, mean_days_late=7), **EVEN)
+    assert made.out[0] == 1
+    assert made.p90[4] > 0
+    assert made.p10[4] == 0
+    assert made.p10[30] > 0
+
+
+def test_the_lines_meet_the_days_of_cover() -> None:
+    """Without expiry and deliveries the line of a share reaches nothing on the day that `risk` names."""
+    made = fan.spread([Lot(240, None)], amc=200.0, dispersion=12.0, uncertainty=0.3)
+    demand = risk.Demand(
+        *(np.array([v]) for v in (200.0, 200 / MONTH, 12.0, 0.3)), np.array([12], dtype=np.int16), np.ones(1),
+        np.array([True]),
+    )  # fmt: skip
+    found = risk.assess(
+        risk.Positions(
+            usable=240, doses_per_vial=10, demand=demand, days_to_next_delivery=30, days_since_report=1, minimum=0,
+            maximum=1e9,
+        )
+    )  # fmt: skip
+    for line, cover in ((made.p10, found.cover_p10), (made.p50, found.cover_p50), (made.p90, found.cover_p90)):
+        gone = int(np.argmax(line == 0)) if (line == 0).any() else fan.DAYS + 1
+        assert abs(gone - min(float(cover[0]), fan.DAYS + 1)) <= 2
+
+
+lots = st.lists(st.builds(Lot, st.integers(0, 5_000), st.none() | st.integers(1, 120)), min_size=1, max_size=4)
+amcs = st.floats(0.5, 5_000)
+
+
+@given(lots, amcs, st.floats(1, 40), st.floats(0.01, 2))
+def test_the_range_is_ordered_starts_with_what_is_there_and_only_falls(held, amc, dispersion, uncertainty) -> None:
+    made = fan.spread(held, amc, dispersion, uncertainty)
+    assert (made.p10 <= made.p50).all()
+    assert (made.p50 <= made.p90).all()
+    assert made.p50[0] == made.p90[0] == sum(lot.doses for lot in held)
+    for line in (made.p10, made.p50, made.p90):
+        assert (np.diff(line) <= 1e-9).all()
+    assert (np.diff(made.out) >= 0).all()
+    assert ((made.out >= 0) & (made.out <= 1)).all()
+
+
+@given(lots, amcs, st.integers(1, 2_000))
+def test_more_stock_is_never_worse(held, amc, more) -> None:
+    less, richer = (fan.spread(some, amc, 10.0, 0.3) for some in (held, [*held, Lot(more, None)]))
+    assert (richer.out <= less.out + 1e-12).all()
+    assert (richer.p10 >= less.p10 - 1e-9).all()
