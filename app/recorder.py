@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -22,7 +21,7 @@ from app.errors import NotAllowed
 from data import db, errors, programmes
 from data.record import ledger, submission
 from data.record.ledger import Answer
-from data.record.submission import Entry
+from data.record.submission import Entry, Facility, Refused
 from data.types import StockEvent
 
 #: So many events share a commit at most.
@@ -121,10 +120,17 @@ class Recorder:
         return self._ids[code]
 
 
-def _may(principal: Principal, programme_id: int, entry: Entry, refuse: Any) -> bool:
-    facility = entry.facility
-    if principal.may("record", programme_id, facility.id, facility.lineage):
-        return True
-    remedy = f"You may not record stock at {facility.name}. Ask its officer, or sign in with a role that may."
-    refuse(entry.index, NotAllowed("facility", remedy, index=entry.index))
-    return False
+def check(principal: Principal, programme_id: int, facility: Facility, **details: object) -> None:
+    """Raise `NotAllowed`, with these details, where somebody may not record at a facility."""
+    if not principal.may("record", programme_id, facility.id, facility.lineage):
+        remedy = f"You may not record stock at {facility.name}. Ask its officer, or sign in with a role that may."
+        raise NotAllowed("facility", remedy, **details)
+
+
+def _may(principal: Principal, programme_id: int, entry: Entry, refuse: Refused) -> bool:
+    try:
+        check(principal, programme_id, entry.facility, index=entry.index)
+    except NotAllowed as error:
+        refuse(entry.index, error)
+        return False
+    return True

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from cryptography.fernet import Fernet
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 #: What `make run` started from this checkout writes down, so that commands typed beside it work on the same country.
 RUNNING = Path(__file__).resolve().parent.parent / ".local" / "run" / "environment"
-_FROM_FILES = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")
+_FROM_FILES = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "SMTP_URL", "OIDC_CLIENT_SECRET")
 
 
 class Settings(BaseSettings):
     """Every setting, with its default; the environment variable has the field's name in capitals.
 
-    DATABASE_URL, REDIS_URL and SECRET_KEY may also be given as files: `SECRET_KEY_FILE=/run/secrets/key`. Where a
-    variable is not set, what runs from this checkout answers for it.
+    What is secret may also be given as a file: `SECRET_KEY_FILE=/run/secrets/key`, and so DATABASE_URL, REDIS_URL,
+    ENCRYPTION_KEYS, SMTP_URL and OIDC_CLIENT_SECRET. Where a variable is not set, what runs from this checkout answers
+    for it.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=RUNNING)
@@ -35,6 +39,24 @@ class Settings(BaseSettings):
     api_token: SecretStr | None = Field(None, description="A token that may record stock, for the simulated day.")
     secure_cookies: bool = Field(False, description="Mark cookies Secure: set wherever TLS ends in front of this.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    proxies: int = Field(
+        0, description="How many proxies of ours a request comes through: whose word on addresses counts."
+    )
+    public_url: str | None = Field(None, description="Where people reach us: https://stock.example.org; in every link.")
+    encryption_keys: SecretStr | None = Field(None, description="Fernet keys, the current first; else from SECRET_KEY.")
+    breached_passwords: Path | None = Field(None, description="SHA-1 of breached passwords, one a line, in order.")
+    smtp_url: SecretStr | None = Field(
+        None, description="smtp[s]://user:password@host:587 that sends links; else none."
+    )
+    mail_from: str = Field("vaxtrace@localhost", description="Who those e-mails come from.")
+    oidc_issuer: str | None = Field(None, description="The ministry's OpenID provider: https://login.example.org")
+    oidc_name: str = Field("the ministry's sign-in", description="What people call that provider.")
+    oidc_client_id: str = Field("vaxtrace", description="What that provider calls us.")
+    oidc_client_secret: SecretStr | None = Field(None, description="What proves it to the provider.")
+    oidc_groups_claim: str = Field("groups", description="The claim that lists the groups of a person.")
+    oidc_roles: dict[str, str] = Field(
+        {}, description='Role by group: {"epi": "national@nigeria", "kano": "area@nigeria/KN"}'
+    )
 
     @field_validator("secret_key")
     @classmethod
@@ -43,6 +65,33 @@ class Settings(BaseSettings):
             raise ValueError(
                 'is shorter than 32 characters; make one with: python -c "import secrets; print(secrets.token_hex(32))"'
             )
+        return value
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _keys(cls, value: SecretStr | None) -> SecretStr | None:
+        for key in value.get_secret_value().replace(",", " ").split() if value else ():
+            try:
+                Fernet(key)
+            except ValueError as error:
+                made = "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"
+                raise ValueError(f'holds what is no key; make one with: python -c "{made}"') from error
+        return value
+
+    @field_validator("oidc_issuer", "public_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "")
+        if value is None or parts.scheme == "https" or parts.hostname in {"localhost", "127.0.0.1"}:
+            return value and value.rstrip("/")
+        raise ValueError("has to begin with https://")
+
+    @field_validator("oidc_roles")
+    @classmethod
+    def _roles(cls, value: dict[str, str]) -> dict[str, str]:
+        for role in value.values():
+            if not re.fullmatch(r"[a-z]+@[^/@]+(/[^/]+)?", role):
+                raise ValueError("gives each group ROLE@PROGRAMME or ROLE@PROGRAMME/AREA")
         return value
 
 

@@ -6,8 +6,8 @@ import io
 
 from flask import Blueprint, Response, jsonify, request, send_file
 
-from app import services
-from app.errors import InvalidBody, NotAllowed
+from app import recorder, services
+from app.errors import InvalidBody
 from data import errors
 from data.record import attachments, submission
 
@@ -23,9 +23,7 @@ def post(programme: str, code: str) -> tuple[Response, int]:
         if place is None:
             raise errors.UnknownFacility("facility", "Search for it by name to find its code.", value=code)
         who = services.principal()
-        if not who.may("record", found.id, place.id, place.lineage):
-            remedy = f"You may not record stock at {place.name}. Ask its officer, or sign in with a role that may."
-            raise NotAllowed("facility", remedy)
+        recorder.check(who, found.id, place)
         sent = request.files.get("file")
         if sent is None:
             raise InvalidBody("file", "Send multipart/form-data with one file.", reason="it has no field called file")

@@ -6,26 +6,21 @@ states stops the page for half a second. What no callback names needs none of th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from dash.development.base_component import Component
 
+from app.components.own import OwnComponent
 
-class Elements(Component):
+
+class Elements(OwnComponent):
     """`dash.html` components without ids, at any depth; boot.js registers it as `vaxtrace.Elements`."""
 
     _namespace = "vaxtrace"
-    _type = "Elements"
-    # Class attributes, because Dash's metaclass and its callback checks read them from the class.
-    _children_props: list[str] = []  # noqa: RUF012
-    _base_nodes: list[str] = ["children"]  # noqa: RUF012
-    _prop_names: list[str] = ["id", "tree"]  # noqa: RUF012
-    _valid_wildcard_attributes: list[str] = []  # noqa: RUF012
-    available_properties: list[str] = ["id", "tree"]  # noqa: RUF012
-    available_wildcard_properties: list[str] = []  # noqa: RUF012
+    _children_props: ClassVar[list[str]] = []
 
     def __init__(self, tree: Any) -> None:
-        super().__init__(tree=plain(tree))  # type: ignore[no-untyped-call]
+        super().__init__(tree=plain(tree))
 
 
 def plain(node: Any) -> Any:

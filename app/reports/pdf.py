@@ -27,7 +27,7 @@ def as_pdf(report: Report) -> bytes:
     paper.in_table = True
     places = [place for place, column in enumerate(report.columns) if column.width]
     for row in report.rows:
-        paper.line(row, places)
+        paper.table_row(row, places)
     return bytes(paper.output())
 
 
@@ -93,10 +93,10 @@ class _Paper(FPDF):
 
     def line_under(self) -> None:
         """A thin line across the page, where it is now."""
-        super().line(_MARGIN, self.get_y(), self.w - _MARGIN, self.get_y())
+        self.line(_MARGIN, self.get_y(), self.w - _MARGIN, self.get_y())
         self.ln(0.6)
 
-    def line(self, row: Row, places: list[int]) -> None:  # type: ignore[override]  # of a table, not of a drawing
+    def table_row(self, row: Row, places: list[int]) -> None:
         """A row; on the next page where there is no room for all of it."""
         self.set_font(_FONT, "" if row.tone == "line" else "B", _SIZE)
         columns = [self._report.columns[place] for place in places]

@@ -12,12 +12,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from data.insight.consumption import IN_STOCK_AT_LEAST
 from data.insight.policy import DAYS_PER_MONTH
 
 Floats = NDArray[np.float64]
-
-#: The guard: a window (or a month) with stock on less than this share of its days says nothing about demand.
-IN_STOCK_AT_LEAST = 0.1
 
 #: As many of the latest informative months enter the AMC: of 3, 6 and 12 the one that foretold best (docs/risk.md).
 WINDOW = 12
@@ -30,50 +28,6 @@ FORMULA = (
     "AMC = doses used / months x days / (days - days out of stock), over the last {window} full months reported"
     " with stock; with fewer months than that, drawn towards the mean of its peers"
 )
-
-
-def openlmis(consumed: ArrayLike, days_out: ArrayLike, months_per_period: int = 1) -> Floats:
-    """AMC after OpenLMIS: per period `ceil(C * 30M / (30M - X))`, then `ceil` of the mean of the periods.
-
-    `consumed` and `days_out` are [..., periods]; NaN marks a period that was not reported. Periods under the
-    guard are left out; NaN where none is left. The result is per period of `months_per_period` months.
-    """
-    days = 30.0 * months_per_period
-    used, out = np.asarray(consumed, dtype=np.float64), np.asarray(days_out, dtype=np.float64)
-    in_stock = days - np.clip(out, 0, days)
-    usable = ~np.isnan(used) & (in_stock >= IN_STOCK_AT_LEAST * days)
-    adjusted = np.ceil(np.where(usable, used, 0) * days / np.where(usable, in_stock, days))
-    periods = usable.sum(axis=-1)
-    return np.where(periods > 0, np.ceil(adjusted.sum(axis=-1) / np.maximum(periods, 1)), np.nan)
-
-
-def msupply(
-    consumed: ArrayLike, transfers: ArrayLike, months: ArrayLike, days: ArrayLike, days_out: ArrayLike
-) -> Floats:
-    """AMC after Open mSupply: `(C - transfers) / months * days / (days - DOS)`, all over one window.
-
-    `months` is what `days` really spans (13 months are divided by 13). NaN under the guard.
-    """
-    used = np.asarray(consumed, dtype=np.float64) - np.asarray(transfers, dtype=np.float64)
-    days = np.asarray(days, dtype=np.float64)
-    return _guarded(used / np.asarray(months, dtype=np.float64) * days, days - np.asarray(days_out), days)
-
-
-def msh(consumed: ArrayLike, months: ArrayLike, days_out: ArrayLike) -> Floats:
-    """AMC after MSH: `C / (months - DOS / 30.5)` over one window; NaN under the guard."""
-    months = np.asarray(months, dtype=np.float64)
-    return _guarded(np.asarray(consumed, dtype=np.float64), months - np.asarray(days_out) / 30.5, months)
-
-
-def bhima(consumed: ArrayLike, days: ArrayLike, days_out: ArrayLike) -> Floats:
-    """AMC after BHIMA: `C / days in stock * 30.5` over one window; NaN under the guard."""
-    days = np.asarray(days, dtype=np.float64)
-    return _guarded(np.asarray(consumed, dtype=np.float64) * 30.5, days - np.asarray(days_out), days)
-
-
-def _guarded(amount: Floats, in_stock: Floats, whole: Floats) -> Floats:
-    enough = (whole > 0) & (in_stock >= IN_STOCK_AT_LEAST * whole)
-    return np.where(enough, amount / np.where(enough, in_stock, 1.0), np.nan)
 
 
 def days_out_at_least(days_out: ArrayLike, opening: ArrayLike, received: ArrayLike, days: ArrayLike) -> Floats:

@@ -41,6 +41,8 @@ _EPOCH = date(1970, 1, 1)
 _EVER, _ALWAYS = "-infinity", "infinity"
 #: How long a mark waits for transactions that were under way, in seconds; the next day is soon enough.
 _PATIENCE = 5.0
+#: How often it looks meanwhile.
+_LOOK = 0.05
 
 
 @unique
@@ -247,7 +249,7 @@ def settled(engine: sa.Engine) -> int | None:
         while conn.execute(SQL["oldest_running"]).scalar_one() < following:
             if time.monotonic() > deadline:
                 return None
-            time.sleep(0.05)
+            time.sleep(_LOOK)
     return last_id
 
 

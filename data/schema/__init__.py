@@ -4,7 +4,7 @@ Geometry is EPSG:4326, outlines for tiles 3857. Amounts are doses (or pieces, wh
 UTC.
 """
 
-from data.schema import counts, map, people, record, registry, standing
+from data.schema import counts, demand, map, people, record, registry, standing, trail
 from data.schema.columns import metadata
 
-__all__ = ["counts", "map", "metadata", "people", "record", "registry", "standing"]
+__all__ = ["counts", "demand", "map", "metadata", "people", "record", "registry", "standing", "trail"]

@@ -22,6 +22,8 @@ programme = sa.Table(
     columns.key(),
     sa.Column("code", sa.Text, nullable=False, unique=True),
     sa.Column("name", sa.Text, nullable=False),
+    # The kill switch: from then on nobody sees it.
+    sa.Column("stopped_at", sa.DateTime(timezone=True)),
     sa.Column("timezone", sa.Text, nullable=False),
     sa.Column("level_names", ARRAY(sa.Text), nullable=False),
     sa.Column("preset", sa.Text, nullable=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from data.schema import columns
 
@@ -51,6 +52,8 @@ stock_month = sa.Table(
     # As assessed at the end of the month.
     sa.Column("state", sa.SmallInteger),
     sa.Column("probability", sa.REAL),
+    # P(running out within the 30 days that follow it), as assessed then; null where there was no probability.
+    sa.Column("within_30", sa.REAL),
     sa.PrimaryKeyConstraint("facility_id", "product_id", "month"),
     sa.CheckConstraint("extract(day from month) = 1", name="month_is_first_day"),
     sa.Index("ix_stock_month_product_id_month", "product_id", "month"),
@@ -75,11 +78,26 @@ position = sa.Table(
     # How a month varies around it (variance / mean) and how unsure it is itself (squared relative error).
     sa.Column("dispersion", sa.REAL),
     sa.Column("uncertainty", sa.REAL),
+    # Where the demand comes from (data.insight.demand.Source), and whose levels hold here (data.insight.policy.CODES);
+    # null before the first refresh.
+    sa.Column("demand_source", sa.SmallInteger),
+    sa.Column("preset", sa.SmallInteger),
     sa.Column("state", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Column("probability", sa.REAL),
     sa.Column("cover_p10", sa.REAL),
     sa.Column("cover_p50", sa.REAL),
     sa.Column("cover_p90", sa.REAL),
+    # P(running out within 7, 14, 30, 60 and 90 days), with deliveries and expiry in it; null where none is judged.
+    sa.Column("within", ARRAY(sa.REAL)),
+    # Of the next 30 days: doses that will be asked for and not be there, and the children who would miss them; whole
+    # numbers. `missed` is null where it is not known how many doses a child takes.
+    sa.Column("short", sa.REAL),
+    sa.Column("missed", sa.REAL),
+    # Doses that will expire before they can be used, at the mean demand; null where no expiry is known.
+    sa.Column("expiring", sa.REAL),
+    # Doses that were sent here and have not arrived; when the first of them is expected.
+    columns.amount("coming"),
+    sa.Column("coming_on", sa.Date),
     sa.Column("last_received_on", sa.Date),
     sa.Column("next_delivery_on", sa.Date),
     sa.Column("last_event_at", sa.DateTime(timezone=True)),
@@ -90,6 +108,22 @@ position = sa.Table(
     sa.Column("chain", sa.LargeBinary, nullable=False, server_default=""),
     sa.CheckConstraint("reserved >= 0", name="reserved_not_negative"),
     sa.Index("ix_position_product_id_state", "product_id", "state"),
+    # Where most children would be missed, without reading all that is well.
+    sa.Index("ix_position_missed", sa.text("missed desc"), "product_id", postgresql_where=sa.text("missed >= 1")),
+)  # fmt: skip
+
+facility_delay = sa.Table(
+    "facility_delay", columns.metadata,
+    # How late deliveries come to a facility: its own of the last year, and what follows from these and its like.
+    columns.ref("facility", primary_key=True),
+    sa.Column("deliveries", sa.Integer, nullable=False),
+    sa.Column("late", sa.Integer, nullable=False),
+    # Of the late ones and of what is overdue now, all together.
+    sa.Column("days_late", sa.Integer, nullable=False),
+    sa.Column("on_time", sa.REAL, nullable=False),
+    sa.Column("mean_days_late", sa.REAL, nullable=False),
+    sa.CheckConstraint("late between 0 and deliveries", name="late_of_deliveries"),
+    sa.CheckConstraint("on_time between 0 and 1 and mean_days_late > 0", name="shares"),
 )  # fmt: skip
 
 alert = sa.Table(

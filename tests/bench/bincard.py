@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -67,12 +68,12 @@ def _events(facility: str, product: str, vial: int, now: datetime) -> list[Stock
     made = []
     for number in range(EVENTS):
         at = now - timedelta(days=YEARS * 365 - 1) + number * step
-        key = {"facility": facility, "product": product, "occurred_at": at, "source": "bench", "source_id": f"{number}"}
-        if number % _EVERY:
-            made.append(StockEvent(kind=Kind.ADMINISTERED, doses=vial, **key))  # type: ignore[arg-type]
-        else:
-            lot = {"lot": f"BENCH-{number}", "expiry": (at + timedelta(days=500)).date(), "document": f"WB-{number}"}
-            made.append(StockEvent(kind=Kind.RECEIPT, doses=vial * _EVERY, **key, **lot))  # type: ignore[arg-type]
+        session = StockEvent(facility, product, Kind.ADMINISTERED, vial, at, "bench", f"{number}")
+        delivery = replace(
+            session, kind=Kind.RECEIPT, doses=vial * _EVERY, lot=f"BENCH-{number}",
+            expiry=(at + timedelta(days=500)).date(), document=f"WB-{number}",
+        )  # fmt: skip
+        made.append(session if number % _EVERY else delivery)
     return made
 
 

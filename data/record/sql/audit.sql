@@ -133,3 +133,27 @@ join facility f on f.id = e.facility_id
 join product r on r.id = e.product_id
 left join lot l on l.id = e.lot_id
 order by e.facility_id, e.product_id, e.id
+
+-- the_log_is_as_it_was_written --
+-- Each entry of the auditors' log carries the digest of itself and of the one before; the head knows the last.
+with entry as (
+    select l as row, l.programme_id, l.number, l.digest,
+           lag(l.digest, 1, ''::bytea) over (partition by l.programme_id order by l.number) as before,
+           lag(l.number, 1, 0::bigint) over (partition by l.programme_id order by l.number) as previous
+    from audit_log l
+), last as (
+    select distinct on (programme_id) programme_id, number, digest
+    from audit_log
+    order by programme_id, number desc
+)
+select 'log ' || programme_id || ' / entry ' || number, left(encode(digest, 'hex'), 16),
+       case when number = previous + 1 then left(encode(audit_digest(before, row), 'hex'), 16)
+            else 'entry ' || previous + 1 end
+from entry
+where number <> previous + 1 or digest <> audit_digest(before, row)
+union all
+select 'log ' || programme_id || ' / its end', 'entry ' || coalesce(l.number, 0), 'entry ' || coalesce(h.number, 0)
+from audit_head h
+full join last l using (programme_id)
+where h.number is distinct from l.number or h.digest is distinct from l.digest
+limit :most

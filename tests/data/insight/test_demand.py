@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.insight import demand
+from data.insight import consumption, demand
 from data.insight.policy import DAYS_PER_MONTH
 
 YEAR = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=float)
@@ -15,60 +15,6 @@ def estimate(used, days_out=None, reported=None, days=None, **more):
     days_out = np.zeros_like(used) if days_out is None else np.atleast_2d(days_out)
     reported = ~np.isnan(used) if reported is None else np.atleast_2d(reported)
     return demand.estimate(used, days_out, reported, days, **more)
-
-
-# The methods of others, by hand
-
-
-def test_openlmis_adjusts_each_period_upwards_and_rounds_up():
-    # ceil(100 x 30 / 20) = 150, ceil(70 x 30 / 30) = 70, ceil of their mean 110.
-    assert demand.openlmis([100, 70], [10, 0]) == 110
-    # ceil(7 x 30 / 23) = ceil(9.13) = 10; ceil(mean of 10 and 7) = 9.
-    assert demand.openlmis([7, 7], [7, 0]) == 9
-
-
-def test_openlmis_counts_periods_of_several_months():
-    # ceil(300 x 90 / (90 - 30)) = 450 in a quarter.
-    assert demand.openlmis([300], [30], months_per_period=3) == 450
-
-
-def test_openlmis_leaves_out_periods_without_stock_or_report():
-    assert demand.openlmis([100, 0, np.nan], [0, 30, 0]) == 100
-
-
-def test_msupply_takes_transfers_out_and_scales_by_days_in_stock():
-    # (650 - 50) / 6 x 180 / (180 - 30) = 120.
-    assert demand.msupply(650, 50, 6, 180, 30) == pytest.approx(120)
-
-
-def test_thirteen_months_are_divided_by_thirteen():
-    assert demand.msupply(1300, 0, 13, 395, 0) == pytest.approx(100)
-
-
-def test_msh_takes_months_out_of_stock_from_the_divisor():
-    # 600 / (6 - 30.5 / 30.5) = 120.
-    assert demand.msh(600, 6, 30.5) == pytest.approx(120)
-
-
-def test_bhima_divides_by_days_in_stock():
-    # 600 / 150 x 30.5 = 122.
-    assert demand.bhima(600, 180, 30) == pytest.approx(122)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        demand.openlmis([0, 0], [30, 30]),
-        demand.openlmis([5], [31]),
-        demand.msupply(5, 0, 6, 180, 175),
-        demand.msupply(0, 0, 6, 180, 180),
-        demand.msh(5, 6, 182),
-        demand.msh(5, 0, 0),
-        demand.bhima(5, 180, 180),
-    ],
-)
-def test_a_window_out_of_stock_nearly_throughout_says_nothing(answer):
-    assert np.isnan(answer)
 
 
 # The product's own
@@ -85,7 +31,7 @@ def test_the_same_use_every_month_is_its_own_mean_whatever_the_length_of_the_mon
 def test_the_product_agrees_with_msupply_over_a_full_window():
     used = np.array([40, 55, 30, 0, 61, 47, 52, 38, 44, 20, 59, 50.0])
     out = np.array([0, 0, 10, 20, 0, 0, 0, 0, 0, 15, 0, 0.0])
-    expected = demand.msupply(used.sum(), 0, 12, YEAR.sum(), out.sum())
+    expected = consumption.msupply(used.sum(), 0, 12, YEAR.sum(), out.sum())
     assert estimate(used, out).amc.item() == pytest.approx(float(expected))
 
 

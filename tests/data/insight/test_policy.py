@@ -39,3 +39,62 @@ def test_an_unknown_preset_is_refused():
 
 def test_every_preset_says_its_formula_and_its_source():
     assert all(preset.formula and preset.source for preset in policy.PRESETS.values())
+
+
+# Which preset holds where
+
+TIERS = ("clinic", "hospital", "store")
+
+
+def chosen(rules, tier, product, supplies=False, default="NPHCDA"):
+    found = policy.choose(rules, default, tier=[TIERS.index(tier)], product=[product], supplies=[supplies], tiers=TIERS)
+    return policy.NAMES[found.preset[0]], policy.METHOD_NAMES[found.method[0]], int(found.window[0])
+
+
+def test_without_any_rule_the_programmes_preset_holds_and_stores_have_theirs():
+    assert chosen([], "clinic", 1) == ("NPHCDA", "mSupply", 12)
+    assert chosen([], "store", 1, supplies=True) == ("MSH", "mSupply", 12)
+
+
+def test_the_most_specific_rule_wins_whatever_the_order():
+    rules = [
+        policy.Rule("clinic", 2, "OpenLMIS", "OpenLMIS", 3),
+        policy.Rule(None, None, "NPHCDA"),
+        policy.Rule(None, 2, "MSH", "BHIMA", 6),
+        policy.Rule("clinic", None, "WHO-EPI"),
+    ]
+    for order in (rules, rules[::-1]):
+        assert chosen(order, "clinic", 2) == ("OpenLMIS", "OpenLMIS", 3)
+        assert chosen(order, "clinic", 1)[0] == "WHO-EPI"
+        assert chosen(order, "hospital", 2) == ("MSH", "BHIMA", 6)
+        assert chosen(order, "hospital", 1)[0] == "NPHCDA"
+
+
+def test_a_store_takes_another_preset_only_by_its_tier():
+    assert chosen([policy.Rule(None, 1, "WHO-EPI")], "store", 1, supplies=True)[0] == "MSH"
+    assert chosen([policy.Rule("store", None, "WHO-EPI")], "store", 1, supplies=True)[0] == "WHO-EPI"
+
+
+def test_a_rule_for_a_tier_that_nobody_has_changes_nothing():
+    assert chosen([policy.Rule("ship", None, "WHO-EPI")], "clinic", 1)[0] == "NPHCDA"
+
+
+def test_bands_by_position_are_those_of_its_own_preset():
+    numbers = np.array([policy.CODES[name] for name in policy.PRESETS])
+    low, high = policy.bands_of(numbers, np.full(4, 80.0), np.full(4, 7), np.full(4, 30))
+    for place, name in enumerate(policy.PRESETS):
+        assert (low[place], high[place]) == policy.bands(name, 80.0, 7, 30)
+
+
+def test_bands_by_one_name_and_by_numbers_are_the_same():
+    supplies = np.array([True, False, False])
+    by_name = policy.bands_of("WHO-EPI", [10.0, 20.0, np.nan], [7] * 3, [30] * 3, supplies=supplies)
+    found = policy.choose([], "WHO-EPI", tier=[2, 0, 0], product=[1, 1, 1], supplies=supplies, tiers=TIERS)
+    by_number = policy.bands_of(found.preset, [10.0, 20.0, np.nan], [7] * 3, [30] * 3)
+    np.testing.assert_array_equal(by_name, by_number)
+
+
+def test_the_reorder_level_is_the_minimum_and_what_is_used_until_the_order_arrives():
+    for preset in policy.PRESETS.values():
+        low = preset.minimum.doses(100.0, 7, 30)
+        assert preset.reorder.doses(100.0, 7, 30) == pytest.approx(low + 100 * 7 / policy.DAYS_PER_MONTH)
