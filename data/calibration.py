@@ -20,6 +20,8 @@ SQL = queries.read(Path(__file__).parent / "sql" / "calibration.sql")
 #: As many months are looked back.
 MONTHS = 24
 
+_SUMS = ("places", "predicted", "happened", "squared")
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -49,16 +51,16 @@ def of(rows: Sequence[sa.Row[Any]]) -> Calibration:
     known = [r for r in rows if r.fine is not None]
     cases = Cases(
         np.array([r.fine for r in known], dtype=np.int64),
-        *(np.array([getattr(r, name) for r in known], dtype=np.float64) for name in Cases.__slots__[1:]),
+        *(np.array([getattr(r, name) for r in known], dtype=np.float64) for name in _SUMS),
     )
     seats, months = np.array([r.seat for r in known]), np.array([r.month for r in known], dtype="datetime64[D]")
     stocked = np.array([bool(r.stocked) for r in known], dtype=bool)
     return Calibration(
         every=calibration.score(cases),
         stocked=calibration.score(cases.where(stocked)),
-        by_product={int(seat): calibration.score(cases.where(seats == seat)) for seat in np.unique(seats)},
+        by_product={seat: calibration.score(cases.where(seats == seat)) for seat in np.unique(seats).tolist()},
         by_month={month: calibration.score(cases.where(months == month)) for month in np.unique(months).tolist()},
-        unknown=sum(int(r.count) for r in rows if r.fine is None),
+        unknown=sum(r.places for r in rows if r.fine is None),
     )
 
 

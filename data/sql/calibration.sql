@@ -5,7 +5,7 @@
 select d.seat, m.month, m.closing >= d.doses_per_vial as stocked,
        case when n.closing is null and n.days_out is null then null
             else least(CAST(floor(round(CAST(m.within_30 AS numeric) * 1000, 6)) AS int), 999) end as fine,
-       CAST(count(*) AS int) as count, sum(CAST(m.within_30 AS float8)) as predicted,
+       CAST(count(*) AS int) as places, sum(CAST(m.within_30 AS float8)) as predicted,
        CAST(count(*) filter (where o.happened) AS int) as happened,
        sum((CAST(m.within_30 AS float8) - CAST(o.happened AS int)) ^ 2) as squared
 from stock_month m
