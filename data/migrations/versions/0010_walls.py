@@ -10,7 +10,7 @@ from alembic import op
 from data import walls
 
 revision = "0010"
-down_revision = "0006"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
