@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from data import queries
-from data.record import chain, partitions, rules, shipments
+from data.record import chain, months, partitions, rules, shipments
 from data.record.desk import Desk, Row
-from data.record.submission import CLOCK_SKEW, Entry
+from data.record.submission import Entry
 from data.types import Entry as Why
 from data.types import Kind
 
@@ -42,7 +40,7 @@ def save(
     asked = {"programme_id": programme_id, "recorded_at": now, "id": list(ids)}
     conn.execute(SQL["save"], asked | columns | _shelves(desks) | _positions(desks, now) | _told(entries, desks))
     shipments.follow(conn, rows)
-    _fold_months(conn, rows, now)
+    months.follow(conn, rows, now)
 
 
 def _columns(rows: Sequence[tuple[Desk, Row]], now: datetime) -> dict[str, list[Any]]:
@@ -144,50 +142,3 @@ def _payload(entry: Entry) -> dict[str, object]:
         "occurred_at": entry.said.moment.isoformat(),
         "source": entry.event.source,
     }
-
-
-def _fold_months(conn: sa.Connection, rows: Sequence[tuple[Desk, Row]], now: datetime) -> None:
-    months: dict[tuple[int, int, date], tuple[datetime, datetime]] = {}
-    places = []
-    for at, row in rows:
-        first = row.said.day.replace(day=1)
-        place = (at.facility_id, at.product_id, first)
-        places.append(place)
-        if place not in months:
-            months[place] = _span(first, row.entry.facility.timezone)
-    folded = {
-        "facility_ids": [k[0] for k in months],
-        "product_ids": [k[1] for k in months],
-        "months": [k[2] for k in months],
-    }
-    conn.execute(
-        SQL["fold_months"],
-        folded
-        | {
-            "starts": [v[0] for v in months.values()],
-            "ends": [v[1] for v in months.values()],
-            "earliest": min(starts for starts, _ in months.values()),
-        },
-    )
-    if all(ends > now + CLOCK_SKEW for _, ends in months.values()):
-        return  # Nothing can have happened in a later month.
-    conn.execute(
-        SQL["shift_months"],
-        {f"folded_{name}": values for name, values in folded.items()}
-        | {
-            "facility_ids": [p[0] for p in places],
-            "product_ids": [p[1] for p in places],
-            "months": [p[2] for p in places],
-            "doses": [row.line.doses for _, row in rows],
-        },
-    )
-
-
-@lru_cache(maxsize=1000)
-def _span(first: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """When a local month begins and ends."""
-    following = (first + timedelta(days=32)).replace(day=1)
-    return (
-        datetime(first.year, first.month, 1, tzinfo=zone),
-        datetime(following.year, following.month, 1, tzinfo=zone),
-    )
