@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from data import queries
+from data.binary import bools, days, ints, moments
 from data.record import rules
 from data.record.desk import Desk, Row
 from data.record.submission import CLOCK_SKEW
@@ -76,15 +77,16 @@ def follow(conn: sa.Connection, rows: Sequence[tuple[Desk, Row]], now: datetime)
         month.add(row)
     every = list(months.values())
     asked = {
-        "facility_ids": [m.facility_id for m in every],
-        "product_ids": [m.product_id for m in every],
-        "months": [m.month for m in every],
-        "doses": [m.doses for m in every],
+        "facility_ids": ints([m.facility_id for m in every]),
+        "product_ids": ints([m.product_id for m in every]),
+        "months": days([m.month for m in every]),
+        "doses": ints([m.doses for m in every]),
     }
-    flows = {name: [getattr(m, name) for m in every] for name in ("received", "used", "lost", "adjusted", "anew")}
+    flows = {name: ints([getattr(m, name) for m in every]) for name in ("received", "used", "lost", "adjusted")}
     known = [at.last_event_at for at, _ in rows if at.last_event_at is not None]
     conn.execute(SQL["fold_months"], asked | flows | {
-        "starts": [m.starts for m in every], "ends": [m.ends for m in every],
+        "anew": bools([m.anew for m in every]),
+        "starts": moments([m.starts for m in every]), "ends": moments([m.ends for m in every]),
         "earliest": min(m.starts for m in every), "latest": max([*known, *(row.said.moment for _, row in rows)]),
     })  # fmt: skip
     if any(m.ends <= now + CLOCK_SKEW for m in every):

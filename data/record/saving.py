@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from data import queries
+from data.binary import Array, bigints, bools, days, ints, moments, octets, smallints, texts
 from data.record import chain, months, partitions, rules, shipments
 from data.record.desk import Desk, Row
 from data.record.submission import Entry
@@ -21,6 +22,9 @@ from data.types import Entry as Why
 from data.types import Kind
 
 SQL = queries.read(Path(__file__).parent / "sql" / "ledger.sql")
+
+# `json.dumps` looks anew each time at how it is to be done.
+_ENCODER = json.JSONEncoder()
 
 
 def save(
@@ -31,19 +35,19 @@ def save(
     days = {row.said.moment.astimezone(UTC).date() for _, row in rows}
     needed = {partitions.name(day) for day in days}
     columns = _columns(rows, now)
-    ids, there = conn.execute(SQL["next_ids"], {"count": len(rows), "partitions": list(needed)}).one()
+    ids, there = conn.execute(SQL["next_ids"], {"count": len(rows), "partitions": texts(list(needed))}).one()
     if len(there) < len(needed):
         partitions.ensure_partitions(conn, min(days), max(days))
     for (_, row), row_id in zip(rows, ids, strict=True):
         if row.why is not Why.REVISION:
             row.entry.ids.append(row_id)
-    asked = {"programme_id": programme_id, "recorded_at": now, "id": list(ids)}
+    asked = {"programme_id": programme_id, "recorded_at": now, "id": bigints(ids)}
     conn.execute(SQL["save"], asked | columns | _shelves(desks) | _positions(desks, now) | _told(entries, desks))
     shipments.follow(conn, rows)
     months.follow(conn, rows, now)
 
 
-def _columns(rows: Sequence[tuple[Desk, Row]], now: datetime) -> dict[str, list[Any]]:
+def _columns(rows: Sequence[tuple[Desk, Row]], now: datetime) -> dict[str, Array]:
     """The columns of stock_event; each row is linked to the one before it at its position."""
     columns: dict[str, list[Any]] = {name: [] for name in (*_OWN, *chain.COLUMNS)}
     own = [columns[name] for name in _OWN]
@@ -54,12 +58,18 @@ def _columns(rows: Sequence[tuple[Desk, Row]], now: datetime) -> dict[str, list[
         link = (at.facility_id, at.product_id, row.line.lot_id, row.shipment_id, at.chain)
         for column, value in zip([*own, *said], [*link, *text], strict=True):
             column.append(value)
-    for name in ("lot", "expiry", "recorded_at"):
-        del columns[name]
-    return columns
+    return {name: pack(columns[name]) for name, pack in _PACKED.items()}
 
 
 _OWN = ("facility_id", "product_id", "lot_id", "shipment_id", "digest")
+#: The columns that are written, beside the id and what is the same for all rows.
+_PACKED = {
+    **dict.fromkeys(("facility_id", "product_id", "lot_id", "doses", "counted", "reserved"), ints),
+    **dict.fromkeys(("actor_id", "partner_id"), ints),
+    **dict.fromkeys(("kind", "entry", "reason", "source", "source_id", "document", "order_number", "note"), texts),
+    **dict.fromkeys(("attachment_id", "reverses_id", "shipment_id"), bigints),
+    "lot_named": bools, "stage": smallints, "occurred_at": moments, "digest": octets,
+}  # fmt: skip
 
 
 def _text(at: Desk, row: Row, now: datetime) -> tuple[object, ...]:
@@ -83,30 +93,29 @@ def _text(at: Desk, row: Row, now: datetime) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _shelves(desks: Sequence[Desk]) -> dict[str, list[Any]]:
+def _shelves(desks: Sequence[Desk]) -> dict[str, Array]:
     held = [(at, h) for at in desks for h in at.shelf.held.values() if h.lot_id in at.touched]
     return {
-        "lot_facility_id": [at.facility_id for at, _ in held],
-        "lot_product_id": [at.product_id for at, _ in held],
-        "lot_lot_id": [h.lot_id for _, h in held],
-        "lot_doses": [h.doses for _, h in held],
-        "lot_stage": [h.vvm_stage for _, h in held],
-        "lot_received_at": [h.first_received_at for _, h in held],
-        "lot_quarantined": [h.quarantined for _, h in held],
+        "lot_facility_id": ints([at.facility_id for at, _ in held]),
+        "lot_product_id": ints([at.product_id for at, _ in held]),
+        "lot_lot_id": ints([h.lot_id for _, h in held]),
+        "lot_doses": ints([h.doses for _, h in held]),
+        "lot_stage": smallints([h.vvm_stage for _, h in held]),
+        "lot_received_at": moments([h.first_received_at for _, h in held]),
+        "lot_quarantined": bools([h.quarantined for _, h in held]),
     }
 
 
-def _positions(desks: Sequence[Desk], now: datetime) -> dict[str, list[Any]]:
-    last = {id(at): max(row.said.moment for row in at.rows) for at in desks}
+def _positions(desks: Sequence[Desk], now: datetime) -> dict[str, Array]:
     return {
-        "at_facility_id": [at.facility_id for at in desks],
-        "at_product_id": [at.product_id for at in desks],
-        "at_usable": [at.shelf.usable_on(at.done[0].facility.day(now)) for at in desks],
-        "at_total": [at.shelf.total for at in desks],
-        "at_reserved": [at.shelf.promised for at in desks],
-        "at_last": [last[id(at)] for at in desks],
-        "at_received_on": [_received_on(at) for at in desks],
-        "at_chain": [at.chain for at in desks],
+        "at_facility_id": ints([at.facility_id for at in desks]),
+        "at_product_id": ints([at.product_id for at in desks]),
+        "at_usable": ints([at.shelf.usable_on(at.done[0].facility.day(now)) for at in desks]),
+        "at_total": ints([at.shelf.total for at in desks]),
+        "at_reserved": ints([at.shelf.promised for at in desks]),
+        "at_last": moments([max(row.said.moment for row in at.rows) for at in desks]),
+        "at_received_on": days([_received_on(at) for at in desks]),
+        "at_chain": octets([at.chain for at in desks]),
     }
 
 
@@ -114,7 +123,7 @@ def _received_on(at: Desk) -> date | None:
     return max((e.day for e in at.done if e.event.kind in rules.ADDS), default=None)
 
 
-def _told(entries: Sequence[Entry], desks: Sequence[Desk]) -> dict[str, list[Any]]:
+def _told(entries: Sequence[Entry], desks: Sequence[Desk]) -> dict[str, Array]:
     """What is answered and kept, and what the outbox says."""
     at = {(d.facility_id, d.product_id): d for d in desks}
     for e in entries:
@@ -124,13 +133,13 @@ def _told(entries: Sequence[Entry], desks: Sequence[Desk]) -> dict[str, list[Any
         version = at[e.position].version + 1
         e.result = {"event_ids": e.ids, "lots": lots, "balance": e.balance, "version": version}
     return {
-        "key_source": [e.key[0] for e in entries],
-        "key_source_id": [e.key[1] for e in entries],
-        "key_digest": [e.digest for e in entries],
-        "key_result": [json.dumps(e.result) for e in entries],
-        "out_facility_id": [e.facility.id for e in entries],
-        "out_product_id": [e.product.id for e in entries],
-        "out_payload": [json.dumps(_payload(e)) for e in entries],
+        "key_source": texts([e.event.source for e in entries]),
+        "key_source_id": texts([e.event.source_id for e in entries]),
+        "key_digest": octets([e.digest for e in entries]),
+        "key_result": texts([_ENCODER.encode(e.result) for e in entries]),
+        "out_facility_id": ints([e.facility.id for e in entries]),
+        "out_product_id": ints([e.product.id for e in entries]),
+        "out_payload": texts([_ENCODER.encode(_payload(e)) for e in entries]),
     }
 
 
