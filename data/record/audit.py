@@ -109,7 +109,7 @@ def _readers(conn: sa.Connection, findings: Findings) -> None:
                     place = f"reader {r.name}: {change.place}, {change.kind} of {change.occurred_at}"
             findings.add(READERS, place, f"read {r.taken:,} (sum of their numbers {r.taken_sum:,}) up to {cursor}",
                          f"{r.passed:,} (sum {r.passed_sum:,})")  # fmt: skip
-        elif r.txid > r.newest or (r.txid and not r.passed and r.taken):
+        elif r.txid > r.newest:
             findings.add(READERS, place, cursor, f"{r.newest} at most")
 
 

@@ -114,7 +114,8 @@ limit :most
 -- How far a reader of the outbox is, what lies behind it, and how much of that it says it has read.
 select r.name, r.txid, r.seq, r.taken, CAST(r.taken_sum AS bigint) as taken_sum, count(o.seq) as passed,
        CAST(coalesce(sum(o.seq), 0) AS bigint) as passed_sum,
-       coalesce(greatest((select max(txid) from outbox), r.txid), 0) as newest
+       coalesce((select max(txid) from outbox), CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint))
+           as newest
 from reader r
 left join outbox o on (o.txid, o.seq) <= (r.txid, r.seq)
 group by r.name, r.txid, r.seq, r.taken, r.taken_sum

@@ -34,15 +34,17 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
         pipeline.refresh(conn, programme, programme.day(NOW), NOW, "a first day")
         ledger.record(conn, country.programme_id, [
             event(Kind.RECEIPT, 200, 80, "r1", lot="A", expiry=FAR),
-            event(Kind.RECEIPT, 100, 79, "r2", lot="B", expiry=FAR - timedelta(days=99)),
+            event(Kind.RECEIPT, 400, 79, "r2", lot="B", expiry=FAR - timedelta(days=99)),
             event(Kind.ADMINISTERED, 60, 75, "u1", opened_vial=True),
-            event(Kind.COUNT, 230, 70, "c1"),
+            event(Kind.COUNT, 530, 70, "c1"),
             event(Kind.VVM, 0, 60, "v1", lot="A", stage=2),
             event(Kind.QUARANTINE, 0, 50, "q1", lot="A", reason="a warm fridge"),
             event(Kind.LOSS, 20, 45, "l1", reason="broken"),
             event(Kind.TRANSFER_OUT, 20, 40, "t1", partner="F-E1", document="WB-1"),
             event(Kind.TRANSFER_IN, 20, 39, "t2", "F-E1", partner="F-W1", document="WB-1"),
-            event(Kind.RECEIPT, 60, 30, "r3", "F-W2a"),
+            event(Kind.RECEIPT, 160, 75, "r3", "F-W2a"),
+            event(Kind.ADMINISTERED, 60, 65, "u3", "F-W2a"),
+            event(Kind.ADMINISTERED, 40, 35, "u4", "F-W2a"),
             event(Kind.ADMINISTERED, 60, 3, "u2", "F-W2a"),
             event(Kind.RESERVE, 20, 2, "o1", order="PO-1"),
         ])  # fmt: skip
@@ -127,15 +129,18 @@ DAMAGE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", DAMAGE)
-def test_one_value_that_was_changed_is_found(engine: sa.Engine, kind: str) -> None:
-    statement, check = DAMAGE[kind]
-    with engine.connect() as conn, conn.begin() as transaction:
+def test_one_value_that_was_changed_is_found_wherever_it_is_kept(engine: sa.Engine) -> None:
+    missed = {}
+    with engine.connect() as conn, conn.begin():
         conn.execute(sa.text("set local session_replication_role = replica"))  # the record refuses to be changed
-        assert conn.execute(sa.text(statement)).rowcount > 0
-        found = audit.differences(conn, now=NOW)
-        assert check in {d.check for d in found}
-        transaction.rollback()
+        for kind, (statement, check) in DAMAGE.items():
+            with conn.begin_nested() as undone:
+                changed = conn.execute(sa.text(statement)).rowcount
+                found = {d.check for d in audit.differences(conn, now=NOW)}
+                if not changed or check not in found:
+                    missed[kind] = (changed, found)
+                undone.rollback()
+    assert missed == {}
 
 
 def test_a_difference_names_place_product_and_lot(engine: sa.Engine) -> None:
