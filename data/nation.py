@@ -313,9 +313,7 @@ class Misjudged:
     should: str
 
 
-def misjudged(
-    conn: sa.Connection, programme: Programme, days: Sequence[date], *, demand: bool
-) -> Iterator[Misjudged]:
+def misjudged(conn: sa.Connection, programme: Programme, days: Sequence[date], *, demand: bool) -> Iterator[Misjudged]:
     """Positions that are stored otherwise than they would be judged on any of these local days.
 
     What is stored is of one day, or, just after midnight, of the next. Demand is compared where `demand` says that

@@ -25,6 +25,8 @@ SQL = queries.read(Path(__file__).parent / "sql" / "audit.sql")
 
 Say = Callable[[str], None]
 Pair = tuple[int, int]
+#: Which share of the facilities, counted from 0, of how many.
+Share = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ CHECKS = (
 )  # fmt: skip
 _STATEMENTS = {STRAYS: "strays", SHIPMENTS: "shipments", ANSWERS: "answers", PAPERS: "attachments", ALERTS: "alerts"}
 
-#: So many facilities are looked at together; it divides the block of a mark.
+#: So many facilities are looked at together.
 FACILITIES = 128
 #: A row from `kind` on is what its digest covers.
 _COVERED = 7
@@ -89,13 +91,37 @@ def differences(
     """
     findings = Findings(most)
     for programme in programmes.every(conn):
-        _Programme(conn, programme, findings, now or datetime.now(UTC)).look(say)
+        at = _Programme(conn, programme, findings, now or datetime.now(UTC))
+        at.replay(say)
+        at.assess(say)
+    sums(conn, findings, say)
+    return in_order(findings.found)
+
+
+def replay(conn: sa.Connection, programme: Programme, share: Share, most: int, now: datetime, say: Say) -> Findings:
+    """The part of it that goes facility by facility, of a share of them: a nation is divided among processes."""
+    findings = Findings(most)
+    _Programme(conn, programme, findings, now).replay(say, share)
+    return findings
+
+
+def assess(conn: sa.Connection, programme: Programme, findings: Findings, now: datetime, say: Say) -> None:
+    """Every position and facility of a programme against what it would be assessed as."""
+    _Programme(conn, programme, findings, now).assess(say)
+
+
+def sums(conn: sa.Connection, findings: Findings, say: Say) -> None:
+    """What is a sum, or its counterpart, all over the database."""
     for check, name in _STATEMENTS.items():
-        say(f"Comparing: {check}.")
-        for row in conn.execute(SQL[name], {"most": most}):
+        say(f"comparing: {check}")
+        for row in conn.execute(SQL[name], {"most": findings.most}):
             findings.add(check, *row)
     _readers(conn, findings)
-    return sorted(findings.found, key=lambda d: CHECKS.index(d.check))
+
+
+def in_order(found: Iterable[Difference]) -> list[Difference]:
+    """Differences in the order of the checks."""
+    return sorted(found, key=lambda d: CHECKS.index(d.check) if d.check in CHECKS else len(CHECKS))
 
 
 def _readers(conn: sa.Connection, findings: Findings) -> None:
@@ -129,19 +155,24 @@ class _Programme:
         self.marks = {r.month: (programme.midnight(r.month), r.last_id) for r in conn.execute(SQL["marks"], asked)}
         self._days: dict[datetime, date] = {}
 
-    def look(self, say: Say) -> None:
-        """Everything of the programme."""
+    def replay(self, say: Say, share: Share = (0, 1)) -> None:
+        """All that happened happens again, facility by facility, and is compared with what is kept."""
         past.plan_anew(self.conn)
         ids = list(self.facilities)
-        blocks = [list(block) for _, block in groupby(ids, key=lambda facility_id: facility_id // FACILITIES)]
-        done = 0
-        for block in blocks:
+        number, of = share
+        mine, done = ids[len(ids) * number // of : len(ids) * (number + 1) // of], 0
+        for start in range(0, len(mine), FACILITIES):
+            block = mine[start : start + FACILITIES]
             self._facilities(block)
             done += len(block)
-            say(f"{self.programme.name}: {done:,} of {len(ids):,} facilities replayed.")
-        if self.programme.assessed_on is not None:
-            say(f"{self.programme.name}: assessing.")
-            self._assessed(self.programme.assessed_on)
+            say(f"{self.programme.name}: {done * of:,} of {len(ids):,} facilities replayed")
+
+    def assess(self, say: Say) -> None:
+        """Every position and facility is assessed again, for the day for which it stands."""
+        day = self.programme.assessed_on
+        if day is not None:
+            say(f"{self.programme.name}: assessing {len(self.facilities):,} facilities")
+            self._assessed(day)
 
     def place(self, facility_id: int, product_id: int | None, *more: str) -> str:
         """What a person calls it."""
@@ -229,7 +260,9 @@ class _Programme:
         if total != held:
             self.findings.add(TOTALS, self.place(*pair), total, held)
         last = max((r["occurred_at"] for r in rows), default=None)
-        received = max((r["occurred_at"] for r in rows if r["entry"] == "event" and r["kind"] in _ARRIVALS), default=None)
+        received = max(
+            (r["occurred_at"] for r in rows if r["entry"] == "event" and r["kind"] in _ARRIVALS), default=None
+        )
         should = (again.shelf.total, again.shelf.promised, last, None if received is None else self.day(received))
         stands = (0, 0, None, None) if position is None else tuple(position[3:7])
         if stands != should:

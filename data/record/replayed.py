@@ -96,7 +96,7 @@ def _force(shelf: Shelf, event: Recalled, lots: Mapping[int | None, Held]) -> No
 
 @dataclass(slots=True)
 class Month:
-    """What happened in a local month, in doses; `folded` says that somebody recorded in it, `counted` that it was counted.
+    """What happened in a local month, in doses; `folded` says that somebody recorded in it, and not only a pack.
 
     `closing` is what all rows up to its end leave. A month that only a pack reports keeps the amounts reported.
     """
@@ -108,7 +108,6 @@ class Month:
     moved: int = 0
     closing: int = 0
     folded: bool = False
-    counted: bool = False
     missing: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
 
     @property
@@ -142,7 +141,6 @@ def months(rows: Iterable[Row], day_of: Callable[[datetime], date]) -> dict[date
         if column := _COLUMN.get(kind):
             setattr(month, column, getattr(month, column) + (-doses if column in ("used", "lost") else doses))
         if kind == Kind.COUNT:
-            month.counted = True
             month.missing[r["source"], r["source_id"]] += doses
     closing = 0
     ordered = dict(sorted(found.items()))

@@ -79,25 +79,26 @@ DAMAGE = {
     "a row's programme": ("update stock_event set programme_id = 99 where source_id = 'u2'", audit.STRAYS),
     "a row's shipment": ("update stock_event set shipment_id = null where source_id = 't2'", audit.SHIPMENTS),
     "a lot's expiry": ("update lot set expiry = expiry + 1 where number = 'A'", audit.LINKS),
-    "doses of a lot": (f"update lot_balance set doses = doses + 1 where {ONE} and vvm_stage = 2", audit.SUMS),
-    "a lot that is gone": (f"delete from lot_balance where {ONE} and vvm_stage = 2", audit.LOTS),
-    "a lot too many": (f"insert into lot_balance (facility_id, product_id, doses) select facility_id, product_id, 5"
-                       f" from position where {ONE} and total = 0", audit.SUMS),
-    "the stage of a lot": (f"update lot_balance set vvm_stage = 1 where {ONE} and vvm_stage = 2", audit.LOTS),
-    "the quarantine of a lot": (f"update lot_balance set quarantined = false where {ONE}", audit.LOTS),
-    "the arrival of a lot": (f"update lot_balance set first_received_at = first_received_at + interval '1 second'"
-                             f" where {ONE}", audit.LOTS),
-    "a position's total": (f"update position set total = total + 1 where {ONE} and total > 0", audit.TOTALS),
-    "what may be used": (f"update position set usable = usable + 1 where {ONE} and total > 0", audit.POSITIONS),
-    "what is reserved": (f"update position set reserved = 19 where {ONE} and total > 0", audit.POSITIONS),
-    "the last event": (f"update position set last_event_at = last_event_at + interval '1 second' where {ONE}",
+    "doses of a lot": ("update lot_balance set doses = doses + 1 where HERE and vvm_stage = 2", audit.SUMS),
+    "a lot that is gone": ("delete from lot_balance where HERE and vvm_stage = 2", audit.LOTS),
+    "a lot too many": ("insert into lot_balance (facility_id, product_id, doses) select facility_id, product_id, 5"
+                       " from position where HERE and total = 0", audit.SUMS),
+    "the stage of a lot": ("update lot_balance set vvm_stage = 1 where HERE and vvm_stage = 2", audit.LOTS),
+    "the quarantine of a lot": ("update lot_balance set quarantined = false where HERE", audit.LOTS),
+    "the arrival of a lot": ("update lot_balance set first_received_at = first_received_at + interval '1 second'"
+                             " where HERE", audit.LOTS),
+    "a position's total": ("update position set total = total + 1 where HERE and total > 0", audit.TOTALS),
+    "what may be used": ("update position set usable = usable + 1 where HERE and total > 0", audit.POSITIONS),
+    "what is reserved": ("update position set reserved = 19 where HERE and total > 0", audit.POSITIONS),
+    "the last event": ("update position set last_event_at = last_event_at + interval '1 second' where HERE",
                        audit.POSITIONS),
-    "the last receipt": (f"update position set last_received_on = last_received_on + 1 where {ONE}", audit.POSITIONS),
-    "the end of the chain": (f"update position set chain = '\\x00' where {ONE} and total > 0", audit.LINKS),
+    "the last receipt": ("update position set last_received_on = last_received_on + 1 where HERE", audit.POSITIONS),
+    "the end of the chain": ("update position set chain = '\\x00' where HERE and total > 0", audit.LINKS),
     **{
         f"{column} of a month": (
-            f"update stock_month set {column} = {column} + 1 where {ONE}"
-            " and month = (select min(month) from stock_month where closing > 0)", audit.MONTHS,
+            "update stock_month set COLUMN = COLUMN + 1 where HERE and month = (select min(month) from stock_month"
+            " where closing > 0)".replace("COLUMN", column),
+            audit.MONTHS,
         )
         for column in ("opening", "received", "used", "lost", "adjusted", "closing")
     },
@@ -117,13 +118,13 @@ DAMAGE = {
     "an answer": ("update event_key set result = jsonb_set(result, '{event_ids,0}', '999999')"
                   " where source_id = 'u1'", audit.ANSWERS),
     "a paper": ("update attachment set content = set_byte(content, 2, 1)", audit.PAPERS),
-    "a state": (f"update position set state = 5 - state / 5 where {ONE} and total > 0", audit.ASSESSED),
-    "a probability": (f"update position set probability = probability + 0.0001 where {ONE}", audit.ASSESSED),
-    "days of cover": (f"update position set cover_p50 = cover_p50 + 1 where {ONE}", audit.ASSESSED),
-    "the next delivery": (f"update position set next_delivery_on = next_delivery_on + 1 where {ONE}", audit.ASSESSED),
-    "demand": (f"update position set amc = amc + 1 where {ONE}", audit.ASSESSED),
-    "a facility's state": (f"update facility_status set state = 6 - state where {ONE}", audit.ASSESSED),
-    "a facility's probability": (f"update facility_status set probability = 0.77 where {ONE}", audit.ASSESSED),
+    "a state": ("update position set state = 5 - state / 5 where HERE and total > 0", audit.ASSESSED),
+    "a probability": ("update position set probability = probability + 0.0001 where HERE", audit.ASSESSED),
+    "days of cover": ("update position set cover_p50 = cover_p50 + 1 where HERE", audit.ASSESSED),
+    "the next delivery": ("update position set next_delivery_on = next_delivery_on + 1 where HERE", audit.ASSESSED),
+    "demand": ("update position set amc = amc + 1 where HERE", audit.ASSESSED),
+    "a facility's state": ("update facility_status set state = 6 - state where HERE", audit.ASSESSED),
+    "a facility's probability": ("update facility_status set probability = 0.77 where HERE", audit.ASSESSED),
     "an alert that is gone": ("update alert set resolved_at = now()", audit.ALERTS),
     "a reader's cursor": ("update reader set txid = txid + 1000000", audit.READERS),
 }  # fmt: skip
@@ -135,7 +136,7 @@ def test_one_value_that_was_changed_is_found_wherever_it_is_kept(engine: sa.Engi
         conn.execute(sa.text("set local session_replication_role = replica"))  # the record refuses to be changed
         for kind, (statement, check) in DAMAGE.items():
             with conn.begin_nested() as undone:
-                changed = conn.execute(sa.text(statement)).rowcount
+                changed = conn.execute(sa.text(statement.replace("HERE", ONE))).rowcount
                 found = {d.check for d in audit.differences(conn, now=NOW)}
                 if not changed or check not in found:
                     missed[kind] = (changed, found)
@@ -145,7 +146,7 @@ def test_one_value_that_was_changed_is_found_wherever_it_is_kept(engine: sa.Engi
 
 def test_a_difference_names_place_product_and_lot(engine: sa.Engine) -> None:
     with engine.connect() as conn, conn.begin() as transaction:
-        conn.execute(sa.text(f"update lot_balance set doses = doses + 1 where {ONE} and vvm_stage = 2"))  # noqa: S608
+        conn.execute(sa.text(DAMAGE["doses of a lot"][0].replace("HERE", ONE)))
         [found] = [d for d in audit.differences(conn, now=NOW) if d.check == audit.SUMS]
         assert found.place == "F-W1 / BCG / A"
         assert int(found.stands) == int(found.should) + 1
