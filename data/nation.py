@@ -6,7 +6,7 @@ is stored: on most days most of it stays. Demand comes from full months and is w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -32,6 +32,8 @@ _CHUNK = 6_000
 _FLOATS = assess.FLOATS | {"cover_p10", "cover_p50", "cover_p90", "was_probability"}
 #: What the answer is compared with, besides the state.
 _SHOWN = ("probability", "cover_p10", "cover_p50", "cover_p90")
+#: What is kept of a position's demand.
+_DEMAND = ("amc", "dispersion", "uncertainty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,8 @@ def _places(nation: _Nation, rows: slice, facility_ids: Ints, product_ids: Ints)
     return place, keys[place] == wanted
 
 
-def _refresh_demand(conn: sa.Connection, programme: Programme, nation: _Nation, today: date) -> None:
-    """Demand of every position from its last full months; peers are the same product at the same tier."""
+def _demand_of(conn: sa.Connection, programme: Programme, nation: _Nation, today: date) -> dict[str, Floats]:
+    """Demand of every position from its last full months, by column; peers are the same product at the same tier."""
     until = today.year * 12 + today.month - 1
     since = until - WINDOW_MONTHS
     days = np.array([(_month(m + 1) - _month(m)).days for m in range(since, until)], dtype=np.float64)
@@ -172,7 +174,7 @@ def _refresh_demand(conn: sa.Connection, programme: Programme, nation: _Nation, 
             _FLOATS,
         )
         used[rows], out[rows], had_some[rows] = _histories(nation, rows, months, days)
-    stored, tiers = nation.stored, int(nation.facilities["tier"].max(initial=0)) + 1
+    tiers = int(nation.facilities["tier"].max(initial=0)) + 1
     catchment = columns.nullable(nation.facilities["catchment"])[nation.facility]
     expected = (catchment * nation.products["need"][nation.product]).astype(np.float32).astype(np.float64)
     need = demands.estimate(
@@ -180,10 +182,13 @@ def _refresh_demand(conn: sa.Connection, programme: Programme, nation: _Nation, 
         group=nation.product * tiers + nation.facilities["tier"][nation.facility], expected_monthly=expected,
         handles=had_some | np.isnan(used).all(axis=1),
     )  # fmt: skip
-    differs = np.zeros(nation.key.size, dtype=bool)
-    for name in ("amc", "dispersion", "uncertainty"):
-        # As PostgreSQL will have it: what is judged now and after an event must be the same number.
-        fresh = getattr(need, name).astype(np.float32).astype(np.float64)
+    # As PostgreSQL will have it: what is judged now and after an event must be the same number.
+    return {name: getattr(need, name).astype(np.float32).astype(np.float64) for name in _DEMAND}
+
+
+def _refresh_demand(conn: sa.Connection, programme: Programme, nation: _Nation, today: date) -> None:
+    stored, differs = nation.stored, np.zeros(nation.key.size, dtype=bool)
+    for name, fresh in _demand_of(conn, programme, nation, today).items():
         differs |= _differs(stored[name], fresh)
         stored[name] = fresh
     for rows in _chunks(nation):
@@ -192,7 +197,7 @@ def _refresh_demand(conn: sa.Connection, programme: Programme, nation: _Nation, 
         conn.execute(SQL["hold"], asked)
         conn.execute(
             SQL["store_demand"],
-            asked | {name: columns.floats(stored[name][which]) for name in ("amc", "dispersion", "uncertainty")},
+            asked | {name: columns.floats(stored[name][which]) for name in _DEMAND},
         )
 
 
@@ -218,20 +223,9 @@ def _refresh_rows(
     conn: sa.Connection, programme: Programme, nation: _Nation, rows: slice, today: date
 ) -> tuple[list[Transition], list[tuple[int, int]]]:
     """Judge a slice of positions and the worst of their facilities; write what differs, and answer what it shows."""
-    stored = {name: values[rows] for name, values in nation.stored.items()}
-    facility, product = nation.facility[rows], nation.product[rows]
-    of_facility = ("delivery_interval_days", "lead_time_days", "report_interval_days", "supplies", "ordinal")
-    i = (
-        stored
-        | {name: nation.facilities[name][facility] for name in of_facility}
-        | {name: nation.products[name][product] for name in ("seat", "doses_per_vial")}
-    )
-    found = assess.answer(programme, i, *_lots(conn, programme, nation, rows, today))
-    differs = (stored["usable"] != found.usable) | (stored["state"] != found.state)
-    differs |= _differs(columns.nullable(stored["due"]), found.due)
-    for name in _SHOWN:
-        differs |= _differs(stored[name], getattr(found, name))
-    which = np.flatnonzero(differs)
+    i, found = _judged(conn, programme, nation, rows, today)
+    stored, facility, product = i, nation.facility[rows], nation.product[rows]
+    which = np.flatnonzero(_differing(i, found))
     asked = {name: columns.ints(stored[name][which]) for name in ("facility_id", "product_id", "version")}
     overtaken = columns.read(conn.execute(SQL["hold"], asked).one(), _FLOATS)["place"]
     # An event came in between: its own assessment follows, until then the old one stands.
@@ -265,6 +259,29 @@ def _refresh_rows(
     return listed, list(zip(stored["facility_id"][moved].tolist(), stored["product_id"][moved].tolist(), strict=True))
 
 
+def _judged(
+    conn: sa.Connection, programme: Programme, nation: _Nation, rows: slice, today: date
+) -> tuple[dict[str, NDArray[Any]], Answer]:
+    """What is stored of a slice of positions, with what it is judged by; and the answer."""
+    facility, product = nation.facility[rows], nation.product[rows]
+    of_facility = ("delivery_interval_days", "lead_time_days", "report_interval_days", "supplies", "ordinal")
+    i = (
+        {name: values[rows] for name, values in nation.stored.items()}
+        | {name: nation.facilities[name][facility] for name in of_facility}
+        | {name: nation.products[name][product] for name in ("seat", "doses_per_vial")}
+    )
+    return i, assess.answer(programme, i, *_lots(conn, programme, nation, rows, today))
+
+
+def _differing(stored: dict[str, NDArray[Any]], found: Answer) -> NDArray[np.bool_]:
+    """Which of some positions are stored otherwise than they were judged."""
+    differs = (stored["usable"] != found.usable) | (stored["state"] != found.state)
+    differs |= _differs(columns.nullable(stored["due"]), found.due)
+    for name in _SHOWN:
+        differs |= _differs(stored[name], getattr(found, name))
+    return np.asarray(differs)
+
+
 def _lots(
     conn: sa.Connection, programme: Programme, nation: _Nation, rows: slice, today: date
 ) -> tuple[Ints, Ints, Floats]:
@@ -281,3 +298,79 @@ def _lots(
 
 def _differs(old: NDArray[Any], new: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray((old != new) & ~(np.isnan(old) & np.isnan(new)))
+
+
+# -- is it as it would be made now? ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Misjudged:
+    """A position, or (no product) the worst of a facility, that is stored otherwise than it would be judged."""
+
+    facility_id: int
+    product_id: int | None
+    stands: str
+    should: str
+
+
+def misjudged(conn: sa.Connection, programme: Programme, days: Sequence[date], *, demand: bool) -> Iterator[Misjudged]:
+    """Positions that are stored otherwise than they would be judged on any of these local days.
+
+    What is stored is of one day, or, just after midnight, of the next. Demand is compared where `demand` says that
+    nothing waits to be worked out, and no month or place is new since it was. Writes nothing.
+    """
+    conn.execute(SQL["plan_each"])
+    marked = bool(conn.execute(SQL["months_changed"], {"programme_id": programme.id}).scalar_one())
+    nation = _read(conn, programme, days[0])
+    if demand and not marked and not np.isnan(nation.stored["dispersion"]).any():
+        yield from _other_demand(nation, _demand_of(conn, programme, nation, days[0]))
+    of_day = [nation, *(_read(conn, programme, day) for day in days[1:])]
+    for rows in _chunks(nation):
+        answers = [_judged(conn, programme, n, rows, day) for n, day in zip(of_day, days, strict=True)]
+        wrong = np.logical_and.reduce([_differing(*answer) for answer in answers])
+        i, found = answers[0]
+        for k in np.flatnonzero(wrong).tolist():
+            stands = _words({name: i[name][k] for name in _JUDGED} | {"due": columns.nullable(i["due"])[k]})
+            should = _words({name: getattr(found, name)[k] for name in (*_JUDGED, "due")})
+            yield Misjudged(int(i["facility_id"][k]), int(i["product_id"][k]), *_apart(stands, should))
+        yield from _other_worst(nation, rows)
+
+
+_JUDGED = ("usable", "state", *_SHOWN)
+
+
+def _other_demand(nation: _Nation, fresh: dict[str, Floats]) -> Iterator[Misjudged]:
+    stored = nation.stored
+    differs = np.logical_or.reduce([_differs(stored[name], fresh[name]) for name in _DEMAND])
+    for k in np.flatnonzero(differs).tolist():
+        said = (_words({name: of[name][k] for name in _DEMAND}) for of in (stored, fresh))
+        yield Misjudged(int(stored["facility_id"][k]), int(stored["product_id"][k]), *_apart(*said))
+
+
+def _other_worst(nation: _Nation, rows: slice) -> Iterator[Misjudged]:
+    """Facilities that show something else than the worst of their tracers, as these are stored."""
+    product, stored = nation.product[rows], {name: values[rows] for name, values in nation.stored.items()}
+    tracer = nation.products["tracer"][product] > 0
+    places, row = np.unique(nation.facility[rows][tracer], return_inverse=True)
+    worst = assess.worst_of(row, product[tracer], stored["state"][tracer], stored["probability"][tracer])
+    was = {name: nation.facilities[name][places] for name in ("was", "was_probability")}
+    for k in np.flatnonzero((was["was"] != worst[0]) | _differs(was["was_probability"], worst[1])).tolist():
+        stands = _words({"state": was["was"][k], "probability": was["was_probability"][k]})
+        should = _words({"state": worst[0][k], "probability": worst[1][k]})
+        yield Misjudged(int(nation.facilities["id"][places[k]]), None, *_apart(stands, should))
+
+
+def _words(values: dict[str, Any]) -> dict[str, str]:
+    """Values by name as a person reads them."""
+    return {
+        name: "nothing" if np.isnan(value) or value == NULL
+        else State(int(value)).name.lower().replace("_", " ") if name == "state"
+        else f"{value:.6g}"
+        for name, value in values.items()
+    }  # fmt: skip
+
+
+def _apart(stands: dict[str, str], should: dict[str, str]) -> tuple[str, str]:
+    """Only what differs of two descriptions."""
+    names = [name for name in stands if stands[name] != should[name]]
+    return tuple(", ".join(f"{name} {of[name]}" for name in names) for of in (stands, should))  # type: ignore[return-value]

@@ -167,4 +167,8 @@ reader = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("txid", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("seq", sa.BigInteger, nullable=False, server_default="0"),
+    # How many of the rows that are still there it has read, and the sum of their numbers: what lies behind its cursor
+    # and was never read is missing here (data.record.audit).
+    sa.Column("taken", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("taken_sum", sa.Numeric, nullable=False, server_default="0"),
 )  # fmt: skip
