@@ -16,11 +16,9 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from data import assess, columns, queries
+from data import assess, columns, need, queries
 from data.assess import Answer, Transition
 from data.columns import NULL, Floats, Ints
-from data.insight import demand as demands
-from data.insight.history import WINDOW_MONTHS
 from data.programmes import Programme
 from data.record import rules
 from data.types import WORST, State
@@ -72,7 +70,7 @@ def refresh(conn: sa.Connection, programme: Programme, today: date, *, demand: b
     marked = bool(conn.execute(SQL["months_changed"], {"programme_id": programme.id}).scalar_one())
     nation = _read(conn, programme, today)
     if demand or marked or closed is not None or np.isnan(nation.stored["dispersion"]).any():
-        _refresh_demand(conn, programme, nation, today)
+        need.refresh(conn, programme, nation, list(_chunks(nation)), today)
     transitions: list[Transition] = []
     pairs: list[tuple[int, int]] = []
     for rows in _chunks(nation):
@@ -154,64 +152,6 @@ def _places(nation: _Nation, rows: slice, facility_ids: Ints, product_ids: Ints)
     keys, wanted = nation.key[rows], assess.key(facility_ids, product_ids)
     place = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
     return place, keys[place] == wanted
-
-
-def _refresh_demand(conn: sa.Connection, programme: Programme, nation: _Nation, today: date) -> None:
-    """Demand of every position from its last full months; peers are the same product at the same tier."""
-    until = today.year * 12 + today.month - 1
-    since = until - WINDOW_MONTHS
-    days = np.array([(_month(m + 1) - _month(m)).days for m in range(since, until)], dtype=np.float64)
-    used, out = (np.full((nation.key.size, WINDOW_MONTHS), np.nan) for _ in range(2))
-    had_some = np.zeros(nation.key.size, dtype=bool)
-    for rows in _chunks(nation):
-        months = columns.read(
-            conn.execute(
-                SQL["months"],
-                {"programme_id": programme.id, "since": _month(since), "until": _month(until), **_range(nation, rows)},
-            ).one(),
-            _FLOATS,
-        )
-        used[rows], out[rows], had_some[rows] = _histories(nation, rows, months, days)
-    stored, tiers = nation.stored, int(nation.facilities["tier"].max(initial=0)) + 1
-    catchment = columns.nullable(nation.facilities["catchment"])[nation.facility]
-    expected = (catchment * nation.products["need"][nation.product]).astype(np.float32).astype(np.float64)
-    need = demands.estimate(
-        used, out, ~np.isnan(used), days,
-        group=nation.product * tiers + nation.facilities["tier"][nation.facility], expected_monthly=expected,
-        handles=had_some | np.isnan(used).all(axis=1),
-    )  # fmt: skip
-    differs = np.zeros(nation.key.size, dtype=bool)
-    for name in ("amc", "dispersion", "uncertainty"):
-        # As PostgreSQL will have it: what is judged now and after an event must be the same number.
-        fresh = getattr(need, name).astype(np.float32).astype(np.float64)
-        differs |= _differs(stored[name], fresh)
-        stored[name] = fresh
-    for rows in _chunks(nation):
-        which = rows.start + np.flatnonzero(differs[rows])
-        asked = {name: columns.ints(stored[name][which]) for name in ("facility_id", "product_id", "version")}
-        conn.execute(SQL["hold"], asked)
-        conn.execute(
-            SQL["store_demand"],
-            asked | {name: columns.floats(stored[name][which]) for name in ("amc", "dispersion", "uncertainty")},
-        )
-
-
-def _histories(
-    nation: _Nation, rows: slice, months: dict[str, NDArray[Any]], days: Floats
-) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Use and days out by month of a slice of positions, and whether a place has ever had any of it."""
-    place, known = _places(nation, rows, months["facility_id"], months["product_id"])
-    row, column = place[known], np.searchsorted(np.cumsum(days), months["first_day"][known], side="right")
-
-    def grid(name: str) -> Floats:
-        values = np.full((rows.stop - rows.start, WINDOW_MONTHS), np.nan)
-        values[row, column] = columns.nullable(months[name])[known]
-        return values
-
-    used, received, opening = grid("used"), grid("received"), grid("opening")
-    # A place that reports zeros of a product which it never had is not out of it.
-    had_some = np.any((used > 0) | (received > 0) | (opening > 0), axis=1)
-    return used, demands.days_out_at_least(grid("days_out"), opening, received, days), np.asarray(had_some)
 
 
 def _refresh_rows(
