@@ -16,11 +16,9 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from data import assess, columns, queries
+from data import assess, columns, need, queries
 from data.assess import Answer, Transition
 from data.columns import NULL, Floats, Ints
-from data.insight import demand as demands
-from data.insight.history import WINDOW_MONTHS
 from data.programmes import Programme
 from data.record import rules
 from data.types import WORST, State
@@ -32,8 +30,6 @@ _CHUNK = 6_000
 _FLOATS = assess.FLOATS | {"cover_p10", "cover_p50", "cover_p90", "was_probability"}
 #: What the answer is compared with, besides the state.
 _SHOWN = ("probability", "cover_p10", "cover_p50", "cover_p90")
-#: What is kept of a position's demand.
-_DEMAND = ("amc", "dispersion", "uncertainty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +70,7 @@ def refresh(conn: sa.Connection, programme: Programme, today: date, *, demand: b
     marked = bool(conn.execute(SQL["months_changed"], {"programme_id": programme.id}).scalar_one())
     nation = _read(conn, programme, today)
     if demand or marked or closed is not None or np.isnan(nation.stored["dispersion"]).any():
-        _refresh_demand(conn, programme, nation, today)
+        need.refresh(conn, programme, nation, list(_chunks(nation)), today)
     transitions: list[Transition] = []
     pairs: list[tuple[int, int]] = []
     for rows in _chunks(nation):
@@ -158,67 +154,6 @@ def _places(nation: _Nation, rows: slice, facility_ids: Ints, product_ids: Ints)
     return place, keys[place] == wanted
 
 
-def _demand_of(conn: sa.Connection, programme: Programme, nation: _Nation, today: date) -> dict[str, Floats]:
-    """Demand of every position from its last full months, by column; peers are the same product at the same tier."""
-    until = today.year * 12 + today.month - 1
-    since = until - WINDOW_MONTHS
-    days = np.array([(_month(m + 1) - _month(m)).days for m in range(since, until)], dtype=np.float64)
-    used, out = (np.full((nation.key.size, WINDOW_MONTHS), np.nan) for _ in range(2))
-    had_some = np.zeros(nation.key.size, dtype=bool)
-    for rows in _chunks(nation):
-        months = columns.read(
-            conn.execute(
-                SQL["months"],
-                {"programme_id": programme.id, "since": _month(since), "until": _month(until), **_range(nation, rows)},
-            ).one(),
-            _FLOATS,
-        )
-        used[rows], out[rows], had_some[rows] = _histories(nation, rows, months, days)
-    tiers = int(nation.facilities["tier"].max(initial=0)) + 1
-    catchment = columns.nullable(nation.facilities["catchment"])[nation.facility]
-    expected = (catchment * nation.products["need"][nation.product]).astype(np.float32).astype(np.float64)
-    need = demands.estimate(
-        used, out, ~np.isnan(used), days,
-        group=nation.product * tiers + nation.facilities["tier"][nation.facility], expected_monthly=expected,
-        handles=had_some | np.isnan(used).all(axis=1),
-    )  # fmt: skip
-    # As PostgreSQL will have it: what is judged now and after an event must be the same number.
-    return {name: getattr(need, name).astype(np.float32).astype(np.float64) for name in _DEMAND}
-
-
-def _refresh_demand(conn: sa.Connection, programme: Programme, nation: _Nation, today: date) -> None:
-    stored, differs = nation.stored, np.zeros(nation.key.size, dtype=bool)
-    for name, fresh in _demand_of(conn, programme, nation, today).items():
-        differs |= _differs(stored[name], fresh)
-        stored[name] = fresh
-    for rows in _chunks(nation):
-        which = rows.start + np.flatnonzero(differs[rows])
-        asked = {name: columns.ints(stored[name][which]) for name in ("facility_id", "product_id", "version")}
-        conn.execute(SQL["hold"], asked)
-        conn.execute(
-            SQL["store_demand"],
-            asked | {name: columns.floats(stored[name][which]) for name in _DEMAND},
-        )
-
-
-def _histories(
-    nation: _Nation, rows: slice, months: dict[str, NDArray[Any]], days: Floats
-) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Use and days out by month of a slice of positions, and whether a place has ever had any of it."""
-    place, known = _places(nation, rows, months["facility_id"], months["product_id"])
-    row, column = place[known], np.searchsorted(np.cumsum(days), months["first_day"][known], side="right")
-
-    def grid(name: str) -> Floats:
-        values = np.full((rows.stop - rows.start, WINDOW_MONTHS), np.nan)
-        values[row, column] = columns.nullable(months[name])[known]
-        return values
-
-    used, received, opening = grid("used"), grid("received"), grid("opening")
-    # A place that reports zeros of a product which it never had is not out of it.
-    had_some = np.any((used > 0) | (received > 0) | (opening > 0), axis=1)
-    return used, demands.days_out_at_least(grid("days_out"), opening, received, days), np.asarray(had_some)
-
-
 def _refresh_rows(
     conn: sa.Connection, programme: Programme, nation: _Nation, rows: slice, today: date
 ) -> tuple[list[Transition], list[tuple[int, int]]]:
@@ -237,7 +172,7 @@ def _refresh_rows(
     places, row = np.unique(facility[tracer], return_inverse=True)
     worst = assess.worst_of(row, product[tracer], state[tracer], probability[tracer])
     was, was_probability = (nation.facilities[name][places] for name in ("was", "was_probability"))
-    changed = np.flatnonzero((was != worst[0]) | _differs(was_probability, worst[1]))
+    changed = np.flatnonzero((was != worst[0]) | need.differing(was_probability, worst[1]))
     part = Answer(*(getattr(found, name)[which] for name in Answer.__slots__))
     assess.store(
         conn, programme, today, stored["facility_id"][which], stored["product_id"][which], stored["version"][which],
@@ -276,9 +211,9 @@ def _judged(
 def _differing(stored: dict[str, NDArray[Any]], found: Answer) -> NDArray[np.bool_]:
     """Which of some positions are stored otherwise than they were judged."""
     differs = (stored["usable"] != found.usable) | (stored["state"] != found.state)
-    differs |= _differs(columns.nullable(stored["due"]), found.due)
+    differs |= need.differing(columns.nullable(stored["due"]), found.due)
     for name in _SHOWN:
-        differs |= _differs(stored[name], getattr(found, name))
+        differs |= need.differing(stored[name], getattr(found, name))
     return np.asarray(differs)
 
 
@@ -294,10 +229,6 @@ def _lots(
     order = np.argsort((place << 32) + last)
     order = order[known[order]]
     return place[order], lots["doses"][order], columns.nullable(lots["days_left"])[order]
-
-
-def _differs(old: NDArray[Any], new: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.asarray((old != new) & ~(np.isnan(old) & np.isnan(new)))
 
 
 # -- is it as it would be made now? ------------------------------------------------------------------------------
@@ -323,7 +254,8 @@ def misjudged(conn: sa.Connection, programme: Programme, days: Sequence[date], *
     marked = bool(conn.execute(SQL["months_changed"], {"programme_id": programme.id}).scalar_one())
     nation = _read(conn, programme, days[0])
     if demand and not marked and not np.isnan(nation.stored["dispersion"]).any():
-        yield from _other_demand(nation, _demand_of(conn, programme, nation, days[0]))
+        fresh = need.worked_out(conn, programme, nation, list(_chunks(nation)), days[0], keep=False)
+        yield from _other_demand(nation, fresh)
     of_day = [nation, *(_read(conn, programme, day) for day in days[1:])]
     for rows in _chunks(nation):
         answers = [_judged(conn, programme, n, rows, day) for n, day in zip(of_day, days, strict=True)]
@@ -339,11 +271,11 @@ def misjudged(conn: sa.Connection, programme: Programme, days: Sequence[date], *
 _JUDGED = ("usable", "state", *_SHOWN)
 
 
-def _other_demand(nation: _Nation, fresh: dict[str, Floats]) -> Iterator[Misjudged]:
+def _other_demand(nation: _Nation, fresh: dict[str, NDArray[Any]]) -> Iterator[Misjudged]:
     stored = nation.stored
-    differs = np.logical_or.reduce([_differs(stored[name], fresh[name]) for name in _DEMAND])
+    differs = np.logical_or.reduce([need.differing(stored[name], fresh[name]) for name in fresh])
     for k in np.flatnonzero(differs).tolist():
-        said = (_words({name: of[name][k] for name in _DEMAND}) for of in (stored, fresh))
+        said = (_words({name: of[name][k] for name in fresh}) for of in (stored, fresh))
         yield Misjudged(int(stored["facility_id"][k]), int(stored["product_id"][k]), *_apart(*said))
 
 
@@ -354,7 +286,7 @@ def _other_worst(nation: _Nation, rows: slice) -> Iterator[Misjudged]:
     places, row = np.unique(nation.facility[rows][tracer], return_inverse=True)
     worst = assess.worst_of(row, product[tracer], stored["state"][tracer], stored["probability"][tracer])
     was = {name: nation.facilities[name][places] for name in ("was", "was_probability")}
-    for k in np.flatnonzero((was["was"] != worst[0]) | _differs(was["was_probability"], worst[1])).tolist():
+    for k in np.flatnonzero((was["was"] != worst[0]) | need.differing(was["was_probability"], worst[1])).tolist():
         stands = _words({"state": was["was"][k], "probability": was["was_probability"][k]})
         should = _words({"state": worst[0][k], "probability": worst[1][k]})
         yield Misjudged(int(nation.facilities["id"][places[k]]), None, *_apart(stands, should))

@@ -60,7 +60,9 @@ CHECKS = (
     LINKS, STRAYS, EVENTS, SUMS, LOTS, TOTALS, POSITIONS, MONTHS, MARKS, SHIPMENTS, ANSWERS, PAPERS, READERS, ASSESSED,
     ALERTS, LOG,
 )  # fmt: skip
-_STATEMENTS = {STRAYS: "strays", SHIPMENTS: "shipments", ANSWERS: "answers", PAPERS: "attachments", ALERTS: "alerts", LOG: "log"}
+_STATEMENTS = {
+    STRAYS: "strays", SHIPMENTS: "shipments", ANSWERS: "answers", PAPERS: "attachments", ALERTS: "alerts", LOG: "log",
+}  # fmt: skip
 
 #: So many facilities are looked at together.
 FACILITIES = 128
