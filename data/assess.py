@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from data import columns, queries
 from data.columns import Floats, Ints
-from data.insight import demand, expiry, policy, risk
+from data.insight import ahead, delay, demand, expiry, policy, risk
 from data.programmes import Programme
 from data.record import rules
 from data.types import WORST, State
@@ -27,10 +27,16 @@ SQL = queries.read(Path(__file__).parent / "sql" / "assess.sql")
 
 #: A report counts as missing only this many days after its interval.
 GRACE_DAYS = 15
-#: Probabilities are kept to so many decimals: a far smaller chance is nobody's, and need not be written every night.
-DECIMALS = 4
+#: Probabilities are kept in whole percent, days of cover to a tenth, doses and children whole: nobody decides by less,
+#: and what stays the same need not be written every night.
+DECIMALS = 2
+#: What was sent and has not arrived after so many days beyond its time on the way is on its way no more.
+GIVEN_UP_DAYS = 60
 
-FLOATS = frozenset({"amc", "dispersion", "uncertainty", "probability", "tracer_probability", "tracer_was_probability"})
+FLOATS = frozenset({
+    "amc", "dispersion", "uncertainty", "probability", "tracer_probability", "tracer_was_probability",
+    "on_time", "days_late", "doses_per_child",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,11 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was assessed of n positions; `due` are days until the planned delivery, NaN where there is none."""
+    """What was assessed of n positions, as it is stored; `due` are days until the next delivery, NaN for none.
+
+    `within` [n, 5] goes by `ahead.HORIZONS`; `short` and `missed` are of the next 30 days; `expiring` as in
+    data.insight.expiry. `coming` doses are expected in `coming_due` days.
+    """
 
     usable: Ints
     state: NDArray[np.uint8]
@@ -60,6 +70,12 @@ class Answer:
     cover_p50: NDArray[np.float32]
     cover_p90: NDArray[np.float32]
     due: Floats
+    within: NDArray[np.float32]
+    short: NDArray[np.float32]
+    missed: NDArray[np.float32]
+    expiring: Floats
+    coming: Ints
+    coming_due: Floats
 
 
 def touched(
@@ -80,6 +96,7 @@ def touched(
         "today": today,
         "timezone": programme.timezone,
         "last_usable_stage": rules.LAST_USABLE_STAGE,
+        "given_up_days": GIVEN_UP_DAYS,
     }
     i = columns.read(conn.execute(SQL["touched"], asked).one(), FLOATS)
     found = answer(programme, i, i["lot_place"], i["lot_doses"], columns.nullable(i["lot_days_left"]))
@@ -110,10 +127,13 @@ def answer(
     """Judge positions by what was read of them; their usable lots in the order of place and expiry."""
     need = demand.plain(i["amc"], dispersion=i["dispersion"], uncertainty=i["uncertainty"])
     usable = np.bincount(lot_place, lot_doses, minlength=i["amc"].size)
-    due = columns.nullable(i["received_day"]) + i["delivery_interval_days"]
+    coming, coming_due = i["coming"], columns.nullable(i["coming_day"])
+    # What is known to be on the way is the next delivery; otherwise it is due an interval after the last one.
+    due = np.where(coming > 0, coming_due, columns.nullable(i["received_day"]) + i["delivery_interval_days"])
     low, high = policy.bands_of(
         programme.preset, need.amc, i["lead_time_days"], i["delivery_interval_days"], supplies=i["supplies"] > 0
     )
+    lost = expiry.expiring(lot_place, lot_doses, lot_days_left, need.daily_mean)
     found = risk.assess(
         risk.Positions(
             usable=usable,
@@ -126,13 +146,36 @@ def answer(
             delivery_interval_days=i["delivery_interval_days"],
             report_interval_days=i["report_interval_days"],
             grace_days=GRACE_DAYS,
-            expiring=expiry.expiring(lot_place, lot_doses, lot_days_left, need.daily_mean),
-        )
+            expiring=lost,
+            coming=coming,
+            lots=expiry.lots(lot_place, lot_doses, lot_days_left),
+        ),
+        lateness(i["on_time"], i["days_late"]),
     )
+    short = found.short[:, ahead.MONTH]
+    p10, p50, p90 = (np.round(days, 1) for days in (found.cover_p10, found.cover_p50, found.cover_p90))
     return Answer(
-        usable.astype(np.int64), found.state, np.round(found.probability, DECIMALS),
-        found.cover_p10, found.cover_p50, found.cover_p90, due,
-    )  # fmt: skip
+        usable.astype(np.int64),
+        found.state,
+        np.round(found.probability, DECIMALS),
+        p10,
+        p50,
+        p90,
+        due,
+        np.round(found.within, DECIMALS),
+        np.round(short),
+        np.round(short / i["doses_per_child"].astype(np.float32)),
+        np.round(lost),
+        coming,
+        coming_due,
+    )
+
+
+def lateness(on_time: Floats, days_late: Floats) -> delay.Delay:
+    """The delays that were learnt; what is assumed of all where nothing was."""
+    return delay.Delay(
+        np.where(np.isnan(on_time), delay.ON_TIME, on_time), np.where(np.isnan(days_late), delay.DAYS_LATE, days_late)
+    )
 
 
 def key(facility_ids: Ints, product_ids: Ints) -> Ints:
@@ -180,6 +223,12 @@ def store(
             "cover_p50": columns.floats(found.cover_p50),
             "cover_p90": columns.floats(found.cover_p90),
             "due": columns.whole(found.due),
+            **{f"within_{days}": columns.floats(found.within[:, k]) for k, days in enumerate(ahead.HORIZONS)},
+            "short": columns.floats(found.short),
+            "missed": columns.floats(found.missed),
+            "expiring": columns.floats(found.expiring),
+            "coming": columns.ints(found.coming),
+            "coming_due": columns.whole(found.coming_due),
             "status_facility_ids": columns.ints(facilities),
             "status_states": columns.ints(worst_state),
             "status_probabilities": columns.floats(worst_probability),

@@ -87,6 +87,15 @@ class Position:
     next_delivery_on: date | None
     last_event_at: datetime | None
     out_since: datetime | None
+    #: P(running out within each of data.insight.ahead.HORIZONS); None where there is no probability.
+    within: list[float] | None = None
+    #: Of the next 30 days: doses short and children missed; doses that will expire before use.
+    short: float | None = None
+    missed: float | None = None
+    expiring: float | None = None
+    #: Doses on the way, and when the first of them is expected.
+    coming: int = 0
+    coming_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +123,8 @@ class Month:
     days_out: int | None
     state: int | None
     probability: float | None
+    #: P(running out within the 30 days after it), as assessed at its end.
+    within_30: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ SELECT code, name, level, seat FROM area WHERE id = ANY(CAST(:ids AS integer[]))
 -- positions --
 -- What one facility holds of every product that it handles, as it is now, in screen order.
 SELECT r.id AS product_id, r.code, r.name, r.seat, r.unit, r.doses_per_vial, p.usable, p.total, p.amc, p.state,
-       p.probability, p.cover_p10, p.cover_p50, p.cover_p90, p.next_delivery_on, p.last_event_at, p.out_since
+       p.probability, p.cover_p10, p.cover_p50, p.cover_p90, p.next_delivery_on, p.last_event_at, p.out_since,
+       p.within, p.short, p.missed, p.expiring, p.coming, p.coming_on
 FROM position p
 JOIN product r ON r.id = p.product_id
 WHERE p.facility_id = :facility_id
@@ -49,7 +50,8 @@ ORDER BY b.vvm_stage DESC, l.expiry NULLS LAST, b.first_received_at, l.number
 
 -- months --
 -- The months of one product at one facility up to one of them, oldest first.
-SELECT month, opening, received, used, lost, adjusted, closing, days_out, state, probability
+SELECT month, opening, received, used, lost, adjusted, closing, days_out, state, probability,
+       within_30
 FROM stock_month
 WHERE facility_id = :facility_id AND product_id = :product_id
   AND month <= :until AND month > CAST(:until AS date) - make_interval(months => :months)
