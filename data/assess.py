@@ -90,15 +90,7 @@ def touched(
     facility_ids, product_ids = np.array(touched_pairs, dtype=np.int64).T
     order = np.lexsort((product_ids, facility_ids))
     facility_ids, product_ids = facility_ids[order], product_ids[order]
-    asked = {
-        "facility_ids": columns.ints(facility_ids),
-        "product_ids": columns.ints(product_ids),
-        "today": today,
-        "timezone": programme.timezone,
-        "last_usable_stage": rules.LAST_USABLE_STAGE,
-        "given_up_days": GIVEN_UP_DAYS,
-    }
-    i = columns.read(conn.execute(SQL["touched"], asked).one(), FLOATS)
+    i = read(conn, programme, facility_ids, product_ids, today)
     found = answer(programme, i, i["lot_place"], i["lot_doses"], columns.nullable(i["lot_days_left"]))
 
     # The other tracers of these facilities stay as they are.
@@ -121,54 +113,75 @@ def touched(
     ]  # fmt: skip
 
 
+def read(
+    conn: sa.Connection, programme: Programme, facility_ids: Ints, product_ids: Ints, today: date
+) -> dict[str, NDArray[Any]]:
+    """What the assessment needs of single positions, in their order; see the statement."""
+    asked = {
+        "facility_ids": columns.ints(facility_ids),
+        "product_ids": columns.ints(product_ids),
+        "today": today,
+        "timezone": programme.timezone,
+        "last_usable_stage": rules.LAST_USABLE_STAGE,
+        "given_up_days": GIVEN_UP_DAYS,
+    }
+    return columns.read(conn.execute(SQL["touched"], asked).one(), FLOATS)
+
+
 def answer(
     programme: Programme, i: dict[str, NDArray[Any]], lot_place: Ints, lot_doses: Ints, lot_days_left: Floats
 ) -> Answer:
     """Judge positions by what was read of them; their usable lots in the order of place and expiry."""
-    need = demand.plain(i["amc"], dispersion=i["dispersion"], uncertainty=i["uncertainty"])
-    usable = np.bincount(lot_place, lot_doses, minlength=i["amc"].size)
-    coming, coming_due = i["coming"], columns.nullable(i["coming_day"])
-    # What is known to be on the way is the next delivery; otherwise it is due an interval after the last one.
-    due = np.where(coming > 0, coming_due, columns.nullable(i["received_day"]) + i["delivery_interval_days"])
-    low, high = policy.bands_of(
-        programme.preset, need.amc, i["lead_time_days"], i["delivery_interval_days"], supplies=i["supplies"] > 0
-    )
-    lost = expiry.expiring(lot_place, lot_doses, lot_days_left, need.daily_mean)
-    found = risk.assess(
-        risk.Positions(
-            usable=usable,
-            doses_per_vial=i["doses_per_vial"],
-            demand=need,
-            days_to_next_delivery=due,
-            days_since_report=-columns.nullable(i["event_day"]),
-            minimum=low,
-            maximum=high,
-            delivery_interval_days=i["delivery_interval_days"],
-            report_interval_days=i["report_interval_days"],
-            grace_days=GRACE_DAYS,
-            expiring=lost,
-            coming=coming,
-            lots=expiry.lots(lot_place, lot_doses, lot_days_left),
-        ),
-        lateness(i["on_time"], i["days_late"]),
-    )
+    known = positions(programme, i, lot_place, lot_doses, lot_days_left)
+    found = risk.assess(known, lateness(i["on_time"], i["days_late"]))
     short = found.short[:, ahead.MONTH]
     p10, p50, p90 = (np.round(days, 1) for days in (found.cover_p10, found.cover_p50, found.cover_p90))
     return Answer(
-        usable.astype(np.int64),
+        np.asarray(known.usable).astype(np.int64),
         found.state,
         np.round(found.probability, DECIMALS),
         p10,
         p50,
         p90,
-        due,
+        np.asarray(known.days_to_next_delivery),
         np.round(found.within, DECIMALS),
         np.round(short),
         np.round(short / i["doses_per_child"].astype(np.float32)),
-        np.round(lost),
-        coming,
-        coming_due,
+        np.round(np.asarray(known.expiring)),
+        i["coming"],
+        columns.nullable(i["coming_day"]),
     )
+
+
+def positions(
+    programme: Programme, i: dict[str, NDArray[Any]], lot_place: Ints, lot_doses: Ints, lot_days_left: Floats
+) -> risk.Positions:
+    """What was read of positions, as data.insight.risk wants it."""
+    need = demand.plain(i["amc"], dispersion=i["dispersion"], uncertainty=i["uncertainty"])
+    low, high = policy.bands_of(
+        programme.preset, need.amc, i["lead_time_days"], i["delivery_interval_days"], supplies=i["supplies"] > 0
+    )
+    return risk.Positions(
+        usable=np.bincount(lot_place, lot_doses, minlength=i["amc"].size),
+        doses_per_vial=i["doses_per_vial"],
+        demand=need,
+        # What is known to be on the way is the next delivery; otherwise it is due an interval after the last one.
+        days_to_next_delivery=np.where(i["coming"] > 0, columns.nullable(i["coming_day"]), planned(i)),
+        days_since_report=-columns.nullable(i["event_day"]),
+        minimum=low,
+        maximum=high,
+        delivery_interval_days=i["delivery_interval_days"],
+        report_interval_days=i["report_interval_days"],
+        grace_days=GRACE_DAYS,
+        expiring=expiry.expiring(lot_place, lot_doses, lot_days_left, need.daily_mean),
+        coming=i["coming"],
+        lots=expiry.lots(lot_place, lot_doses, lot_days_left),
+    )
+
+
+def planned(i: dict[str, NDArray[Any]]) -> Floats:
+    """Days until an interval after the last delivery; NaN where there was none."""
+    return np.asarray(columns.nullable(i["received_day"]) + i["delivery_interval_days"])
 
 
 def lateness(on_time: Floats, days_late: Floats) -> delay.Delay:

@@ -31,10 +31,10 @@ _FLOAT4_ITEM = np.dtype([("size", ">i4"), ("value", ">f4")])
 
 def read(row: sa.Row[Any], floats: frozenset[str]) -> dict[str, NDArray[Any]]:
     """Columns that PostgreSQL packed as big-endian bytes of four each; an empty result is empty columns."""
-    return read_packed(row._mapping, floats)
+    return read_packed(dict(row._mapping), floats)
 
 
-def read_packed(packed: Mapping[str, Any], floats: frozenset[str]) -> dict[str, NDArray[Any]]:
+def read_packed(packed: Mapping[Any, Any], floats: frozenset[str]) -> dict[str, NDArray[Any]]:
     """The same of a part of a row, by name."""
     return {
         name: np.frombuffer(value or b"", dtype=">f4" if name in floats else ">i4").astype(
