@@ -125,6 +125,8 @@ class Month:
     days_out: int | None
     state: int | None
     probability: float | None
+    #: P(running out within the 30 days after it), as assessed at its end.
+    within_30: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from app import past
 from app.components import chart, panel_facility, words
 from app.components.panel_facility import Chosen
-from data import stock
+from data import stock, why
 from data.insight import demand, expiry, policy, reasons
 from data.programmes import Programme
 from data.record import rules, shipments
@@ -116,7 +116,7 @@ def choice(
     facts = _facts(facility, position, band, lots, months, now)
     return Chosen(
         position=position,
-        reasons=reasons.explain(facts),
+        reasons=why.explain(conn, programme, facility.id, position.product_id, facts.today, facts),
         spare=_spare(conn, facility, position, band),
         band=band,
         formulas=_formulas(programme, facility, position, months, now.date()),
