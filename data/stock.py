@@ -90,6 +90,10 @@ class Position:
     next_delivery_on: date | None
     last_event_at: datetime | None
     out_since: datetime | None
+    #: How a month's demand varies around `amc`, how unsure that is itself, and the number of the preset in force.
+    dispersion: float | None = None
+    uncertainty: float | None = None
+    preset: int | None = None
     #: P(running out within `HORIZONS` days); doses short and children missed in the next 30; doses that will expire
     #: unused; doses on their way, and the day on which the first of them is expected. None where it is not judged.
     within: list[float] | None = None
