@@ -15,6 +15,9 @@ from data.types import Entry, Kind, State
 
 SQL = queries.read(Path(__file__).parent / "sql" / "stock.sql")
 
+#: The days of `Position.within`, in its order.
+HORIZONS = (7, 14, 30, 60, 90)
+
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -91,7 +94,7 @@ class Position:
     dispersion: float | None = None
     uncertainty: float | None = None
     preset: int | None = None
-    #: P(running out within `ahead.HORIZONS` days); doses short and children missed in the next 30; doses that will
+    #: P(running out within `HORIZONS` days); doses short and children missed in the next 30; doses that will
     #: expire unused; doses on their way, and when the first of them is expected. None where it is not judged.
     within: list[float] | None = None
     short: float | None = None
