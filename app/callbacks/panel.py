@@ -18,7 +18,7 @@ from app.callbacks import area as area_panel
 from app.callbacks import facility as facility_panel
 from app.components import chart
 from app.components import parts as pieces
-from app.components.elements import Elements
+from app.components.elements import Elements, light
 from app.components.ids import Id
 from app.components.map_view import Target
 from app.lens import PLAIN, Lens
@@ -138,7 +138,7 @@ def read(conn: sa.Connection, programme: Programme, view: View, at: datetime, pa
     if view.facility is None:
         area = areas.area(conn, programme.id, view.area)
         strip = Elements(area_panel.strip(conn, programme, area, product, now, view.month))
-        panel = area_panel.panel(conn, programme, area, product, now, month=view.month)
+        panel = area_panel.panel(conn, programme, area, product, now, month=view.month, lens=view.lens)
         return Shown(Elements(panel), strip, {"area": area.code, "facility": None, "bounds": list(area.bounds)})
     panel, facility = facility_panel.panel(
         conn, programme, view.facility, view.vaccine, now, month=view.month, theme=view.theme, lens=view.lens
@@ -149,7 +149,7 @@ def read(conn: sa.Connection, programme: Programme, view: View, at: datetime, pa
         bounds = around.bounds
     else:
         bounds = (facility.lon, facility.lat, facility.lon, facility.lat)
-    return Shown(panel, strip, {"area": view.area, "facility": facility.code, "bounds": list(bounds)})
+    return Shown(light(panel), strip, {"area": view.area, "facility": facility.code, "bounds": list(bounds)})
 
 
 def _then(

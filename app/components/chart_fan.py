@@ -103,20 +103,25 @@ def _marks(seen: Outlook, units: str, ink: dict[str, str]) -> list[Figure]:
     if seen.due:
         said = ["due" if d.doses is None else f"{words.number(d.doses)} {units} on the way" for d in seen.due]
         # What is overdue is expected from today on.
-        marks.append(_points("delivery", [max(d.day, seen.today) for d in seen.due], _TOP, said, "triangle-down", ink))
+        days = [max(d.day, seen.today) for d in seen.due]
+        sizes = [10, *[6] * (len(days) - 1)]
+        marks.append(_points("delivery", days, _TOP, said, "triangle-down", sizes, ink))
     if seen.expiries:
         said = [f"{words.number(doses)} {units} have their last day" for _, doses in seen.expiries]
-        marks.append(_points("expiry", [day for day, _ in seen.expiries], _FOOT, said, "x-thin", ink))
+        marks.append(_points("expiry", [day for day, _ in seen.expiries], _FOOT, said, "x-thin", [9] * len(said), ink))
     return marks
 
 
 def _points(
-    name: str, days: Sequence[date], at: float, said: Sequence[str], symbol: str, ink: dict[str, str]
-) -> Figure:
+    name: str, days: Sequence[date], at: float, said: Sequence[str], symbol: str, sizes: Sequence[int],
+    ink: dict[str, str],
+) -> Figure:  # fmt: skip
     return {
         "type": "scatter", "mode": "markers", "name": name, "x": [str(d) for d in days], "y": [at] * len(days),
         "yaxis": "y2", "text": list(said), "hovertemplate": f"{name}: %{{text}}<extra></extra>", "cliponaxis": False,
-        "marker": {"symbol": symbol, "size": 9, "color": ink["tick"], "line": {"color": ink["tick"], "width": 2}},
+        "marker": {
+            "symbol": symbol, "size": list(sizes), "color": ink["tick"], "line": {"color": ink["tick"], "width": 1.5},
+        },
     }  # fmt: skip
 
 

@@ -108,9 +108,9 @@ def _facts(chosen: Chosen, now: datetime, lens: Lens) -> html.Dl:
     if p.short is not None and p.short >= 1:
         pairs.append(("Short in 30 days", words.amount(round(p.short), p.unit)))
     if p.missed is not None and p.missed >= 1:
-        pairs.append((name("May be missed in 30 days", "missed"), words.counted(round(p.missed), "child")))
+        pairs.append((name("Missed in 30 days", "missed"), words.counted(round(p.missed), "child")))
     if "days_out" in said:
-        pairs.append((name("Days out in 12 months", "days_out"), _days(said["days_out"])))
+        pairs.append((name("Days out, 12 months", "days_out"), _days(said["days_out"])))
     if p.total is not None and p.usable is not None and p.total > p.usable:
         pairs.append(("Held but not usable", words.amount(p.total - p.usable, p.unit)))
     if p.out_since is not None and p.state == State.STOCKOUT:

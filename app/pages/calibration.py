@@ -35,7 +35,7 @@ def page(conn: sa.Connection, programme: Programme, person: plain.Person, cache:
     found = read(conn, programme, cache, programme.day(now))
     names = {p.seat: p for p in stock.products(conn, programme.id)}
     return plain.framed(
-        "calibration.html", "Predictions", programme, person,
+        "calibration.html", "Accuracy", programme, person,
         found=found, names=names, verdict=verdict(found.every), finding=finding(found.every.bins),
         diagram=reliability.svg(found.every.bins, finding(found.every.bins)), sentence=counted.sentence,
     )  # fmt: skip

@@ -51,8 +51,8 @@ def rail(programme: str, here: str) -> list[Section]:
         ("Next 30 days", "next", f"/{programme}/next"),
         ("Alerts", "alerts", f"/{programme}/alerts"),
         ("Counts", "counts", f"/{programme}/counts"),
-        ("Predictions", "predictions", f"/{programme}/calibration"),
-        ("About the data", "reports", f"/{programme}/about"),
+        ("Accuracy", "predictions", f"/{programme}/calibration"),
+        ("About", "reports", f"/{programme}/about"),
     )
     return [Section(name, icon, href, name == here) for name, icon, href in sections]
 

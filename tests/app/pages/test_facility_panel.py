@@ -41,7 +41,8 @@ def _months(**wanted: Any) -> list[Month]:
 def _chosen(position: Position = BCG, **more: Any) -> Chosen:
     given: dict[str, Any] = {
         "reasons": ["The delivery due on 17 Nov is 3 days late."], "spare": [], "band": (100.0, 500.0),
-        "formulas": {"amc": formula.amc([420.0] * 12, [0] * 12, [30.0] * 12)}, "lots": [], "months": _months(), "lines": [],
+        "formulas": {"amc": formula.amc([420.0] * 12, [0] * 12, [30.0] * 12)}, "lots": [], "months": _months(),
+        "lines": [],
     }  # fmt: skip
     return Chosen(position, **(given | more))
 
