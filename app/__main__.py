@@ -113,17 +113,11 @@ def day(args: argparse.Namespace) -> None:
 
 
 def audit(args: argparse.Namespace) -> int:
-    """Prove that balances, months, states and alerts equal what they are made from; exits 1 where they do not."""
-    from data import db
-    from data.record import audit
+    """Prove that nothing on record was changed and all that is kept equals a replay from nothing; exits 1 where not."""
+    from app import audit, settings
 
-    with _database() as engine, db.transaction(engine) as conn:
-        found = audit.differences(conn)
-    for check in audit.checks():
-        wrong = [d for d in found if d.check.replace("_", " ") == check]
-        print(f"{'ok   ' if not wrong else 'WRONG'}  {check}")
-        for d in wrong:
-            print(f"         {d.place}: stands {d.stands}, should be {d.should}")
+    found = audit.differences(settings.read().database_url.get_secret_value(), args.processes, most=args.most)
+    print("\n".join(audit.lines(found, args.most)))
     return 1 if found else 0
 
 
@@ -218,7 +212,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--seed", type=int, default=7, metavar="S", help="another country of the same shape (7)")
     command = add(day)
     command.add_argument("--every", type=float, default=2.0, metavar="EVERY", help="seconds between events (2)")
-    add(audit)
+    command = add(audit)
+    command.add_argument("--most", type=int, default=100, metavar="N", help="print so many of each check at most (100)")
+    command.add_argument("--processes", type=int, metavar="N", help="replay with so many processes (one per core)")
     command = add(rebuild)
     command.add_argument("programme", nargs="?", metavar="PROGRAMME", help="only this one, such as nigeria-demo (all)")
     command = add(user)

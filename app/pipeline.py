@@ -34,7 +34,7 @@ log = structlog.get_logger()
 #: The names of positions by facility and product id.
 Names = dict[tuple[int, int], sa.Row[Any]]
 
-READER = "pipeline"
+READER = outbox.ASSESSES
 #: At most so many changes are worked on in one transaction: who is far behind catches up in few large steps, which cost
 #: a fraction of many small ones. So many lines of a batch reach the ticker.
 BATCH = 5_000

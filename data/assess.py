@@ -111,9 +111,8 @@ def answer(
     need = demand.plain(i["amc"], dispersion=i["dispersion"], uncertainty=i["uncertainty"])
     usable = np.bincount(lot_place, lot_doses, minlength=i["amc"].size)
     due = columns.nullable(i["received_day"]) + i["delivery_interval_days"]
-    low, high = policy.bands_of(
-        programme.preset, need.amc, i["lead_time_days"], i["delivery_interval_days"], supplies=i["supplies"] > 0
-    )
+    preset = policy.held(i["preset"], programme.preset, supplies=i["supplies"] > 0)
+    low, high = policy.bands_of(preset, need.amc, i["lead_time_days"], i["delivery_interval_days"])
     found = risk.assess(
         risk.Positions(
             usable=usable,

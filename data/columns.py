@@ -13,7 +13,7 @@ import psycopg
 import sqlalchemy as sa
 from numpy.typing import ArrayLike, NDArray
 
-from data.binary import Float4Array, Int4Array
+from data.binary import Array, Float4Array, Int4Array
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -43,17 +43,17 @@ def nullable(values: Ints) -> Floats:
     return np.where(values == NULL, np.nan, values)
 
 
-def ints(values: ArrayLike) -> Int4Array:
+def ints(values: ArrayLike) -> Array:
     """A parameter for `CAST(:x AS int[])`."""
     return Int4Array(_sent(np.asarray(values), _INT4_ITEM, _INT4))
 
 
-def floats(values: ArrayLike) -> Float4Array:
+def floats(values: ArrayLike) -> Array:
     """A parameter for `CAST(:x AS real[])`; NaN stays NaN."""
     return Float4Array(_sent(np.asarray(values), _FLOAT4_ITEM, _FLOAT4))
 
 
-def whole(values: Floats) -> Int4Array:
+def whole(values: Floats) -> Array:
     """Whole numbers kept as floats, with `NULL` where they are NaN."""
     return ints(np.where(np.isnan(values), NULL, values))
 

@@ -6,7 +6,7 @@ is stored: on most days most of it stays. Demand comes from full months and is w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,11 +16,9 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from data import assess, columns, queries
+from data import assess, columns, need, queries
 from data.assess import Answer, Transition
 from data.columns import NULL, Floats, Ints
-from data.insight import demand as demands
-from data.insight.history import WINDOW_MONTHS
 from data.programmes import Programme
 from data.record import rules
 from data.types import WORST, State
@@ -72,7 +70,7 @@ def refresh(conn: sa.Connection, programme: Programme, today: date, *, demand: b
     marked = bool(conn.execute(SQL["months_changed"], {"programme_id": programme.id}).scalar_one())
     nation = _read(conn, programme, today)
     if demand or marked or closed is not None or np.isnan(nation.stored["dispersion"]).any():
-        _refresh_demand(conn, programme, nation, today)
+        need.refresh(conn, programme, nation, list(_chunks(nation)), today)
     transitions: list[Transition] = []
     pairs: list[tuple[int, int]] = []
     for rows in _chunks(nation):
@@ -156,82 +154,13 @@ def _places(nation: _Nation, rows: slice, facility_ids: Ints, product_ids: Ints)
     return place, keys[place] == wanted
 
 
-def _refresh_demand(conn: sa.Connection, programme: Programme, nation: _Nation, today: date) -> None:
-    """Demand of every position from its last full months; peers are the same product at the same tier."""
-    until = today.year * 12 + today.month - 1
-    since = until - WINDOW_MONTHS
-    days = np.array([(_month(m + 1) - _month(m)).days for m in range(since, until)], dtype=np.float64)
-    used, out = (np.full((nation.key.size, WINDOW_MONTHS), np.nan) for _ in range(2))
-    had_some = np.zeros(nation.key.size, dtype=bool)
-    for rows in _chunks(nation):
-        months = columns.read(
-            conn.execute(
-                SQL["months"],
-                {"programme_id": programme.id, "since": _month(since), "until": _month(until), **_range(nation, rows)},
-            ).one(),
-            _FLOATS,
-        )
-        used[rows], out[rows], had_some[rows] = _histories(nation, rows, months, days)
-    stored, tiers = nation.stored, int(nation.facilities["tier"].max(initial=0)) + 1
-    catchment = columns.nullable(nation.facilities["catchment"])[nation.facility]
-    expected = (catchment * nation.products["need"][nation.product]).astype(np.float32).astype(np.float64)
-    need = demands.estimate(
-        used, out, ~np.isnan(used), days,
-        group=nation.product * tiers + nation.facilities["tier"][nation.facility], expected_monthly=expected,
-        handles=had_some | np.isnan(used).all(axis=1),
-    )  # fmt: skip
-    differs = np.zeros(nation.key.size, dtype=bool)
-    for name in ("amc", "dispersion", "uncertainty"):
-        # As PostgreSQL will have it: what is judged now and after an event must be the same number.
-        fresh = getattr(need, name).astype(np.float32).astype(np.float64)
-        differs |= _differs(stored[name], fresh)
-        stored[name] = fresh
-    for rows in _chunks(nation):
-        which = rows.start + np.flatnonzero(differs[rows])
-        asked = {name: columns.ints(stored[name][which]) for name in ("facility_id", "product_id", "version")}
-        conn.execute(SQL["hold"], asked)
-        conn.execute(
-            SQL["store_demand"],
-            asked | {name: columns.floats(stored[name][which]) for name in ("amc", "dispersion", "uncertainty")},
-        )
-
-
-def _histories(
-    nation: _Nation, rows: slice, months: dict[str, NDArray[Any]], days: Floats
-) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Use and days out by month of a slice of positions, and whether a place has ever had any of it."""
-    place, known = _places(nation, rows, months["facility_id"], months["product_id"])
-    row, column = place[known], np.searchsorted(np.cumsum(days), months["first_day"][known], side="right")
-
-    def grid(name: str) -> Floats:
-        values = np.full((rows.stop - rows.start, WINDOW_MONTHS), np.nan)
-        values[row, column] = columns.nullable(months[name])[known]
-        return values
-
-    used, received, opening = grid("used"), grid("received"), grid("opening")
-    # A place that reports zeros of a product which it never had is not out of it.
-    had_some = np.any((used > 0) | (received > 0) | (opening > 0), axis=1)
-    return used, demands.days_out_at_least(grid("days_out"), opening, received, days), np.asarray(had_some)
-
-
 def _refresh_rows(
     conn: sa.Connection, programme: Programme, nation: _Nation, rows: slice, today: date
 ) -> tuple[list[Transition], list[tuple[int, int]]]:
     """Judge a slice of positions and the worst of their facilities; write what differs, and answer what it shows."""
-    stored = {name: values[rows] for name, values in nation.stored.items()}
-    facility, product = nation.facility[rows], nation.product[rows]
-    of_facility = ("delivery_interval_days", "lead_time_days", "report_interval_days", "supplies", "ordinal")
-    i = (
-        stored
-        | {name: nation.facilities[name][facility] for name in of_facility}
-        | {name: nation.products[name][product] for name in ("seat", "doses_per_vial")}
-    )
-    found = assess.answer(programme, i, *_lots(conn, programme, nation, rows, today))
-    differs = (stored["usable"] != found.usable) | (stored["state"] != found.state)
-    differs |= _differs(columns.nullable(stored["due"]), found.due)
-    for name in _SHOWN:
-        differs |= _differs(stored[name], getattr(found, name))
-    which = np.flatnonzero(differs)
+    i, found = _judged(conn, programme, nation, rows, today)
+    stored, facility, product = i, nation.facility[rows], nation.product[rows]
+    which = np.flatnonzero(_differing(i, found))
     asked = {name: columns.ints(stored[name][which]) for name in ("facility_id", "product_id", "version")}
     overtaken = columns.read(conn.execute(SQL["hold"], asked).one(), _FLOATS)["place"]
     # An event came in between: its own assessment follows, until then the old one stands.
@@ -243,7 +172,7 @@ def _refresh_rows(
     places, row = np.unique(facility[tracer], return_inverse=True)
     worst = assess.worst_of(row, product[tracer], state[tracer], probability[tracer])
     was, was_probability = (nation.facilities[name][places] for name in ("was", "was_probability"))
-    changed = np.flatnonzero((was != worst[0]) | _differs(was_probability, worst[1]))
+    changed = np.flatnonzero((was != worst[0]) | need.differing(was_probability, worst[1]))
     part = Answer(*(getattr(found, name)[which] for name in Answer.__slots__))
     assess.store(
         conn, programme, today, stored["facility_id"][which], stored["product_id"][which], stored["version"][which],
@@ -265,6 +194,29 @@ def _refresh_rows(
     return listed, list(zip(stored["facility_id"][moved].tolist(), stored["product_id"][moved].tolist(), strict=True))
 
 
+def _judged(
+    conn: sa.Connection, programme: Programme, nation: _Nation, rows: slice, today: date
+) -> tuple[dict[str, NDArray[Any]], Answer]:
+    """What is stored of a slice of positions, with what it is judged by; and the answer."""
+    facility, product = nation.facility[rows], nation.product[rows]
+    of_facility = ("delivery_interval_days", "lead_time_days", "report_interval_days", "supplies", "ordinal")
+    i = (
+        {name: values[rows] for name, values in nation.stored.items()}
+        | {name: nation.facilities[name][facility] for name in of_facility}
+        | {name: nation.products[name][product] for name in ("seat", "doses_per_vial")}
+    )
+    return i, assess.answer(programme, i, *_lots(conn, programme, nation, rows, today))
+
+
+def _differing(stored: dict[str, NDArray[Any]], found: Answer) -> NDArray[np.bool_]:
+    """Which of some positions are stored otherwise than they were judged."""
+    differs = (stored["usable"] != found.usable) | (stored["state"] != found.state)
+    differs |= need.differing(columns.nullable(stored["due"]), found.due)
+    for name in _SHOWN:
+        differs |= need.differing(stored[name], getattr(found, name))
+    return np.asarray(differs)
+
+
 def _lots(
     conn: sa.Connection, programme: Programme, nation: _Nation, rows: slice, today: date
 ) -> tuple[Ints, Ints, Floats]:
@@ -279,5 +231,78 @@ def _lots(
     return place[order], lots["doses"][order], columns.nullable(lots["days_left"])[order]
 
 
-def _differs(old: NDArray[Any], new: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.asarray((old != new) & ~(np.isnan(old) & np.isnan(new)))
+# -- is it as it would be made now? ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Misjudged:
+    """A position, or (no product) the worst of a facility, that is stored otherwise than it would be judged."""
+
+    facility_id: int
+    product_id: int | None
+    stands: str
+    should: str
+
+
+def misjudged(conn: sa.Connection, programme: Programme, days: Sequence[date], *, demand: bool) -> Iterator[Misjudged]:
+    """Positions that are stored otherwise than they would be judged on any of these local days.
+
+    What is stored is of one day, or, just after midnight, of the next. Demand is compared where `demand` says that
+    nothing waits to be worked out, and no month or place is new since it was. Writes nothing.
+    """
+    conn.execute(SQL["plan_each"])
+    marked = bool(conn.execute(SQL["months_changed"], {"programme_id": programme.id}).scalar_one())
+    nation = _read(conn, programme, days[0])
+    if demand and not marked and not np.isnan(nation.stored["dispersion"]).any():
+        fresh = need.worked_out(conn, programme, nation, list(_chunks(nation)), days[0], keep=False)
+        yield from _other_demand(nation, fresh)
+    of_day = [nation, *(_read(conn, programme, day) for day in days[1:])]
+    for rows in _chunks(nation):
+        answers = [_judged(conn, programme, n, rows, day) for n, day in zip(of_day, days, strict=True)]
+        wrong = np.logical_and.reduce([_differing(*answer) for answer in answers])
+        i, found = answers[0]
+        for k in np.flatnonzero(wrong).tolist():
+            stands = _words({name: i[name][k] for name in _JUDGED} | {"due": columns.nullable(i["due"])[k]})
+            should = _words({name: getattr(found, name)[k] for name in (*_JUDGED, "due")})
+            yield Misjudged(int(i["facility_id"][k]), int(i["product_id"][k]), *_apart(stands, should))
+        yield from _other_worst(nation, rows)
+
+
+_JUDGED = ("usable", "state", *_SHOWN)
+
+
+def _other_demand(nation: _Nation, fresh: dict[str, NDArray[Any]]) -> Iterator[Misjudged]:
+    stored = nation.stored
+    differs = np.logical_or.reduce([need.differing(stored[name], fresh[name]) for name in fresh])
+    for k in np.flatnonzero(differs).tolist():
+        said = (_words({name: of[name][k] for name in fresh}) for of in (stored, fresh))
+        yield Misjudged(int(stored["facility_id"][k]), int(stored["product_id"][k]), *_apart(*said))
+
+
+def _other_worst(nation: _Nation, rows: slice) -> Iterator[Misjudged]:
+    """Facilities that show something else than the worst of their tracers, as these are stored."""
+    product, stored = nation.product[rows], {name: values[rows] for name, values in nation.stored.items()}
+    tracer = nation.products["tracer"][product] > 0
+    places, row = np.unique(nation.facility[rows][tracer], return_inverse=True)
+    worst = assess.worst_of(row, product[tracer], stored["state"][tracer], stored["probability"][tracer])
+    was = {name: nation.facilities[name][places] for name in ("was", "was_probability")}
+    for k in np.flatnonzero((was["was"] != worst[0]) | need.differing(was["was_probability"], worst[1])).tolist():
+        stands = _words({"state": was["was"][k], "probability": was["was_probability"][k]})
+        should = _words({"state": worst[0][k], "probability": worst[1][k]})
+        yield Misjudged(int(nation.facilities["id"][places[k]]), None, *_apart(stands, should))
+
+
+def _words(values: dict[str, Any]) -> dict[str, str]:
+    """Values by name as a person reads them."""
+    return {
+        name: "nothing" if np.isnan(value) or value == NULL
+        else State(int(value)).name.lower().replace("_", " ") if name == "state"
+        else f"{value:.6g}"
+        for name, value in values.items()
+    }  # fmt: skip
+
+
+def _apart(stands: dict[str, str], should: dict[str, str]) -> tuple[str, str]:
+    """Only what differs of two descriptions."""
+    names = [name for name in stands if stands[name] != should[name]]
+    return tuple(", ".join(f"{name} {of[name]}" for name in names) for of in (stands, should))  # type: ignore[return-value]

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
 
 from app import counting, services
-from app.api.stock_events import Text, Trimmed, Words, words_of, written
+from app.api.bodies import Text, Trimmed, Words, json_object, words_of, written
 from app.errors import InvalidBody
 from data.record import counts, submission
 from data.record.counting import Found
@@ -162,14 +162,7 @@ _Body = TypeVar("_Body", bound=BaseModel)
 
 
 def _read(kind: type[_Body]) -> _Body:
-    try:
-        body = request.get_json(silent=True)
-    except RecursionError:  # brackets within brackets, a hundred thousand deep
-        body = None
-    if not isinstance(body, dict):
-        raise InvalidBody(
-            remedy="Send a JSON object with Content-Type: application/json.", reason="it is not a JSON object"
-        )
+    body = json_object()
     try:
         return kind.model_validate(body)
     except ValidationError as error:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from flask import Blueprint, Response, jsonify, request
 
 from app import services, shipping
+from app.api.bodies import json_object
 from app.api.reads import plain
 from app.errors import InvalidBody
 from data import stock
@@ -31,8 +32,8 @@ def under_way(programme: str) -> Response:
 @blueprint.post("/<programme>/shipments/resolve")
 def resolve(programme: str) -> Response:
     """Say why what arrived is not what was sent; nothing of it is in transit any more."""
-    body = request.get_json(silent=True)
-    if not isinstance(body, dict) or set(body) != set(_FIELDS) or not all(isinstance(v, str) for v in body.values()):
+    body = json_object()
+    if set(body) != set(_FIELDS) or not all(isinstance(v, str) for v in body.values()):
         raise InvalidBody(
             remedy="Send {document, product, reason}, all of them text.", reason="it is not such a JSON object"
         )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 from flask import Blueprint, Response, jsonify, request
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -18,8 +17,10 @@ from pydantic import (
     StrictInt,
     ValidationError,
 )
+from pydantic_core import to_json
 
 from app import recorder, services
+from app.api.bodies import Text, Trimmed, Words, json_object, words_of, written
 from app.errors import InvalidBody
 from app.errors import body as body_of
 from data import errors
@@ -31,32 +32,6 @@ blueprint = Blueprint("stock_events", __name__)
 
 #: How many events one request may carry.
 MOST = 10_000
-
-
-def _printable(text: str) -> str:
-    if any((c < " " and c not in "\t\n\r") or "\ud800" <= c <= "\udfff" for c in text):
-        raise ValueError("it holds a character that cannot be printed")
-    return text
-
-
-def _trimmed(text: str) -> str:
-    if text != text.strip():
-        raise ValueError("it begins or ends with blanks; take them off")
-    return text
-
-
-def written(moment: object) -> object:
-    """A moment as it is sent, before it is parsed; raises `ValueError` where it is no ISO 8601 in full."""
-    # A number, also one in quotes, would be taken for seconds since 1970.
-    if not isinstance(moment, str) or moment[4:5] != "-":
-        raise ValueError("it is not ISO 8601 with its offset, such as 2026-03-04T09:30:00+01:00")
-    return moment
-
-
-Words = Annotated[str, AfterValidator(_printable)]
-#: Blanks around a word would make it another one, unseen: "B1 " would be a second lot beside "B1".
-Trimmed = Annotated[Words, AfterValidator(_trimmed)]
-Text = Annotated[Trimmed, Field(min_length=1, max_length=200)]
 
 
 class Event(BaseModel):
@@ -90,14 +65,7 @@ class Event(BaseModel):
 @blueprint.post("/api/v1/stock-events")
 def post() -> tuple[Response, int]:
     """Record events; 201 when something new was recorded, 200 when all of it was known."""
-    try:
-        body = request.get_json(silent=True)
-    except RecursionError:  # brackets within brackets, a hundred thousand deep
-        body = None
-    if not isinstance(body, dict):
-        raise InvalidBody(
-            remedy="Send a JSON object with Content-Type: application/json.", reason="it is not a JSON object"
-        )
+    body = json_object()
     code = _programme(body.pop("programme", None))
     if "events" not in body:
         answer = _record([body | _seen()], code, partial=False)[0]
@@ -114,7 +82,9 @@ def post() -> tuple[Response, int]:
     said: dict[str, object] = {"events": [_answer(a) for a in answers]}
     if partial:
         said |= {"recorded": len(recorded), "refused": len(answers) - len(recorded)}
-    return jsonify(said), 422 if not recorded else 200 if all(a.repeated for a in recorded) else 201
+    # As much as a list of answers holds, Flask takes longer to write than the ledger to find.
+    response = Response(to_json(said), mimetype="application/json")
+    return response, 422 if not recorded else 200 if all(a.repeated for a in recorded) else 201
 
 
 def _seen() -> dict[str, int]:
@@ -198,14 +168,9 @@ def _parse(event: object, index: int) -> StockEvent:
     if moment is None:
         refuse("occurred_at", "it is missing", "See docs/api.md for every field.")
     [(unit, amount)] = amounts.items()
-    fields = parsed.model_dump(exclude={"doses", "vials", "packs", "occurred_at"})
-    return StockEvent(doses=amount, unit=unit, occurred_at=moment, **fields)
-
-
-def words_of(problem: Any) -> str:
-    """What is wrong, in a few words and without the value: it may be anything."""
-    known = {"missing": "it is missing", "extra_forbidden": "there is no such field"}
-    return known.get(problem["type"], str(problem["msg"]).removeprefix("Value error, ")[:200])
+    fields = vars(parsed) | {"doses": amount, "unit": unit, "occurred_at": moment}
+    del fields["vials"], fields["packs"]
+    return StockEvent(**fields)
 
 
 def _answer(answer: Answer) -> dict[str, object]:

@@ -6,7 +6,7 @@ states stops the page for half a second. What no callback names needs none of th
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from dash.development.base_component import Component
 
@@ -17,7 +17,7 @@ class Elements(OwnComponent):
     """`dash.html` components without ids, at any depth; boot.js registers it as `vaxtrace.Elements`."""
 
     _namespace = "vaxtrace"
-    _children_props: ClassVar[list[str]] = []
+    _children_props = OwnComponent._children_props
 
     def __init__(self, tree: Any) -> None:
         super().__init__(tree=plain(tree))

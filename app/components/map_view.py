@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from app.components.own import OwnComponent
 
@@ -17,7 +17,7 @@ class MapView(OwnComponent):
     """
 
     _namespace = "vaxtrace"
-    _children_props: ClassVar[list[str]] = []
+    _children_props = OwnComponent._children_props
 
     def __init__(self, id: str, target: Target | None = None) -> None:
         super().__init__(id=id, target=target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, ClassVar
+from typing import Any
 
 from dash.development.base_component import Component
 
@@ -15,18 +15,15 @@ class OwnComponent(Component):
     of ours says them itself.
     """
 
-    _namespace: ClassVar[str] = "vaxtrace"
-    _children_props: ClassVar[list[str]] = []
-    _base_nodes: ClassVar[list[str]] = ["children"]
-    _prop_names: ClassVar[list[str]] = []
-    _valid_wildcard_attributes: ClassVar[list[str]] = []
-    available_properties: ClassVar[list[str]] = []
-    available_wildcard_properties: ClassVar[list[str]] = []
+    _namespace = "vaxtrace"
+    _children_props = Component._children_props
+    # There are no names such as `data-*`.
+    _valid_wildcard_attributes = available_wildcard_properties = Component._children_props
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls._type = cls.__name__
-        cls._prop_names = cls.available_properties = list(inspect.signature(cls.__init__).parameters)[1:]
+        cls._prop_names = list(inspect.signature(cls.__init__).parameters)[1:]
 
     def __init__(self, **properties: Any) -> None:
         given = {name: value for name, value in properties.items() if value is not None}

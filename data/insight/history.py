@@ -5,6 +5,8 @@ The day of a past delivery is not part of a monthly report: it is taken to be th
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,12 +32,15 @@ def states(
     lead_time_days: NDArray[np.float64],
     delivery_interval_days: NDArray[np.float64],
     supplies: NDArray[np.bool_],
-    preset: str,
+    preset: str | NDArray[np.integer[Any]],
+    method: NDArray[np.integer[Any]] | None = None,
+    window: NDArray[np.integer[Any]] | int = policy.WINDOW,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """State and probability at the end of every month, both [n, m]; amounts are doses, NaN where not reported.
 
     Months are columns, oldest first, without gaps; `days` [m] are their lengths. Each month is judged by itself and the
-    eleven before it, never by a later one.
+    eleven before it, never by a later one. `preset`, `method` and `window` are what `policy.choose` gives for each
+    position, or the name of one preset for all.
     """
     n, m = closing.shape
     state = np.full((n, m), int(State.NO_REPORT), dtype=np.uint8)
@@ -48,10 +53,11 @@ def states(
     for t in range(m):
         arrived = np.nan_to_num(received[:, t]) > 0
         since_delivery = np.where(arrived, _MIDDLE, since_delivery + days[t])
-        window = slice(max(0, t + 1 - WINDOW_MONTHS), t + 1)
+        seen = slice(max(0, t + 1 - WINDOW_MONTHS), t + 1)
         need = demand.estimate(
-            used[:, window], out[:, window], reported[:, window], days[window],
-            group=group, expected_monthly=expected_monthly, handles=had_some[:, window].any(axis=1),
+            used[:, seen], out[:, seen], reported[:, seen], days[seen],
+            group=group, expected_monthly=expected_monthly, handles=had_some[:, seen].any(axis=1),
+            window=window, method=method,
         )  # fmt: skip
         low, high = policy.bands_of(preset, need.amc, lead_time_days, delivery_interval_days, supplies=supplies)
         answer = risk.assess(

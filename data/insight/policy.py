@@ -175,6 +175,16 @@ def choose(
     return Chosen(preset, method, window)
 
 
+def held(preset: ArrayLike, default: str, *, supplies: ArrayLike) -> NDArray[np.int64]:
+    """Return the numbers of presets as positions keep them; a position that none was chosen for yet has the default.
+
+    What is no number of a preset, such as null, stands for none.
+    """
+    kept = np.asarray(preset, dtype=np.int64)
+    fallback = np.where(np.asarray(supplies, dtype=bool), CODES[STORES], CODES[default])
+    return np.where((kept >= 0) & (kept < len(NAMES)), kept, fallback)
+
+
 def _place(tier: str, tiers: Sequence[str]) -> int:
     return tiers.index(tier) if tier in tiers else -1
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
 import geopandas as gpd
 import pandas as pd
 
 from data import errors
+from data.insight import consumption, policy
 
 AREA = ["code", "name", "level", "parent", "population", "target_children", "geometry"]
 FACILITY = [
@@ -27,6 +29,7 @@ LOT = ["product", "number", "expiry"]
 REPORT = [
     "facility", "product", "month", "opening", "received", "used", "lost", "adjusted", "closing", "days_out",
 ]  # fmt: skip
+SESSION = ["facility", "product", "month", "administered", "sessions"]
 EVENT = ["facility", "product", "lot", "kind", "doses", "reason", "occurred_at", "source_id"]
 
 
@@ -43,6 +46,35 @@ class Finding:
     count: int
     remedy: str = ""
     examples: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Whose levels, which AMC and how many months of it hold for a tier and a product (its code); None is all."""
+
+    tier: str | None
+    product: str | None
+    preset: str
+    amc_method: str = consumption.MSUPPLY
+    window_months: int = policy.WINDOW
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """From one day to another a product (its code) is given in an area (its code) beyond the routine."""
+
+    product: str
+    area: str
+    first_day: date
+    last_day: date
+    name: str = ""
+
+
+def no_sessions() -> pd.DataFrame:
+    """The table of sessions of a country where none are reported."""
+    return pd.DataFrame({name: pd.Series(dtype="Int64") for name in SESSION}).astype(
+        {"facility": "str", "product": "str", "month": "datetime64[ns]"}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +107,7 @@ class Country:
     - `events`: EVENT columns: doses is the signed effect on the balance; kind a data.types.Kind value;
       lot the number or None; occurred_at UTC datetime64; every balance by lot is >= 0 at every moment and the sum
       equals the closing of each month reported. source_id is unique per (facility, product, month, kind, lot).
+    - `sessions`: SESSION columns, one row per facility x product x month that sessions reported, NA where they did not.
     facility, product and lot columns of reports, lots and events may be pandas Categoricals of codes.
     """
 
@@ -86,12 +119,16 @@ class Country:
     reports: pd.DataFrame
     events: pd.DataFrame
     findings: list[Finding] = field(default_factory=list)
+    sessions: pd.DataFrame = field(default_factory=no_sessions)
+    policies: Sequence[Policy] = ()
+    campaigns: Sequence[Campaign] = ()
 
 
 def check(country: Country) -> None:
     """Refuse a Country whose tables lack a column; raises `PackError` naming table and columns."""
     for table, columns in {
         "areas": AREA, "facilities": FACILITY, "products": PRODUCT, "lots": LOT, "reports": REPORT, "events": EVENT,
+        "sessions": SESSION,
     }.items():  # fmt: skip
         missing = [c for c in columns if c not in getattr(country, table).columns]
         if missing:

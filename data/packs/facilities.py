@@ -204,7 +204,7 @@ def _supplied(reading: tables.Reading, rows: pd.DataFrame) -> pd.DataFrame:
         rows["said"][unknown], "Correct the supplier's code.",
     )  # fmt: skip
     rows["supplier"] = rows["supplier"].mask(unknown, None)
-    by_tier = {policy.tier: policy for policy in reading.pack.policy}
+    by_tier = {policy.tier: policy for policy in reading.pack.policy if policy.product is None}
     others = by_tier.get(None, packs.Policy(delivery_interval_days=30, lead_time_days=7))
     policies = [by_tier.get(tier, others) for tier in rows["tier"]]
     rows["delivery_interval_days"] = [policy.delivery_interval_days for policy in policies]

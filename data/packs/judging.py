@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data.insight import history
+from data.insight import history, policy
 from data.packs.country import Country
 
 _AMOUNTS = ["closing", "opening", "received", "used", "days_out"]
@@ -49,18 +49,29 @@ def judge(reports: pd.DataFrame, country: Country) -> tuple[NDArray[np.uint8], N
         return values
 
     at, what = facility.iloc[positions // len(product)], product.iloc[positions % len(product)]
-    tier = pd.Categorical(at["tier"]).codes.astype(np.int64)
+    tiers = pd.Categorical(at["tier"])
+    supplies = at.index.isin(country.facilities["supplier"].dropna())
+    codes = product.index.to_list()
+    chosen = policy.choose(
+        [
+            policy.Rule(r.tier, None if r.product is None else codes.index(r.product), r.preset, r.amc_method,
+                        r.window_months)
+            for r in country.policies
+        ],
+        country.programme.preset, tier=tiers.codes, product=positions % len(product), supplies=supplies,
+        tiers=tiers.categories.to_list(),
+    )  # fmt: skip
     state, probability = history.states(
         **{name: grid(name) for name in _AMOUNTS},
         days=pd.period_range(_period(first), _period(last), freq="M").days_in_month.to_numpy(dtype=np.float64),
-        group=np.unique((positions % len(product)) * 100 + tier, return_inverse=True)[1],
+        group=np.unique((positions % len(product)) * 100 + tiers.codes.astype(np.int64), return_inverse=True)[1],
         expected_monthly=_expected(at, what),
         doses_per_vial=_numbers(what["doses_per_vial"]),
         lead_time_days=_numbers(at["lead_time_days"]),
         delivery_interval_days=_numbers(at["delivery_interval_days"]),
-        supplies=at.index.isin(country.facilities["supplier"].dropna()),
-        preset=country.programme.preset,
-    )
+        supplies=supplies,
+        preset=chosen.preset, method=chosen.method, window=chosen.window,
+    )  # fmt: skip
     return state[row, column], probability[row, column]
 
 

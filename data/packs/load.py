@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from data import db, errors
-from data.packs import movements, registry
+from data.packs import movements, plans, registry
 from data.packs.country import Country, Finding, check
 
 SQL = registry.SQL
@@ -55,6 +55,7 @@ def load(
         programme = conn.execute(SQL["keep_programme"], _words(country, digest)).one()
         say(f"Writing {len(country.areas):,} areas and {len(country.facilities):,} facilities.")
         ids = registry.keep(conn, programme.id, country, findings)
+        plans.keep(conn, programme.id, country, ids)
         counts = movements.keep(conn, programme.id, country, ids, findings, say)
         conn.execute(SQL["drop_findings"], {"programme_id": programme.id})
         _keep_findings(conn, programme.id, findings)

@@ -6,6 +6,8 @@ docs/packs.md describes it for the person who writes one.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
@@ -14,6 +16,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from data import errors
+from data.insight import consumption, policy
 
 NAME = "pack.toml"
 
@@ -72,6 +75,11 @@ class Programme(_Closed):
     level_names: list[str] = Field(min_length=2, max_length=6)
     preset: str = "NPHCDA"
     notice: str = ""
+
+    @field_validator("preset")
+    @classmethod
+    def _preset_known(cls, value: str) -> str:
+        return _one_of(value, policy.PRESETS, "preset") or value
 
     @field_validator("code")
     @classmethod
@@ -152,11 +160,64 @@ class Facilities(_Closed):
 
 
 class Policy(_Closed):
-    """How the facilities of a tier are supplied; without a tier, those that no other policy names."""
+    """How the facilities of a tier are supplied, and whose levels hold; without a tier, those that no other names.
+
+    With a product it says whose levels hold for that product only: a delivery brings all of them.
+    """
 
     tier: str | None = None
+    product: str | None = None
     delivery_interval_days: int = Field(30, ge=1, le=366)
     lead_time_days: int = Field(7, ge=0, le=366)
+    preset: str | None = None
+    amc_method: str | None = None
+    window_months: Annotated[int, Field(ge=1, le=12)] | None = None
+
+    @field_validator("preset")
+    @classmethod
+    def _preset_known(cls, value: str | None) -> str | None:
+        return _one_of(value, policy.PRESETS, "preset")
+
+    @field_validator("amc_method")
+    @classmethod
+    def _method_known(cls, value: str | None) -> str | None:
+        return _one_of(value, consumption.METHODS, "AMC method")
+
+    @model_validator(mode="after")
+    def _of_a_product(self) -> Policy:
+        supplied = self.model_fields_set & {"delivery_interval_days", "lead_time_days"}
+        if self.product is not None and supplied:
+            raise ValueError("a policy of one product says nothing of deliveries: name them for the tier")
+        if self.product is not None and not self.judges:
+            raise ValueError("a policy of one product names preset, amc_method or window_months")
+        return self
+
+    @property
+    def judges(self) -> bool:
+        """Whether it says whose levels or which AMC hold."""
+        return (self.preset, self.amc_method, self.window_months) != (None, None, None)
+
+
+def _one_of(value: str | None, known: Collection[str], what: str) -> str | None:
+    if value is not None and value not in known:
+        raise ValueError(f"{value} is no {what} that is known; use one of {', '.join(known)}")
+    return value
+
+
+class Campaign(_Closed):
+    """From one day to another a product is given in an area beyond the routine."""
+
+    product: str
+    area: str
+    first_day: date
+    last_day: date
+    name: str = ""
+
+    @model_validator(mode="after")
+    def _ends(self) -> Campaign:
+        if self.last_day < self.first_day:
+            raise ValueError("it ends before it begins")
+        return self
 
 
 class Product(_Closed):
@@ -253,6 +314,19 @@ class History(_Closed):
         return self
 
 
+class Sessions(_Closed):
+    """What vaccination sessions reported by month: doses administered, and how many sessions were held."""
+
+    file: str
+    facility: From
+    product: From
+    month: From
+    administered: str
+    sessions: str | None = None
+    month_format: str = "%Y-%m"
+    join: list[Join] = []
+
+
 class Pack(_Closed):
     """A whole pack.toml."""
 
@@ -262,10 +336,12 @@ class Pack(_Closed):
     areas: Annotated[list[Area], Field(min_length=1)]
     facilities: Facilities
     policy: list[Policy] = []
+    campaign: list[Campaign] = []
     product: list[Product] = []
     products: ProductFile | None = None
     opening: Opening | None = None
     history: History | None = None
+    sessions: list[Sessions] = []
 
     @model_validator(mode="after")
     def _files_are_named(self) -> Pack:
@@ -287,7 +363,8 @@ class Pack(_Closed):
     def _tables(self) -> list[tuple[str, Any]]:
         named = {"facilities": self.facilities, "products": self.products, "opening": self.opening,
                  "history": self.history}  # fmt: skip
-        return [("areas", a) for a in self.areas] + [(k, v) for k, v in named.items() if v is not None]
+        several = [("areas", a) for a in self.areas] + [("sessions", s) for s in self.sessions]
+        return several + [(k, v) for k, v in named.items() if v is not None]
 
 
 def locate(path: Path) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from data.packs import areas, events, facilities, history, opening, products, tables
+from data.packs import areas, events, facilities, history, opening, plans, products, tables
 from data.packs import pack as packs
 from data.packs.country import Country, Programme, check
 
@@ -43,6 +43,9 @@ def read(pack_toml: Path, folder: Path | None = None, *, now: datetime | None = 
         lots=lots,
         reports=reports,
         events=pd.concat([happened, counts], ignore_index=True) if len(counts) else happened,
+        sessions=plans.sessions(reading, found_facilities, found_products, now),
+        policies=plans.policies(reading, found_products),
+        campaigns=plans.campaigns(reading, found_areas, found_products),
         findings=sorted(reading.findings, key=lambda finding: order[finding.severity]),
     )
     check(country)

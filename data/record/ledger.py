@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import sqlalchemy as sa
 
 from data import errors, queries
+from data.binary import bools, days, ints, moments, texts
 from data.record import desk, rules, saving, shipments, submission
 from data.record.desk import Desk, Past
 from data.record.submission import Entry, Target
@@ -29,6 +30,9 @@ _FIRST_FIELDS = (
     "facility", "product", "kind", "doses", "occurred_at", "source", "source_id", "lot", "expiry", "reason",
     "document", "note",
 )  # fmt: skip
+
+# `json.dumps` would make one for each event.
+_ENCODER = json.JSONEncoder(default=str)
 
 Answer = Recorded | errors.DataError
 
@@ -90,7 +94,7 @@ def digest(event: StockEvent) -> bytes:
     for name in ("partner", "order", "stage", "opened_vial", "reverses", "attachment"):
         if value := getattr(event, name):
             said.append(f"{name}={value}")
-    return hashlib.sha256(json.dumps(said, default=str).encode()).digest()
+    return hashlib.sha256(_ENCODER.encode(said).encode()).digest()
 
 
 class _Keeping:
@@ -142,7 +146,10 @@ class _Keeping:
         reversals = [e for e in entries if e.event.reverses is not None]
         if not reversals:
             return
-        asked = {"sources": [e.event.source for e in reversals], "source_ids": [e.event.reverses for e in reversals]}
+        asked = {
+            "sources": texts([e.event.source for e in reversals]),
+            "source_ids": texts([e.event.reverses for e in reversals]),
+        }
         rows = self.conn.execute(SQL["targets"], {"programme_id": self.programme_id, **asked})
         found = {(r.source, r.source_id): r for r in rows}
         for entry in reversals:
@@ -159,7 +166,7 @@ class _Keeping:
 
     def _lock(self, entries: Sequence[Entry]) -> dict[tuple[int, int], Desk]:
         positions = sorted({e.position for e in entries})
-        asked = {"facility_ids": [p[0] for p in positions], "product_ids": [p[1] for p in positions]}
+        asked = {"facility_ids": ints([p[0] for p in positions]), "product_ids": ints([p[1] for p in positions])}
         locked = self.conn.execute(SQL["lock_positions"], asked).all()
         if len(locked) < len(positions):
             self.conn.execute(SQL["open_positions"], asked)
@@ -175,7 +182,7 @@ class _Keeping:
     def _known(self, entries: Sequence[Entry]) -> dict[tuple[str, str], sa.Row[Any]]:
         """What was answered to these keys before; read after the locks, so that a twin has committed or waits."""
         keys = list({e.key for e in entries})
-        asked = {"sources": [k[0] for k in keys], "source_ids": [k[1] for k in keys]}
+        asked = {"sources": texts([k[0] for k in keys]), "source_ids": texts([k[1] for k in keys])}
         rows = self.conn.execute(SQL["known_keys"], {"programme_id": self.programme_id, **asked})
         return {(r.source, r.source_id): r for r in rows}
 
@@ -214,14 +221,14 @@ class _Keeping:
         named = [e for e in entries if e.event.lot is not None]
         if not named:
             return
-        asked = {"product_ids": [e.product.id for e in named], "numbers": [e.event.lot for e in named]}
+        asked = {"product_ids": ints([e.product.id for e in named]), "numbers": texts([e.event.lot for e in named])}
         known = {(r.product_id, r.number): r for r in self.conn.execute(SQL["lots"], asked)}
         new = [e for e in named if (e.product.id, e.event.lot) not in known and e.event.expiry is not None]
         if new:
             columns = {
-                "product_ids": [e.product.id for e in new],
-                "numbers": [e.event.lot for e in new],
-                "expiries": [e.event.expiry for e in new],
+                "product_ids": ints([e.product.id for e in new]),
+                "numbers": texts([e.event.lot for e in new]),
+                "expiries": days([e.event.expiry for e in new]),
             }
             self.conn.execute(SQL["add_lots"], columns)
             known = {(r.product_id, r.number): r for r in self.conn.execute(SQL["lots"], asked)}
@@ -243,10 +250,10 @@ class _Keeping:
     def _fill(self, desks: dict[tuple[int, int], Desk], wanted: Mapping[tuple[int, int], Sequence[Entry]]) -> None:
         """Put on the shelves of these positions what they hold, and what is promised of it."""
         asked = {
-            "facility_ids": [p[0] for p in wanted],
-            "product_ids": [p[1] for p in wanted],
-            "lates": [desks[p].comes_late(of) is not None for p, of in wanted.items()],
-            "lot_ids": list({lot for of in wanted.values() for e in of for lot in e.lots if lot is not None}),
+            "facility_ids": ints([p[0] for p in wanted]),
+            "product_ids": ints([p[1] for p in wanted]),
+            "lates": bools([desks[p].comes_late(of) is not None for p, of in wanted.items()]),
+            "lot_ids": ints(list({lot for of in wanted.values() for e in of for lot in e.lots if lot is not None})),
         }
         held: dict[tuple[int, int], list[rules.Held]] = defaultdict(list)
         for facility_id, product_id, *lot in self.conn.execute(SQL["held_lots"], asked):
@@ -277,9 +284,9 @@ class _Keeping:
         if not late:
             return {}
         asked = {
-            "facility_ids": [p[0] for p in late],
-            "product_ids": [p[1] for p in late],
-            "moments": list(late.values()),
+            "facility_ids": ints([p[0] for p in late]),
+            "product_ids": ints([p[1] for p in late]),
+            "moments": moments(list(late.values())),
             "earliest": min(late.values()),
         }
         rows: dict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)

@@ -13,6 +13,9 @@ import sqlalchemy as sa
 from data import queries
 from data.types import Change
 
+#: The reader whose changes are assessed (app.pipeline).
+ASSESSES = "pipeline"
+
 SQL = queries.read(Path(__file__).parent / "sql" / "outbox.sql")
 
 
@@ -39,4 +42,4 @@ def add_reader(conn: sa.Connection, name: str) -> None:
 
 def sweep(conn: sa.Connection, days: int) -> int:
     """Delete what every reader has passed and is older than so many days; returns how many."""
-    return conn.execute(SQL["sweep"], {"days": days}).rowcount
+    return int(conn.execute(SQL["sweep"], {"days": days}).scalar_one())

@@ -34,7 +34,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 #: Facilities with ids that are the same above so many bits share a row of a mark.
-_BLOCK_BITS = 10
+BLOCK_BITS = 10
 #: A lot of no expiry, in days since 1970.
 NEVER = 2**31 - 1
 _EPOCH = date(1970, 1, 1)
@@ -144,29 +144,47 @@ def _pieces(
         yield from _marked(conn, programme.id, mark.month, asked["facility_ids"])
         unknown_then = mark.recorded_until is not None and mark.recorded_until > asked["moment"]
         if sense is Sense.RECORDED and unknown_then:
-            yield _piece(conn.execute(SQL["not_yet_known"], asked).one())
-    yield _piece(conn.execute(SQL["since" if asked["facility_ids"] is None else "since_at"], asked).one())
+            yield piece(conn.execute(SQL["not_yet_known"], asked).one())
+    yield piece(conn.execute(SQL["since" if asked["facility_ids"] is None else "since_at"], asked).one())
 
 
 def _marked(conn: sa.Connection, programme_id: int, month: date, facility_ids: Sequence[int] | None) -> Iterator[Piece]:
     asked: dict[str, Any] = {"programme_id": programme_id, "month": month}
     if facility_ids is None:
-        yield from (_piece(row) for row in conn.execute(SQL["every_block"], asked))
+        yield from (piece(row) for row in conn.execute(SQL["every_block"], asked))
         return
     wanted = np.array(sorted(facility_ids), dtype=np.int64)
-    asked["blocks"] = np.unique(wanted >> _BLOCK_BITS).tolist()
+    asked["blocks"] = np.unique(wanted >> BLOCK_BITS).tolist()
     for row in conn.execute(SQL["blocks"], asked):
-        piece = _piece(row)
-        among = np.isin(piece[0], wanted)
-        yield (piece[0][among], piece[1][among], piece[2][among], piece[3][among])
+        yield at_facilities([piece(row)], wanted)
 
 
 def _ints(packed: bytes | None) -> Ints:
     return np.frombuffer(packed or b"", dtype=">i4").astype(np.int64)
 
 
-def _piece(row: sa.Row[Any]) -> Piece:
+def piece(row: sa.Row[Any]) -> Piece:
+    """What lies or moved lot by lot, from packed columns."""
     return (_ints(row.facility_id), _ints(row.product_id), _ints(row.lot_id), _ints(row.doses))
+
+
+def at_facilities(pieces: Sequence[Piece], facility_ids: Sequence[int] | Ints) -> Piece:
+    """What pieces say of some facilities."""
+    columns = [np.concatenate(column) for column in zip(*pieces, strict=True)] if pieces else [_ints(None)] * 4
+    among = np.isin(columns[0], np.asarray(facility_ids))
+    facility_id, product_id, lot_id, doses = (column[among] for column in columns)
+    return facility_id, product_id, lot_id, doses
+
+
+def off(stands: Piece, should: Piece) -> list[tuple[int, int, int, int, int]]:
+    """Where two differ: facility, product, lot (0: none known), the doses of the one, and of the other."""
+    both = [np.concatenate(pair) for pair in zip(stands, should, strict=True)]
+    _, first, which = np.unique(_place((both[0], both[1], both[2])), return_index=True, return_inverse=True)
+    own = np.arange(both[0].size) < stands[0].size
+    sums = [np.bincount(which, weights=both[3] * side, minlength=first.size).astype(np.int64) for side in (own, ~own)]
+    differs = sums[0] != sums[1]
+    columns = (*(column[first][differs] for column in both[:3]), *(side[differs] for side in sums))
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def _place(key: Key) -> Ints:
@@ -262,7 +280,7 @@ def mark(conn: sa.Connection, programme: Programme, month: date, last_id: int) -
     there = doses != 0
     facility_id, product_id, lot_id = (part[there] for part in key)
     columns = dict(zip((*_KEY, "doses"), (facility_id, product_id, lot_id, doses[there]), strict=True))
-    blocks, first, count = np.unique(facility_id >> _BLOCK_BITS, return_index=True, return_counts=True)
+    blocks, first, count = np.unique(facility_id >> BLOCK_BITS, return_index=True, return_counts=True)
     for block, start, stop in zip(blocks, first, first + count, strict=True):
         packed = {name: values[start:stop].astype(">i4").tobytes() for name, values in columns.items()}
         told = {"programme_id": programme.id, "month": month, "last_id": last_id, "recorded_until": until}
@@ -277,4 +295,4 @@ def _pieces_up_to(conn: sa.Connection, programme: Programme, month: date, last_i
     if found is not None:
         asked |= {"starts": programme.midnight(found.month).astimezone(UTC).isoformat(), "last_id": found.last_id}
         yield from _marked(conn, programme.id, found.month, None)
-    yield _piece(conn.execute(SQL["to_mark"], asked).one())
+    yield piece(conn.execute(SQL["to_mark"], asked).one())

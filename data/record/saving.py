@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from data import queries
-from data.record import chain, partitions, rules, shipments
+from data.binary import Array, bigints, bools, days, ints, moments, octets, smallints, texts
+from data.record import chain, months, partitions, rules, shipments
 from data.record.desk import Desk, Row
-from data.record.submission import CLOCK_SKEW, Entry
+from data.record.submission import Entry
 from data.types import Entry as Why
 from data.types import Kind
 
 SQL = queries.read(Path(__file__).parent / "sql" / "ledger.sql")
+
+# `json.dumps` looks anew each time at how it is to be done.
+_ENCODER = json.JSONEncoder()
 
 
 def save(
@@ -33,19 +35,19 @@ def save(
     days = {row.said.moment.astimezone(UTC).date() for _, row in rows}
     needed = {partitions.name(day) for day in days}
     columns = _columns(rows, now)
-    ids, there = conn.execute(SQL["next_ids"], {"count": len(rows), "partitions": list(needed)}).one()
+    ids, there = conn.execute(SQL["next_ids"], {"count": len(rows), "partitions": texts(list(needed))}).one()
     if len(there) < len(needed):
         partitions.ensure_partitions(conn, min(days), max(days))
     for (_, row), row_id in zip(rows, ids, strict=True):
         if row.why is not Why.REVISION:
             row.entry.ids.append(row_id)
-    asked = {"programme_id": programme_id, "recorded_at": now, "id": list(ids)}
+    asked = {"programme_id": programme_id, "recorded_at": now, "id": bigints(ids)}
     conn.execute(SQL["save"], asked | columns | _shelves(desks) | _positions(desks, now) | _told(entries, desks))
     shipments.follow(conn, rows)
-    _fold_months(conn, rows, now)
+    months.follow(conn, rows, now)
 
 
-def _columns(rows: Sequence[tuple[Desk, Row]], now: datetime) -> dict[str, list[Any]]:
+def _columns(rows: Sequence[tuple[Desk, Row]], now: datetime) -> dict[str, Array]:
     """The columns of stock_event; each row is linked to the one before it at its position."""
     columns: dict[str, list[Any]] = {name: [] for name in (*_OWN, *chain.COLUMNS)}
     own = [columns[name] for name in _OWN]
@@ -56,12 +58,18 @@ def _columns(rows: Sequence[tuple[Desk, Row]], now: datetime) -> dict[str, list[
         link = (at.facility_id, at.product_id, row.line.lot_id, row.shipment_id, at.chain)
         for column, value in zip([*own, *said], [*link, *text], strict=True):
             column.append(value)
-    for name in ("lot", "expiry", "recorded_at"):
-        del columns[name]
-    return columns
+    return {name: pack(columns[name]) for name, pack in _PACKED.items()}
 
 
 _OWN = ("facility_id", "product_id", "lot_id", "shipment_id", "digest")
+#: The columns that are written, beside the id and what is the same for all rows.
+_PACKED = {
+    **dict.fromkeys(("facility_id", "product_id", "lot_id", "doses", "counted", "reserved"), ints),
+    **dict.fromkeys(("actor_id", "partner_id"), ints),
+    **dict.fromkeys(("kind", "entry", "reason", "source", "source_id", "document", "order_number", "note"), texts),
+    **dict.fromkeys(("attachment_id", "reverses_id", "shipment_id"), bigints),
+    "lot_named": bools, "stage": smallints, "occurred_at": moments, "digest": octets,
+}  # fmt: skip
 
 
 def _text(at: Desk, row: Row, now: datetime) -> tuple[object, ...]:
@@ -85,30 +93,29 @@ def _text(at: Desk, row: Row, now: datetime) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _shelves(desks: Sequence[Desk]) -> dict[str, list[Any]]:
+def _shelves(desks: Sequence[Desk]) -> dict[str, Array]:
     held = [(at, h) for at in desks for h in at.shelf.held.values() if h.lot_id in at.touched]
     return {
-        "lot_facility_id": [at.facility_id for at, _ in held],
-        "lot_product_id": [at.product_id for at, _ in held],
-        "lot_lot_id": [h.lot_id for _, h in held],
-        "lot_doses": [h.doses for _, h in held],
-        "lot_stage": [h.vvm_stage for _, h in held],
-        "lot_received_at": [h.first_received_at for _, h in held],
-        "lot_quarantined": [h.quarantined for _, h in held],
+        "lot_facility_id": ints([at.facility_id for at, _ in held]),
+        "lot_product_id": ints([at.product_id for at, _ in held]),
+        "lot_lot_id": ints([h.lot_id for _, h in held]),
+        "lot_doses": ints([h.doses for _, h in held]),
+        "lot_stage": smallints([h.vvm_stage for _, h in held]),
+        "lot_received_at": moments([h.first_received_at for _, h in held]),
+        "lot_quarantined": bools([h.quarantined for _, h in held]),
     }
 
 
-def _positions(desks: Sequence[Desk], now: datetime) -> dict[str, list[Any]]:
-    last = {id(at): max(row.said.moment for row in at.rows) for at in desks}
+def _positions(desks: Sequence[Desk], now: datetime) -> dict[str, Array]:
     return {
-        "at_facility_id": [at.facility_id for at in desks],
-        "at_product_id": [at.product_id for at in desks],
-        "at_usable": [at.shelf.usable_on(at.done[0].facility.day(now)) for at in desks],
-        "at_total": [at.shelf.total for at in desks],
-        "at_reserved": [at.shelf.promised for at in desks],
-        "at_last": [last[id(at)] for at in desks],
-        "at_received_on": [_received_on(at) for at in desks],
-        "at_chain": [at.chain for at in desks],
+        "at_facility_id": ints([at.facility_id for at in desks]),
+        "at_product_id": ints([at.product_id for at in desks]),
+        "at_usable": ints([at.shelf.usable_on(at.done[0].facility.day(now)) for at in desks]),
+        "at_total": ints([at.shelf.total for at in desks]),
+        "at_reserved": ints([at.shelf.promised for at in desks]),
+        "at_last": moments([max(row.said.moment for row in at.rows) for at in desks]),
+        "at_received_on": days([_received_on(at) for at in desks]),
+        "at_chain": octets([at.chain for at in desks]),
     }
 
 
@@ -116,7 +123,7 @@ def _received_on(at: Desk) -> date | None:
     return max((e.day for e in at.done if e.event.kind in rules.ADDS), default=None)
 
 
-def _told(entries: Sequence[Entry], desks: Sequence[Desk]) -> dict[str, list[Any]]:
+def _told(entries: Sequence[Entry], desks: Sequence[Desk]) -> dict[str, Array]:
     """What is answered and kept, and what the outbox says."""
     at = {(d.facility_id, d.product_id): d for d in desks}
     for e in entries:
@@ -126,13 +133,13 @@ def _told(entries: Sequence[Entry], desks: Sequence[Desk]) -> dict[str, list[Any
         version = at[e.position].version + 1
         e.result = {"event_ids": e.ids, "lots": lots, "balance": e.balance, "version": version}
     return {
-        "key_source": [e.key[0] for e in entries],
-        "key_source_id": [e.key[1] for e in entries],
-        "key_digest": [e.digest for e in entries],
-        "key_result": [json.dumps(e.result) for e in entries],
-        "out_facility_id": [e.facility.id for e in entries],
-        "out_product_id": [e.product.id for e in entries],
-        "out_payload": [json.dumps(_payload(e)) for e in entries],
+        "key_source": texts([e.event.source for e in entries]),
+        "key_source_id": texts([e.event.source_id for e in entries]),
+        "key_digest": octets([e.digest for e in entries]),
+        "key_result": texts([_ENCODER.encode(e.result) for e in entries]),
+        "out_facility_id": ints([e.facility.id for e in entries]),
+        "out_product_id": ints([e.product.id for e in entries]),
+        "out_payload": texts([_ENCODER.encode(_payload(e)) for e in entries]),
     }
 
 
@@ -144,50 +151,3 @@ def _payload(entry: Entry) -> dict[str, object]:
         "occurred_at": entry.said.moment.isoformat(),
         "source": entry.event.source,
     }
-
-
-def _fold_months(conn: sa.Connection, rows: Sequence[tuple[Desk, Row]], now: datetime) -> None:
-    months: dict[tuple[int, int, date], tuple[datetime, datetime]] = {}
-    places = []
-    for at, row in rows:
-        first = row.said.day.replace(day=1)
-        place = (at.facility_id, at.product_id, first)
-        places.append(place)
-        if place not in months:
-            months[place] = _span(first, row.entry.facility.timezone)
-    folded = {
-        "facility_ids": [k[0] for k in months],
-        "product_ids": [k[1] for k in months],
-        "months": [k[2] for k in months],
-    }
-    conn.execute(
-        SQL["fold_months"],
-        folded
-        | {
-            "starts": [v[0] for v in months.values()],
-            "ends": [v[1] for v in months.values()],
-            "earliest": min(starts for starts, _ in months.values()),
-        },
-    )
-    if all(ends > now + CLOCK_SKEW for _, ends in months.values()):
-        return  # Nothing can have happened in a later month.
-    conn.execute(
-        SQL["shift_months"],
-        {f"folded_{name}": values for name, values in folded.items()}
-        | {
-            "facility_ids": [p[0] for p in places],
-            "product_ids": [p[1] for p in places],
-            "months": [p[2] for p in places],
-            "doses": [row.line.doses for _, row in rows],
-        },
-    )
-
-
-@lru_cache(maxsize=1000)
-def _span(first: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """When a local month begins and ends."""
-    following = (first + timedelta(days=32)).replace(day=1)
-    return (
-        datetime(first.year, first.month, 1, tzinfo=zone),
-        datetime(following.year, following.month, 1, tzinfo=zone),
-    )

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from data import errors, queries
+from data.binary import texts
 from data.record import attachments, rules
 from data.record.rules import Held, Line, Said
 from data.types import Kind, Loss, StockEvent, Unit
@@ -68,13 +69,13 @@ class Target:
 
 def facilities(conn: sa.Connection, programme_id: int, codes: Sequence[str]) -> dict[str, Facility]:
     """The facilities with these codes; codes that nobody has are left out."""
-    rows = conn.execute(SQL["facilities"], {"programme_id": programme_id, "codes": list(set(codes))})
+    rows = conn.execute(SQL["facilities"], {"programme_id": programme_id, "codes": texts(list(set(codes)))})
     return {r.code: Facility(r.id, r.code, r.name, r.open, tuple(r.lineage), ZoneInfo(r.timezone)) for r in rows}
 
 
 def products(conn: sa.Connection, programme_id: int, codes: Sequence[str]) -> dict[str, Product]:
     """The products with these codes; codes that nobody has are left out."""
-    rows = conn.execute(SQL["products"], {"programme_id": programme_id, "codes": list(set(codes))})
+    rows = conn.execute(SQL["products"], {"programme_id": programme_id, "codes": texts(list(set(codes)))})
     return {r.code: Product(**r._mapping) for r in rows}
 
 

@@ -87,7 +87,9 @@ stock_event = sa.Table(
 event_key = sa.Table(
     "event_key", columns.metadata,
     # Once only, across all partitions: the first submission of a (source, source_id) and what it became.
-    sa.Column("programme_id", sa.Integer, sa.ForeignKey("programme.id"), primary_key=True),
+    # As the record itself, it and the outbox have no foreign keys: the ledger writes them while it holds the position,
+    # whose own keys keep facility and product there, and each further check would lock the programme's row anew.
+    sa.Column("programme_id", sa.Integer, primary_key=True),
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("source_id", sa.Text, primary_key=True),
     sa.Column("digest", sa.LargeBinary, nullable=False),
@@ -152,9 +154,9 @@ outbox = sa.Table(
     sa.Column(
         "txid", sa.BigInteger, nullable=False, server_default=sa.text("(pg_current_xact_id()::text)::bigint")
     ),
-    columns.ref("programme"),
-    columns.ref("facility"),
-    columns.ref("product"),
+    sa.Column("programme_id", sa.Integer, nullable=False),
+    sa.Column("facility_id", sa.Integer, nullable=False),
+    sa.Column("product_id", sa.Integer, nullable=False),
     sa.Column("payload", JSONB, nullable=False),
     columns.now("created_at"),
     sa.Index("ix_outbox_txid_seq", "txid", "seq"),
@@ -165,4 +167,8 @@ reader = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("txid", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("seq", sa.BigInteger, nullable=False, server_default="0"),
+    # How many of the rows that are still there it has read, and the sum of their numbers: what lies behind its cursor
+    # and was never read is missing here (data.record.audit).
+    sa.Column("taken", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("taken_sum", sa.Numeric, nullable=False, server_default="0"),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from (
     select string_agg(float4send(coalesce(amc, 'NaN')), '') as amc,
            string_agg(float4send(coalesce(dispersion, 'NaN')), '') as dispersion,
            string_agg(float4send(coalesce(uncertainty, 'NaN')), '') as uncertainty,
+           string_agg(int4send(coalesce(CAST(preset AS int), -2147483648)), '') as preset,
            string_agg(float4send(coalesce(probability, 'NaN')), '') as probability,
            string_agg(int4send(coalesce(event_day, -2147483648)), '') as event_day,
            string_agg(int4send(coalesce(received_day, -2147483648)), '') as received_day,
@@ -25,7 +26,7 @@ from (
            string_agg(int4send(seat), '') as seat,
            string_agg(int4send(doses_per_vial), '') as doses_per_vial
     from (
-        select p.amc, p.dispersion, p.uncertainty, p.probability, p.state, p.version,
+        select p.amc, p.dispersion, p.uncertainty, p.preset, p.probability, p.state, p.version,
                (p.last_event_at at time zone :timezone)::date - CAST(:today AS date) as event_day,
                p.last_received_on - CAST(:today AS date) as received_day,
                f.delivery_interval_days, f.lead_time_days, f.report_interval_days, f.ordinal,

@@ -60,6 +60,8 @@ select string_agg(int4send(p.facility_id), '') as facility_id,
        string_agg(float4send(coalesce(p.amc, 'NaN')), '') as amc,
        string_agg(float4send(coalesce(p.dispersion, 'NaN')), '') as dispersion,
        string_agg(float4send(coalesce(p.uncertainty, 'NaN')), '') as uncertainty,
+       string_agg(int4send(coalesce(CAST(p.demand_source AS int), -2147483648)), '') as demand_source,
+       string_agg(int4send(coalesce(CAST(p.preset AS int), -2147483648)), '') as preset,
        string_agg(float4send(coalesce(p.probability, 'NaN')), '') as probability,
        string_agg(float4send(coalesce(p.cover_p10, 'NaN')), '') as cover_p10,
        string_agg(float4send(coalesce(p.cover_p50, 'NaN')), '') as cover_p50,
@@ -81,20 +83,6 @@ where f.programme_id = :programme_id and b.facility_id between :first and :last
   and b.doses > 0 and b.vvm_stage <= :last_usable_stage and not b.quarantined
   and (l.expiry is null or l.expiry >= :today)
 
--- months --
--- The full months since one of them, of the facilities from one id to another, in no order; by days since `since`.
-select string_agg(int4send(m.facility_id), '') as facility_id,
-       string_agg(int4send(m.product_id), '') as product_id,
-       string_agg(int4send(m.month - CAST(:since AS date)), '') as first_day,
-       string_agg(int4send(coalesce(m.opening, -2147483648)), '') as opening,
-       string_agg(int4send(coalesce(m.received, -2147483648)), '') as received,
-       string_agg(int4send(coalesce(m.used, -2147483648)), '') as used,
-       string_agg(int4send(coalesce(m.days_out, -2147483648)), '') as days_out
-from stock_month m
-join facility f on f.id = m.facility_id
-where f.programme_id = :programme_id and m.facility_id between :first and :last
-  and m.month >= :since and m.month < :until
-
 -- hold --
 -- Hold positions until commit, in the ledger's order; answers the places, counted from 0, of those that an event has
 -- changed since they were read.
@@ -107,15 +95,6 @@ with held as (
     for update of p
 )
 select string_agg(int4send(place), '') filter (where overtaken) as place from held
-
--- store_demand --
--- Write the demand of positions.
-update position p
-set amc = nullif(d.amc, 'NaN'), dispersion = nullif(d.dispersion, 'NaN'), uncertainty = nullif(d.uncertainty, 'NaN')
-from unnest(CAST(:facility_id AS int[]), CAST(:product_id AS int[]), CAST(:amc AS real[]),
-            CAST(:dispersion AS real[]), CAST(:uncertainty AS real[]))
-     as d (facility_id, product_id, amc, dispersion, uncertainty)
-where p.facility_id = d.facility_id and p.product_id = d.product_id
 
 -- close_month --
 -- A month that has ended keeps the state in which it ended, also where nothing happened in it: then what was there stayed,

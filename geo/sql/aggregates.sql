@@ -225,3 +225,35 @@ SELECT months.month, h.product_seat, h.area_id,
 FROM handling h
 CROSS JOIN (SELECT DISTINCT month FROM local) months
 LEFT JOIN total t ON t.area_id = h.area_id AND t.product_seat = h.product_seat AND t.month = months.month;
+
+-- counted --
+-- The facilities that roll-ups count, by the area they lie in, product seat (0: the worst of all) and state.
+SELECT area_id, product_seat, state, count(*) AS facilities, sum(weight) AS weight, max(last_event_at) AS last_event_at
+FROM (
+    SELECT f.area_id, d.seat AS product_seat, n.state, c.weight, n.last_event_at
+    FROM counted c
+    JOIN facility f ON f.id = c.facility_id
+    JOIN position n ON n.facility_id = f.id
+    JOIN product d ON d.id = n.product_id
+    WHERE f.programme_id = :programme_id
+    UNION ALL
+    SELECT f.area_id, 0, w.state, c.weight, (SELECT max(n.last_event_at) FROM position n WHERE n.facility_id = f.id)
+    FROM counted c
+    JOIN facility f ON f.id = c.facility_id
+    JOIN facility_status w ON w.facility_id = f.id
+    WHERE f.programme_id = :programme_id
+) held
+GROUP BY area_id, product_seat, state;
+
+-- above --
+-- Every area of a programme, and the areas that it lies in, itself included.
+SELECT id, code, lineage FROM area WHERE programme_id = :programme_id;
+
+-- kept --
+-- The roll-ups as they are kept: facilities by state, then children, those at risk, those without, the newest event.
+SELECT s.area_id, s.product_seat,
+       ARRAY[s.no_report, s.inactive, s.stockout, s.critical, s.low, s.overstock, s.adequate] AS facilities,
+       ARRAY[s.children, s.children_at_risk, s.children_out] AS children, s.last_event_at
+FROM area_status s
+JOIN area a ON a.id = s.area_id
+WHERE a.programme_id = :programme_id;

@@ -6,6 +6,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import psycopg
 import sqlalchemy as sa
@@ -30,16 +31,34 @@ _SHELVES = sa.text("""
     limit 24000
 """)
 
-#: What an event writes at the least: its row of the record, its key with the answer, its line in the outbox. Into
-#: tables with the same columns, checks and indexes go rows that were recorded a moment ago, one INSERT each.
-_TABLES = ("stock_event", "event_key", "outbox")
-_LIKE = "create table floor.{table} (like {like} including all excluding identity)"
-_INSERT = "insert into floor.{table} values ({values})"
+#: All that a recorded event writes: its row of the record, its key with the answer, its line in the outbox; and its
+#: lot, its position and its month as they stand then. Rows of each that were recorded a moment ago go into tables with
+#: the same columns, checks and indexes, one plain INSERT each, by as many writers and as many to a commit. Where the row
+#: is there already it is written over, as recording does. Nothing is read, checked or worked out, and these tables hold
+#: nothing but the rows written, so that they are quicker than ours.
 _RECENT = {
     "stock_event": "select * from stock_event where source = 'bench' limit %s",
     "event_key": "select * from event_key where source = 'bench' limit %s",
     "outbox": "select * from outbox where payload ->> 'source' = 'bench' limit %s",
+    "lot_balance": "select * from lot_balance where (facility_id, product_id) in ({positions}) and doses > 0 limit %s",
+    "position": "select * from position where (facility_id, product_id) in ({positions}) limit %s",
+    "stock_month": "select * from stock_month where (facility_id, product_id) in ({positions})"
+    " and month = date_trunc('month', now()) limit %s",
 }
+_POSITIONS = "select facility_id, product_id from stock_event where source = 'bench'"
+#: What makes a row another one; the others are written over by their key.
+_NUMBERED = {"stock_event": 0, "event_key": 2, "outbox": 0}
+_KEYS = {
+    "lot_balance": "facility_id, product_id, lot_id",
+    "position": "facility_id, product_id",
+    "stock_month": "facility_id, product_id, month",
+}
+_LIKE = "create table floor.{table} (like {like} including all excluding identity)"
+_INSERT = "insert into floor.{table} values ({values})"
+_OVER = " on conflict ({key}) do update set {columns}"
+_COLUMNS = (
+    "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum"
+)
 
 
 def measure(stack: Stack) -> list[Line]:
@@ -110,21 +129,11 @@ def _followed(stack: Stack) -> float:
 
 
 def _floor(stack: Stack, size: int) -> float:
-    """Events a second, where each is only three plain INSERTs and `size` of them share a commit."""
+    """Events a second, where each is only plain INSERTs and `size` of them share a commit."""
     with psycopg.connect(stack.database_url, autocommit=True) as connection:
         connection.execute("drop schema if exists floor cascade")
         connection.execute("create schema floor")
-        newest = connection.execute(
-            "select inhrelid::regclass::text from pg_inherits where inhparent = 'stock_event'::regclass"
-            " and inhrelid::regclass::text <= to_char(now(), '\"stock_event_\"YYYY_MM') order by 1 desc limit 1"
-        ).fetchone()
-        assert newest is not None
-        statements = []
-        for table in _TABLES:
-            like = newest[0] if table == "stock_event" else table
-            connection.execute(_LIKE.format(table=table, like=like))
-            rows = connection.execute(_RECENT[table], [8 * BATCH]).fetchall()
-            statements.append((_INSERT.format(table=table, values=", ".join(["%s"] * len(rows[0]))), rows, table))
+        statements = [_plain(connection, table) for table in _RECENT]
     try:
         return size * _rate([_inserter(stack, statements, number, size) for number in range(WRITERS)])
     finally:
@@ -132,30 +141,57 @@ def _floor(stack: Stack, size: int) -> float:
             connection.execute("drop schema floor cascade")
 
 
-def _inserter(
-    stack: Stack, statements: Sequence[tuple[str, list[tuple[object, ...]], str]], writer: int, size: int
-) -> Callable[[], None]:
+def _plain(connection: psycopg.Connection, table: str) -> _Plain:
+    """A table like one of ours, the statement that puts a row into it, and the rows."""
+    like = table
+    if table == "stock_event":
+        newest = connection.execute(
+            "select inhrelid::regclass::text from pg_inherits where inhparent = 'stock_event'::regclass"
+            " and inhrelid::regclass::text <= to_char(now(), '\"stock_event_\"YYYY_MM') order by 1 desc limit 1"
+        ).fetchone()
+        assert newest is not None
+        [like] = newest
+    connection.execute(_LIKE.format(table=table, like=like))
+    columns = [name for (name,) in connection.execute(_COLUMNS, [table])]
+    rows = connection.execute(_RECENT[table].format(positions=_POSITIONS), [8 * BATCH]).fetchall()
+    statement = _INSERT.format(table=table, values=", ".join(["%s"] * len(columns)))
+    if table in _KEYS:
+        written = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in _KEYS[table].split(", "))
+        statement += _OVER.format(key=_KEYS[table], columns=written)
+        with connection.cursor() as cursor:
+            cursor.executemany(statement, rows)
+    return _Plain(table, statement, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """What is written to one table."""
+
+    table: str
+    statement: str
+    rows: Sequence[tuple[object, ...]]
+
+
+def _inserter(stack: Stack, tables: Sequence[_Plain], writer: int, size: int) -> Callable[[], None]:
     connection = psycopg.connect(stack.database_url)
     numbers = itertools.count(writer * 10_000_000)
-    rows = {table: itertools.cycle(found) for _, found, table in statements}
+    # Each writer has rows of its own, so that none waits for another.
+    rows = {t.table: itertools.cycle(t.rows[writer::WRITERS]) for t in tables}
 
     def fresh(table: str, row: tuple[object, ...]) -> list[object]:
-        number = next(numbers)
         new = [psycopg.types.json.Jsonb(v) if isinstance(v, dict) else v for v in row]
-        if table == "event_key":
-            new[2] = f"floor-{number}"
-        else:
-            new[0] = number
+        if table in _NUMBERED:
+            new[_NUMBERED[table]] = f"floor-{next(numbers)}" if table == "event_key" else next(numbers)
         return new
 
     def insert() -> None:
-        for statement, _, table in statements:
-            parameters = [fresh(table, next(rows[table])) for _ in range(size)]
+        for each in tables:
+            parameters = [fresh(each.table, next(rows[each.table])) for _ in range(size)]
             with connection.cursor() as cursor:
                 if size > 1:
-                    cursor.executemany(statement, parameters)
+                    cursor.executemany(each.statement, parameters)
                 else:
-                    cursor.execute(statement, parameters[0])
+                    cursor.execute(each.statement, parameters[0])
         connection.commit()
 
     return insert

@@ -1,93 +1,61 @@
--- lot_balance_is_the_sum_of_its_events --
--- Invariant 1: for every lot at every facility.
-select f.code || ' / ' || r.code || ' / ' || coalesce(l.number, 'no lot known') as place,
-       coalesce(b.doses, 0)::text as stands, coalesce(e.doses, 0)::text as should
-from (
-    select facility_id, product_id, coalesce(lot_id, 0) as lot_id, sum(doses) as doses
-    from stock_event group by 1, 2, 3
-) e
-full join (
-    select facility_id, product_id, coalesce(lot_id, 0) as lot_id, doses from lot_balance
-) b using (facility_id, product_id, lot_id)
-join facility f on f.id = facility_id
-join product r on r.id = product_id
-left join lot l on l.id = lot_id
-where coalesce(b.doses, 0) <> coalesce(e.doses, 0)
-limit :most
+-- facilities --
+-- Every facility of a programme, in the order in which they are looked at.
+select id, code from facility where programme_id = :programme_id order by id
 
--- position_is_the_sum_of_its_lots --
--- The doses of a position, usable or not.
-select f.code || ' / ' || r.code as place, coalesce(p.total, 0)::text as stands, coalesce(b.doses, 0)::text as should
-from (select facility_id, product_id, total from position) p
-full join (select facility_id, product_id, sum(doses) as doses from lot_balance group by 1, 2) b
-     using (facility_id, product_id)
-join facility f on f.id = facility_id
-join product r on r.id = product_id
-where coalesce(p.total, 0) <> coalesce(b.doses, 0)
-limit :most
+-- products --
+-- What products are called.
+select id, code from product where programme_id = :programme_id
 
--- month_closes_at_the_sum_of_its_events --
--- The last month on record of each position against everything that happened up to its end.
-select f.code || ' / ' || r.code || ' / ' || to_char(m.month, 'YYYY-MM') as place, m.closing::text as stands,
-       m.should::text as should
-from (
-    select c.facility_id, c.product_id, c.month, c.closing, coalesce(sum(e.doses), 0) as should
-    from (
-        select distinct on (m.facility_id, m.product_id) m.facility_id, m.product_id, m.month, m.closing,
-               (m.month + interval '1 month') at time zone g.timezone as ends
-        from stock_month m
-        join facility f on f.id = m.facility_id
-        join programme g on g.id = f.programme_id
-        where m.closing is not null
-        order by m.facility_id, m.product_id, m.month desc
-    ) c
-    left join stock_event e
-      on e.facility_id = c.facility_id and e.product_id = c.product_id and e.occurred_at < c.ends
-    group by c.facility_id, c.product_id, c.month, c.closing
-) m
-join facility f on f.id = m.facility_id
-join product r on r.id = m.product_id
-where m.closing <> m.should
-limit :most
+-- rows --
+-- All rows of some facilities in the order in which they were written, position by position: what data.record.chain
+-- covers comes last, in its order.
+select e.facility_id, e.product_id, e.id, e.programme_id, e.lot_id, e.shipment_id, e.digest, e.kind, e.entry, e.doses,
+       e.counted, e.reserved, l.number as lot, l.expiry, e.lot_named, e.reason, e.stage, e.occurred_at, e.recorded_at,
+       e.source, e.source_id, e.actor_id, e.document, e.partner_id, e.order_number, e.note, e.attachment_id,
+       e.reverses_id
+from stock_event e
+left join lot l on l.id = e.lot_id
+where e.facility_id = any(CAST(:facility_ids AS int[]))
+order by e.facility_id, e.product_id, e.id
 
--- facility_shows_the_worst_of_its_tracers --
--- Worst first: stockout, critical, low, overstock, adequate, inactive, no report.
-select f.code as place, coalesce(s.state::text, 'nothing') as stands, w.state::text as should
-from (
-    select p.facility_id,
-           (array[2, 3, 4, 5, 6, 1, 0])[min(array_position(array[2, 3, 4, 5, 6, 1, 0], p.state::int))] as state
-    from position p join product r on r.id = p.product_id and r.tracer
-    group by p.facility_id
-) w
-join facility f on f.id = w.facility_id
-left join facility_status s on s.facility_id = w.facility_id
-where s.state is distinct from w.state
-limit :most
+-- lots --
+-- Lots as they are kept.
+select b.facility_id, b.product_id, b.lot_id, l.number, b.doses, b.vvm_stage, b.quarantined, b.first_received_at
+from lot_balance b
+left join lot l on l.id = b.lot_id
+where b.facility_id = any(CAST(:facility_ids AS int[]))
 
--- an_alert_is_open_for_each_stockout_and_nothing_else --
--- A place that stopped reporting keeps the alert that it had.
-select f.code || ' / ' || r.code as place, case when a.id is null then 'no alert' else 'alert' end as stands,
-       case when p.state = 2 then 'alert' else 'no alert' end as should
-from position p
-join facility f on f.id = p.facility_id
-join product r on r.id = p.product_id
-left join alert a on a.facility_id = p.facility_id and a.product_id = p.product_id and a.kind = 'stockout'
-                 and a.resolved_at is null
-where f.open and ((p.state = 2 and a.id is null) or (p.state not in (2, 0) and a.id is not null))
-limit :most
+-- positions --
+-- Positions as they are kept.
+select facility_id, product_id, usable, total, reserved, last_event_at, last_received_on, chain
+from position
+where facility_id = any(CAST(:facility_ids AS int[]))
 
--- position_reserves_the_sum_of_its_events --
--- Doses promised to orders.
-select f.code || ' / ' || r.code as place, p.reserved::text as stands, coalesce(e.reserved, 0)::text as should
-from position p
-left join (select facility_id, product_id, sum(reserved) as reserved from stock_event group by 1, 2) e
-     using (facility_id, product_id)
-join facility f on f.id = p.facility_id
-join product r on r.id = p.product_id
-where p.reserved <> coalesce(e.reserved, 0)
-limit :most
+-- months --
+-- Months as they are kept.
+select facility_id, product_id, month, opening, received, used, lost, adjusted, closing
+from stock_month
+where facility_id = any(CAST(:facility_ids AS int[]))
 
--- shipment_is_the_sum_of_its_events --
+-- marks --
+-- The months that are marked, and by which rows.
+select month, max(last_id) as last_id from lot_month where programme_id = :programme_id group by month order by month
+
+-- marked --
+-- What the marks say of a block of facilities.
+select month, facility_id, product_id, lot_id, doses
+from lot_month
+where programme_id = :programme_id and block = any(CAST(:blocks AS int[]))
+order by month
+
+-- waiting --
+-- Positions of a programme that the reader who assesses has not reached yet.
+select distinct o.facility_id, o.product_id
+from outbox o
+left join reader r on r.name = :reader
+where o.programme_id = :programme_id and (o.txid, o.seq) > (coalesce(r.txid, 0), coalesce(r.seq, 0))
+
+-- shipments --
 -- What was sent under a document, and what arrived.
 select s.document || ' / ' || r.code as place, s.sent || ' sent, ' || s.received || ' received' as stands,
        coalesce(e.sent, 0) || ' sent, ' || coalesce(e.received, 0) || ' received' as should
@@ -101,40 +69,48 @@ left join (
 where (s.sent, s.received) <> (coalesce(e.sent, 0), coalesce(e.received, 0))
 limit :most
 
--- every_answer_has_its_rows --
+-- strays --
+-- Rows of facilities, products or programmes that are not there, or not together.
+select 'row ' || e.id as place,
+       'programme ' || e.programme_id || ', facility ' || e.facility_id || ', product ' || e.product_id as stands,
+       'a facility and a product of one programme' as should
+from stock_event e
+left join facility f on f.id = e.facility_id
+left join product r on r.id = e.product_id
+where f.programme_id is distinct from e.programme_id or r.programme_id is distinct from e.programme_id
+limit :most
+
+-- answers --
 -- What was acknowledged is on record.
 select k.source || ' / ' || k.source_id as place, 'no rows' as stands, 'its rows' as should
 from event_key k
 where not exists (
-    select from stock_event e where e.id = CAST(k.result -> 'event_ids' ->> 0 AS bigint) and e.source_id = k.source_id
+    select from stock_event e
+    where e.id = CAST(k.result -> 'event_ids' ->> 0 AS bigint) and e.source = k.source and e.source_id = k.source_id
 )
 limit :most
 
--- no_reader_is_before_what_it_has_read --
--- A reader of the outbox stands at a row, or before all rows: what it had not read would be skipped otherwise.
-select r.name as place, r.txid || ' / ' || r.seq as stands, max(o.txid) || ' at most' as should
-from reader r
-left join outbox o on true
-group by r.name, r.txid, r.seq
-having r.txid > coalesce(max(o.txid), r.txid)
+-- attachments --
+-- Papers as they were attached.
+select f.code || ' / ' || a.name as place, encode(sha256(a.content), 'hex') as stands, encode(a.sha256, 'hex') as should
+from attachment a
+join facility f on f.id = a.facility_id
+where sha256(a.content) <> a.sha256
 limit :most
 
--- ends --
--- The digest of the last row of each position.
-select facility_id, product_id, chain from position
+-- alerts --
+-- A place that stopped reporting keeps the alert that it had.
+select f.code || ' / ' || r.code as place, case when a.id is null then 'no alert' else 'alert' end as stands,
+       case when p.state = 2 then 'alert' else 'no alert' end as should
+from position p
+join facility f on f.id = p.facility_id
+join product r on r.id = p.product_id
+left join alert a on a.facility_id = p.facility_id and a.product_id = p.product_id and a.kind = 'stockout'
+                 and a.resolved_at is null
+where f.open and ((p.state = 2 and a.id is null) or (p.state not in (2, 0) and a.id is not null))
+limit :most
 
--- rows --
--- The record in the order in which it was written, position by position, as data.record.chain reads it.
-select e.facility_id, e.product_id, e.id, f.code || ' / ' || r.code as place, e.digest, e.kind, e.entry, e.doses, e.counted,
-       e.reserved, l.number as lot, l.expiry, e.lot_named, e.reason, e.stage, e.occurred_at, e.recorded_at, e.source,
-       e.source_id, e.actor_id, e.document, e.partner_id, e.order_number, e.note, e.attachment_id, e.reverses_id
-from stock_event e
-join facility f on f.id = e.facility_id
-join product r on r.id = e.product_id
-left join lot l on l.id = e.lot_id
-order by e.facility_id, e.product_id, e.id
-
--- the_log_is_as_it_was_written --
+-- log --
 -- Each entry of the auditors' log carries the digest of itself and of the one before; the head knows the last.
 with entry as (
     select l as row, l.programme_id, l.number, l.digest,
@@ -146,9 +122,9 @@ with entry as (
     from audit_log
     order by programme_id, number desc
 )
-select 'log ' || programme_id || ' / entry ' || number, left(encode(digest, 'hex'), 16),
+select 'log ' || programme_id || ' / entry ' || number as place, left(encode(digest, 'hex'), 16) as stands,
        case when number = previous + 1 then left(encode(audit_digest(before, row), 'hex'), 16)
-            else 'entry ' || previous + 1 end
+            else 'entry ' || previous + 1 end as should
 from entry
 where number <> previous + 1 or digest <> audit_digest(before, row)
 union all
@@ -157,3 +133,21 @@ from audit_head h
 full join last l using (programme_id)
 where h.number is distinct from l.number or h.digest is distinct from l.digest
 limit :most
+
+-- readers --
+-- How far a reader of the outbox is, what lies behind it, and how much of that it says it has read.
+select r.name, r.txid, r.seq, r.taken, CAST(r.taken_sum AS bigint) as taken_sum, count(o.seq) as passed,
+       CAST(coalesce(sum(o.seq), 0) AS bigint) as passed_sum,
+       coalesce((select max(txid) from outbox), CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint))
+           as newest
+from reader r
+left join outbox o on (o.txid, o.seq) <= (r.txid, r.seq)
+group by r.name, r.txid, r.seq, r.taken, r.taken_sum
+
+-- change --
+-- Which change that was: the place, and what the outbox says of it.
+select f.code || ' / ' || r.code as place, o.payload ->> 'kind' as kind, o.payload ->> 'occurred_at' as occurred_at
+from outbox o
+join facility f on f.id = o.facility_id
+join product r on r.id = o.product_id
+where o.seq = :seq

@@ -38,64 +38,98 @@ order by product_id, number
 on conflict do nothing
 
 -- fold_months --
--- Fold the events of the local months touched; what was reported of days out of stock stays. A month opened with what
+-- New rows are added to the local months they fall in; what was reported of days out of stock stays. A month that cannot
+-- be added to is folded from all its events: one that was only reported so far, and one in which no use is recorded and
+-- stock is only counted, because there what a count finds missing was used (`missing`). Such a month opened with what
 -- there is now (saved just before) less all that happened since: of years of events only the newest are read, and
--- `earliest`, which is known before it runs, keeps it from opening the partitions of all the others. Transfers and
--- returns are no consumption. Where no use is recorded and stock is only counted, what a count finds missing was used:
--- consumption is what the balances leave.
-insert into stock_month as m (facility_id, product_id, month, opening, received, used, lost, adjusted, closing)
-select t.facility_id, t.product_id, t.month, p.total - since.doses, since.received, since.used + counted.missing,
-       since.lost, since.adjusted + counted.missing, p.total - since.doses + since.within
-from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:months AS date[]),
-            CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
-     as t (facility_id, product_id, month, starts, ends)
-join position p on p.facility_id = t.facility_id and p.product_id = t.product_id
-cross join lateral (
-    select coalesce(sum(e.doses), 0)::int as doses,
-           coalesce(sum(e.doses) filter (where e.occurred_at < t.ends), 0)::int as within,
-           coalesce(sum(e.doses) filter (where e.kind in ('receipt', 'transfer_in') and e.occurred_at < t.ends), 0)::int
-               as received,
-           coalesce(-sum(e.doses) filter (where e.kind in ('administered', 'issue') and e.occurred_at < t.ends), 0)::int
-               as used,
-           coalesce(-sum(e.doses) filter (where e.kind = 'loss' and e.occurred_at < t.ends), 0)::int as lost,
-           coalesce(sum(e.doses) filter (where e.kind in ('count', 'adjustment', 'transfer_out', 'return')
-                                         and e.occurred_at < t.ends), 0)::int as adjusted
-    from stock_event e
-    where e.facility_id = t.facility_id and e.product_id = t.product_id and e.occurred_at >= t.starts
-      and e.occurred_at >= :earliest
-) since
-cross join lateral (
-    select coalesce(-sum(least(c.doses, 0)), 0)::int as missing
-    from (
-        select sum(e.doses) as doses
+-- `earliest` and `latest`, which are known before it runs, keep it from opening the partitions of all the others.
+-- Nearly every month is there already: an update is half of what an upsert costs.
+with asked as materialized (
+    select *
+    from unnest(
+        CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:months AS date[]), CAST(:starts AS timestamptz[]),
+        CAST(:ends AS timestamptz[]), CAST(:received AS int[]), CAST(:used AS int[]), CAST(:lost AS int[]),
+        CAST(:adjusted AS int[]), CAST(:doses AS int[]), CAST(:anew AS bool[])
+    ) with ordinality as t (
+        facility_id, product_id, month, starts, ends, received, used, lost, adjusted, doses, anew, place
+    )
+),
+added as (
+    update stock_month m
+    set received = m.received + t.received, used = m.used + t.used, lost = m.lost + t.lost,
+        adjusted = m.adjusted + t.adjusted, closing = m.closing + t.doses
+    from asked t
+    where m.facility_id = t.facility_id and m.product_id = t.product_id and m.month = t.month
+      and m.missing = 0 and not t.anew and (t.used = 0 or m.used + t.used <> 0)
+    returning t.place
+),
+folded as materialized (
+    select t.place, t.facility_id, t.product_id, t.month, p.total - since.doses as opening, since.received,
+           since.used + counted.missing as used, since.lost, since.adjusted + counted.missing as adjusted,
+           p.total - since.doses + since.within as closing, counted.missing
+    from asked t
+    join position p on p.facility_id = t.facility_id and p.product_id = t.product_id
+    cross join lateral (
+        select coalesce(sum(e.doses), 0)::int as doses,
+               coalesce(sum(e.doses) filter (where e.occurred_at < t.ends), 0)::int as within,
+               coalesce(sum(e.doses) filter (where e.kind in ('receipt', 'transfer_in') and e.occurred_at < t.ends),
+                        0)::int as received,
+               coalesce(-sum(e.doses) filter (where e.kind in ('administered', 'issue') and e.occurred_at < t.ends),
+                        0)::int as used,
+               coalesce(-sum(e.doses) filter (where e.kind = 'loss' and e.occurred_at < t.ends), 0)::int as lost,
+               coalesce(sum(e.doses) filter (where e.kind in ('count', 'adjustment', 'transfer_out', 'return')
+                                             and e.occurred_at < t.ends), 0)::int as adjusted
         from stock_event e
-        where since.used = 0 and e.facility_id = t.facility_id and e.product_id = t.product_id
-          and e.occurred_at >= t.starts and e.occurred_at < t.ends and e.occurred_at >= :earliest and e.kind = 'count'
-        group by e.source, e.source_id
-    ) c
-) counted
+        where e.facility_id = t.facility_id and e.product_id = t.product_id and e.occurred_at >= t.starts
+          and e.occurred_at between :earliest and :latest
+    ) since
+    cross join lateral (
+        select coalesce(-sum(least(c.doses, 0)), 0)::int as missing
+        from (
+            select sum(e.doses) as doses
+            from stock_event e
+            where since.used = 0 and e.facility_id = t.facility_id and e.product_id = t.product_id
+              and e.occurred_at >= t.starts and e.occurred_at < t.ends
+              and e.occurred_at between :earliest and :latest and e.kind = 'count'
+            group by e.source, e.source_id
+        ) c
+    ) counted
+    where t.place not in (select place from added)
+),
+changed as (
+    update stock_month m
+    set opening = f.opening, received = f.received, used = f.used, lost = f.lost, adjusted = f.adjusted,
+        closing = f.closing, missing = f.missing
+    from folded f
+    where m.facility_id = f.facility_id and m.product_id = f.product_id and m.month = f.month
+    returning f.place
+)
+insert into stock_month (facility_id, product_id, month, opening, received, used, lost, adjusted, closing, missing)
+select facility_id, product_id, month, opening, received, used, lost, adjusted, closing, missing
+from folded
+where place not in (select place from changed)
 on conflict (facility_id, product_id, month) do update
 set opening = excluded.opening, received = excluded.received, used = excluded.used, lost = excluded.lost,
-    adjusted = excluded.adjusted, closing = excluded.closing
+    adjusted = excluded.adjusted, closing = excluded.closing, missing = excluded.missing
 
 -- shift_months --
--- A late event moves the opening and closing of every later month on record that was not folded just now.
+-- A late event moves the opening and closing of every later month on record that was not brought up to date just now.
+with late as materialized (
+    select *
+    from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:months AS date[]), CAST(:doses AS int[]))
+         as t (facility_id, product_id, month, doses)
+)
 update stock_month m
-set opening = m.opening + late.doses, closing = m.closing + late.doses
+set opening = m.opening + s.doses, closing = m.closing + s.doses
 from (
     select m.facility_id, m.product_id, m.month, sum(l.doses)::int as doses
-    from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:months AS date[]),
-                CAST(:doses AS int[])) as l (facility_id, product_id, month, doses)
+    from late l
     join stock_month m
       on m.facility_id = l.facility_id and m.product_id = l.product_id and m.month > l.month
     group by m.facility_id, m.product_id, m.month
-) late
-where m.facility_id = late.facility_id and m.product_id = late.product_id and m.month = late.month
-  and not exists (
-      select from unnest(CAST(:folded_facility_ids AS int[]), CAST(:folded_product_ids AS int[]),
-                         CAST(:folded_months AS date[])) as f (facility_id, product_id, month)
-      where f.facility_id = m.facility_id and f.product_id = m.product_id and f.month = m.month
-  )
+) s
+where m.facility_id = s.facility_id and m.product_id = s.product_id and m.month = s.month
+  and (s.facility_id, s.product_id, s.month) not in (select facility_id, product_id, month from late)
 
 -- products --
 -- The products named by a submission.
@@ -189,6 +223,7 @@ select array(select nextval('stock_event_id_seq') from generate_series(1, CAST(:
 -- save --
 -- All of a submission in one step: the rows of the record, lots and positions as they stand after them, the answers by
 -- their key, a line in the outbox for each event, and the bell for the worker, which says only that there is something.
+-- Nobody else makes lots of a position that is held: those that are not there to be updated are new.
 with appended as (
     insert into stock_event (
         id, programme_id, facility_id, product_id, lot_id, kind, entry, doses, counted, reserved, lot_named, reason,
@@ -212,16 +247,27 @@ with appended as (
         shipment_id, digest
     )
 ),
-shelved as (
-    insert into lot_balance (facility_id, product_id, lot_id, doses, vvm_stage, first_received_at, quarantined)
-    select * from unnest(
+lots as materialized (
+    select *
+    from unnest(
         CAST(:lot_facility_id AS int[]), CAST(:lot_product_id AS int[]), CAST(:lot_lot_id AS int[]),
         CAST(:lot_doses AS int[]), CAST(:lot_stage AS smallint[]), CAST(:lot_received_at AS timestamptz[]),
         CAST(:lot_quarantined AS bool[])
-    )
-    on conflict on constraint uq_lot_balance_lot do update
-    set doses = excluded.doses, vvm_stage = excluded.vvm_stage, first_received_at = excluded.first_received_at,
-        quarantined = excluded.quarantined
+    ) with ordinality as h (facility_id, product_id, lot_id, doses, vvm_stage, first_received_at, quarantined, place)
+),
+changed as (
+    update lot_balance b
+    set doses = h.doses, vvm_stage = h.vvm_stage, first_received_at = h.first_received_at, quarantined = h.quarantined
+    from lots h
+    where b.facility_id = h.facility_id and b.product_id = h.product_id and b.lot_id is not distinct from h.lot_id
+    returning h.place
+),
+shelved as (
+    insert into lot_balance (facility_id, product_id, lot_id, doses, vvm_stage, first_received_at, quarantined)
+    select facility_id, product_id, lot_id, doses, vvm_stage, first_received_at, quarantined
+    from lots
+    where place not in (select place from changed)
+    order by place
 ),
 placed as (
     update position p

@@ -20,7 +20,7 @@ update outbox set txid = 0
 
 -- recount_readers --
 -- And readers begin before it.
-update reader set txid = 0, seq = 0
+update reader set txid = 0, seq = 0, taken = 0, taken_sum = 0
 
 -- next --
 -- What was committed after the reader's cursor, below the oldest transaction that is still running, and the cursor moved
@@ -40,14 +40,26 @@ next as materialized (
     ) o
 ),
 moved as (
-    update reader r set txid = n.txid, seq = n.seq
-    from (select txid, seq from next order by txid desc, seq desc limit 1) n
+    update reader r set txid = n.txid, seq = n.seq, taken = r.taken + n.taken, taken_sum = r.taken_sum + n.taken_sum
+    from (
+        select txid, seq, count(*) over () as taken, sum(seq) over () as taken_sum
+        from next order by txid desc, seq desc limit 1
+    ) n
     where r.name = :name
 )
 select seq, programme_id, facility_id, product_id, payload from next order by txid, seq
 
 -- sweep --
--- Delete what every reader has passed.
-delete from outbox o
-where o.created_at < now() - make_interval(days => CAST(:days AS int))
-  and not exists (select from reader r where (r.txid, r.seq) < (o.txid, o.seq))
+-- Delete what every reader has passed, and count it no more among what they have taken; answers how many.
+with gone as (
+    delete from outbox o
+    where o.created_at < now() - make_interval(days => CAST(:days AS int))
+      and not exists (select from reader r where (r.txid, r.seq) < (o.txid, o.seq))
+    returning o.seq
+),
+forgotten as (
+    update reader r set taken = r.taken - g.taken, taken_sum = r.taken_sum - g.taken_sum
+    from (select count(*) as taken, sum(seq) as taken_sum from gone) g
+    where g.taken > 0
+)
+select count(*) from gone
