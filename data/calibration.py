@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -38,29 +37,48 @@ class Calibration:
     unknown: int
 
 
-def read(conn: sa.Connection, programme_id: int, today: date) -> Calibration:
-    """The scores of predictions whose next month is over, of the last `MONTHS` months."""
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Predictions of one product and month, of places with stock or without, by thousandth; `fine` None: no outcome."""
+
+    seat: int
+    month: date
+    stocked: bool
+    fine: int | None
+    places: int
+    predicted: float
+    happened: int
+    squared: float
+
+
+def count(conn: sa.Connection, programme_id: int, today: date) -> list[Count]:
+    """The predictions whose next month is over, of the last `MONTHS` months, counted."""
     running = today.replace(day=1)
     since = running.year * 12 + running.month - 1 - MONTHS
     asked = {"programme_id": programme_id, "since": _month(since), "until": _month(since + MONTHS - 1)}
-    return of(conn.execute(SQL["cases"], asked).all())
+    return [Count(*row) for row in conn.execute(SQL["cases"], asked)]
 
 
-def of(rows: Sequence[sa.Row[Any]]) -> Calibration:
-    """The scores of counted rows."""
-    known = [r for r in rows if r.fine is not None]
+def read(conn: sa.Connection, programme_id: int, today: date) -> Calibration:
+    """The scores of the predictions on record."""
+    return of(count(conn, programme_id, today))
+
+
+def of(counts: Sequence[Count]) -> Calibration:
+    """The scores of what was counted."""
+    known = [c for c in counts if c.fine is not None]
     cases = Cases(
-        np.array([r.fine for r in known], dtype=np.int64),
-        *(np.array([getattr(r, name) for r in known], dtype=np.float64) for name in _SUMS),
+        np.array([c.fine for c in known], dtype=np.int64),
+        *(np.array([getattr(c, name) for c in known], dtype=np.float64) for name in _SUMS),
     )
-    seats, months = np.array([r.seat for r in known]), np.array([r.month for r in known], dtype="datetime64[D]")
-    stocked = np.array([bool(r.stocked) for r in known], dtype=bool)
+    seats, months = np.array([c.seat for c in known]), np.array([c.month for c in known], dtype="datetime64[D]")
+    stocked = np.array([c.stocked for c in known], dtype=bool)
     return Calibration(
         every=calibration.score(cases),
         stocked=calibration.score(cases.where(stocked)),
         by_product={seat: calibration.score(cases.where(seats == seat)) for seat in np.unique(seats).tolist()},
         by_month={month: calibration.score(cases.where(months == month)) for month in np.unique(months).tolist()},
-        unknown=sum(r.places for r in rows if r.fine is None),
+        unknown=sum(c.places for c in counts if c.fine is None),
     )
 
 

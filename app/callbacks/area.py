@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import sqlalchemy as sa
 
-from app import past
+from app import past, shortfall
 from app.components import headline, panel_area
+from app.lens import PLAIN, Lens
 from data.programmes import Programme
 from data.record.past import AsOf
 from data.stock import Product
@@ -18,8 +20,9 @@ from geo import past as past_areas
 from geo.areas import Area, Headline, Numbers
 from geo.past import Nation
 
-#: Facilities in the list of the worst.
+#: Facilities in the list of the worst, and places in that of the next 30 days.
 WORST_FACILITIES = 10
+FIRST_AHEAD = 5
 
 
 def panel(
@@ -30,10 +33,13 @@ def panel(
     now: datetime,
     *,
     month: date | None = None,
+    lens: Lens = PLAIN,
 ) -> Any:
     """The panel of an area for one product, or (None) for the worst of all."""
     seat = WORST if product is None else product.seat
     own, below = areas.status(conn, area.id, seat, month)
+    ahead = None if month else shortfall.read(conn, programme, area, product, now, limit=FIRST_AHEAD)
+    asked = {"area": area.code if area.level else "", "vaccine": "" if product is None else product.code}
     return panel_area.render(
         now,
         area,
@@ -44,6 +50,9 @@ def panel(
         product_name=None if product is None else product.name,
         month=month,
         notice=programme.notice if programme.simulated else None,
+        lens=lens,
+        ahead=ahead,
+        ahead_href=f"/{programme.code}/next?{urlencode({k: v for k, v in asked.items() if v})}",
     )
 
 

@@ -10,10 +10,12 @@ from urllib.parse import urlencode
 import numpy as np
 import sqlalchemy as sa
 
-from app import past
-from app.components import chart, panel_facility, words
-from app.components.panel_facility import Chosen
-from data import stock, why
+from app import explained, past
+from app import lens as lenses
+from app.components import chart, panel_facility
+from app.components.panel_product import Chosen
+from app.lens import PLAIN, Lens
+from data import outlook, stock, why
 from data.insight import demand, expiry, policy, reasons
 from data.programmes import Programme
 from data.record import rules, shipments
@@ -29,15 +31,6 @@ LINES = 10
 #: Help from nearby is offered from a week's need on.
 WEEKS_A_MONTH = policy.DAYS_PER_MONTH / 7
 
-_COVER = (
-    "Days until the last dose is used if nothing arrives, from use a month and how it varies here: the middle of what"
-    " may happen; in brackets, the range of eight outcomes in ten."
-)
-_PROBABILITY = (
-    "The chance that what is usable is used up before the next delivery arrives; use varies as it did here, and"
-    " deliveries come late as often as they do."
-)
-
 
 def panel(
     conn: sa.Connection,
@@ -48,12 +41,13 @@ def panel(
     *,
     month: date | None = None,
     theme: chart.Theme = "light",
+    lens: Lens = PLAIN,
 ) -> tuple[Any, Facility]:
     """The panel of a facility, and the facility; `now` is in the programme's zone. Raises `UnknownFacility`."""
     facility = stock.facility(conn, programme.id, code)
-    positions = stock.positions(conn, facility.id, month)
+    positions = lenses.through(lens, facility, stock.positions(conn, facility.id, month))
     position = panel_facility.choose(positions, vaccine)
-    chosen = None if position is None else choice(conn, programme, facility, position, now, month)
+    chosen = None if position is None else choice(conn, programme, facility, position, now, month, lens)
     chain = network.supply(conn, facility.id)
     # What stores hold is known as it is now, not as it was.
     countable = month is None and facility.open and bool(positions)
@@ -69,6 +63,7 @@ def panel(
         month=month,
         notice=programme.notice if programme.simulated else None,
         theme=theme,
+        lens=lens,
         count_href=f"/{programme.code}/counts/new?{urlencode({'facility': facility.code})}" if countable else None,
     )
     return made, facility
@@ -105,40 +100,40 @@ def panel_then(
 
 
 def choice(
-    conn: sa.Connection, programme: Programme, facility: Facility, position: Position, now: datetime, month: date | None
+    conn: sa.Connection,
+    programme: Programme,
+    facility: Facility,
+    position: Position,
+    now: datetime,
+    month: date | None,
+    lens: Lens = PLAIN,
 ) -> Chosen:
     """All about one product at one facility."""
     months = stock.months(conn, facility.id, position.product_id, month or now.date().replace(day=1))
     if month is not None:
         return Chosen(position, [], [], None, {}, [], months, [])
     lots = stock.lots(conn, facility.id, position.product_id)
-    band = _band(programme, facility, position)
-    facts = _facts(facility, position, band, lots, months, now)
+    own = lenses.preset_of(programme.preset, facility, position)
+    in_force = lenses.band(own, facility, position)
+    seen = in_force if lens.preset is None else lenses.band(lens.preset, facility, position)
+    facts = _facts(facility, position, seen, lots, months, now)
+    product = next(p for p in stock.products(conn, programme.id) if p.product_id == position.product_id)
+    maximum = None if in_force is None else in_force[1]
     return Chosen(
         position=position,
         reasons=why.explain(conn, programme, facility.id, position.product_id, facts.today, facts),
-        spare=_spare(conn, facility, position, band),
-        band=band,
-        formulas=_formulas(programme, facility, position, months, now.date()),
+        spare=_spare(conn, facility, position, in_force),
+        band=seen,
+        formulas=explained.position(
+            programme, facility, position, months, lens, now.date(), doses_per_child=product.doses_per_child
+        ),
         lots=lots,
         months=months,
         lines=stock.lines(conn, facility.id, position.product_id, position.total or 0, LINES),
         bin_card=f"/{programme.code}/bin-card?{urlencode({'facility': facility.code, 'product': position.code})}",
         ways=[w for w in shipments.open_for(conn, programme.id, facility.id) if w.product == position.code],
+        outlook=outlook.read(conn, programme, facility, position, months, maximum, now.date()),
     )
-
-
-def _band(programme: Programme, facility: Facility, position: Position) -> tuple[float, float] | None:
-    if not position.amc:
-        return None
-    low, high = policy.bands_of(
-        programme.preset,
-        position.amc,
-        facility.lead_time_days,
-        facility.delivery_interval_days,
-        supplies=np.bool_(facility.supplies),
-    )
-    return float(low), float(high)
 
 
 def _facts(
@@ -206,30 +201,6 @@ def _shift(months: list[Month], today: date) -> tuple[float | None, date | None]
 
 def _next(month: date) -> date:
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)
-
-
-def _formulas(
-    programme: Programme, facility: Facility, position: Position, months: list[Month], today: date
-) -> dict[str, str]:
-    """Each formula in force, followed by this place's own figures."""
-    full = [m for m in months if m.month < today.replace(day=1) and m.used is not None][-demand.WINDOW :]
-    used, out = sum(m.used or 0 for m in full), sum(m.days_out or 0 for m in full)
-    preset = policy.PRESETS[programme.preset]
-    interval, lead = (words.counted(d, "day") for d in (facility.delivery_interval_days, facility.lead_time_days))
-    said = {
-        "amc": f"{demand.FORMULA.format(window=demand.WINDOW)}. Here, in {words.counted(len(full), 'full month')}:"
-        f" used {words.amount(used, position.unit)}, out of stock on {words.counted(out, 'day')}.",
-        "probability": f"{_PROBABILITY} Here: a delivery every {interval}, {lead} on the way.",
-        "cover": _COVER,
-        "band": f"{preset.name}: {preset.formula}. Here: {words.amount(position.amc, position.unit)} a month.",
-    }
-    if position.amc and position.usable is not None:
-        plain = position.usable / position.amc * policy.DAYS_PER_MONTH
-        said["cover"] += (
-            f" Here: {words.amount(position.usable, position.unit)} at {words.number(position.amc)} a month are"
-            f" {words.counted(plain, 'day')} at even use."
-        )
-    return said
 
 
 def _spare(

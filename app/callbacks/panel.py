@@ -12,14 +12,16 @@ import sqlalchemy as sa
 from dash import Dash, Input, Output, no_update
 from dash.exceptions import PreventUpdate
 
+from app import lens as lenses
 from app import past, services
 from app.callbacks import area as area_panel
 from app.callbacks import facility as facility_panel
 from app.components import chart
 from app.components import parts as pieces
-from app.components.elements import Elements
+from app.components.elements import Elements, light
 from app.components.ids import Id
 from app.components.map_view import Target
+from app.lens import PLAIN, Lens
 from app.services import Services
 from data import db, errors, stock
 from data.programmes import Programme
@@ -32,6 +34,10 @@ from geo.past import Pasts
 
 #: Years that a month on screen may be in.
 YEARS = range(1990, 2101)
+
+
+#: What of a view says through what it is looked at.
+_LENS = ("month", "as_of", "colour", "horizon", "preset")
 
 
 class InvalidView(errors.DataError):
@@ -49,6 +55,7 @@ class View:
     month: date | None
     as_of: Mapping[str, str]
     theme: chart.Theme
+    lens: Lens = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,7 @@ def parse(view: object) -> View:
         month=_month(_text(view, "month")),
         as_of={field: text for field in ("as_of", "sense") if (text := _text(view, field))},
         theme="dark" if view.get("theme") == "dark" else "light",
+        lens=lenses.asked({field: _text(view, field) for field in _LENS}),
     )
 
 
@@ -130,10 +138,10 @@ def read(conn: sa.Connection, programme: Programme, view: View, at: datetime, pa
     if view.facility is None:
         area = areas.area(conn, programme.id, view.area)
         strip = Elements(area_panel.strip(conn, programme, area, product, now, view.month))
-        panel = area_panel.panel(conn, programme, area, product, now, month=view.month)
+        panel = area_panel.panel(conn, programme, area, product, now, month=view.month, lens=view.lens)
         return Shown(Elements(panel), strip, {"area": area.code, "facility": None, "bounds": list(area.bounds)})
     panel, facility = facility_panel.panel(
-        conn, programme, view.facility, view.vaccine, now, month=view.month, theme=view.theme
+        conn, programme, view.facility, view.vaccine, now, month=view.month, theme=view.theme, lens=view.lens
     )
     around = areas.area(conn, programme.id, view.area or facility.lineage[-1].code)
     strip = Elements(area_panel.strip(conn, programme, around, product, now, view.month))
@@ -141,7 +149,7 @@ def read(conn: sa.Connection, programme: Programme, view: View, at: datetime, pa
         bounds = around.bounds
     else:
         bounds = (facility.lon, facility.lat, facility.lon, facility.lat)
-    return Shown(panel, strip, {"area": view.area, "facility": facility.code, "bounds": list(bounds)})
+    return Shown(light(panel), strip, {"area": view.area, "facility": facility.code, "bounds": list(bounds)})
 
 
 def _then(

@@ -93,8 +93,8 @@ def figure(months: Sequence[Month], until: date, unit: str, band: tuple[float, f
             # Above the highest amount there is room for the ticks of deliveries.
             "yaxis": {"range": [0, _highest(closing, used, band) * 1.14]},
             "yaxis2": {"overlaying": "y", "range": [0, 1.02], "visible": False, "fixedrange": True},
-            "shapes": [*_band(band, ink), *_days_out(days, known, ink)],
-            "annotations": _labels(closing, band, ink),
+            "shapes": [*band_shape(band, ink), *_days_out(days, known, ink)],
+            "annotations": [*_labels(closing, ink), *band_labels(band, ink)],
         },
     }  # fmt: skip
 
@@ -109,7 +109,8 @@ def _trace(kind: str, name: str, x: Sequence[int], y: Sequence[int | None], unit
     } | more  # fmt: skip
 
 
-def _band(band: tuple[float, float] | None, ink: dict[str, str]) -> list[Figure]:
+def band_shape(band: tuple[float, float] | None, ink: dict[str, str]) -> list[Figure]:
+    """The band from minimum to maximum, behind everything."""
     if band is None:
         return []
     return [
@@ -132,26 +133,30 @@ def _days_out(days: Sequence[date], known: dict[date, Month], ink: dict[str, str
     ]  # fmt: skip
 
 
-def _labels(closing: Sequence[int | None], band: tuple[float, float] | None, ink: dict[str, str]) -> list[Figure]:
-    """Lines are named where they end, the band inside its edges: there is no legend to look up."""
-    labels: list[Figure] = []
+def _labels(closing: Sequence[int | None], ink: dict[str, str]) -> list[Figure]:
+    """The line is named where it ends: there is no legend to look up."""
     last = max((i for i, v in enumerate(closing) if v is not None), default=None)
-    if last is not None:
-        labels.append(
-            {
-                "x": last, "y": closing[last], "text": f"balance<br>{words.short(closing[last])}", "showarrow": False,
-                "xanchor": "left", "xshift": 6, "align": "left", "font": {"color": ink["balance"], "size": 11},
-            }
-        )  # fmt: skip
-    if band is not None:
-        for level, name, inside in zip(band, ("min", "max"), ("bottom", "top"), strict=True):
-            labels.append(
-                {
-                    "xref": "paper", "x": 0, "xanchor": "left", "y": level, "yanchor": inside, "showarrow": False,
-                    "text": f"{name} {words.short(level)}", "font": {"color": ink["quiet"], "size": 10},
-                }
-            )  # fmt: skip
-    return labels
+    if last is None:
+        return []
+    return [
+        {
+            "x": last, "y": closing[last], "text": f"balance<br>{words.short(closing[last])}", "showarrow": False,
+            "xanchor": "left", "xshift": 6, "align": "left", "font": {"color": ink["balance"], "size": 11},
+        }
+    ]  # fmt: skip
+
+
+def band_labels(band: tuple[float, float] | None, ink: dict[str, str]) -> list[Figure]:
+    """The names of minimum and maximum, inside the edges of the band."""
+    if band is None:
+        return []
+    return [
+        {
+            "xref": "paper", "x": 0, "xanchor": "left", "y": level, "yanchor": inside, "showarrow": False,
+            "text": f"{name} {words.short(level)}", "font": {"color": ink["quiet"], "size": 10},
+        }
+        for level, name, inside in zip(band, ("min", "max"), ("bottom", "top"), strict=True)
+    ]  # fmt: skip
 
 
 def sentence(months: Sequence[Month], until: date, unit: str) -> str:

@@ -36,3 +36,24 @@ def plain(node: Any) -> Any:
     children = attributes.pop("children", None)
     listed = children if isinstance(children, list | tuple) else [children]
     return [type(node).__name__.lower(), attributes, [plain(child) for child in listed if child is not None]]
+
+
+def light(node: Any) -> Any:
+    """The same with as much of it as one component as can be: all but what holds more than elements, such as charts."""
+    if not isinstance(node, Component):
+        return node
+    if _only_elements(node):
+        return Elements(node)
+    children = getattr(node, "children", None)
+    if isinstance(children, list | tuple):
+        node.children = [light(child) for child in children]
+    return node
+
+
+def _only_elements(node: Any) -> bool:
+    if not isinstance(node, Component):
+        return True
+    if node._namespace != "dash_html_components":
+        return False
+    children = getattr(node, "children", None)
+    return all(_only_elements(child) for child in (children if isinstance(children, list | tuple) else [children]))

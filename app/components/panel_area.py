@@ -7,8 +7,11 @@ from datetime import date, datetime
 
 from dash import html
 
+from app import explained, shortfall
 from app.components import parts, words
 from app.components.parts import Node
+from app.lens import PLAIN, Lens
+from app.shortfall import Shortfall, Shown
 from geo.areas import Area, Status, Worst
 
 
@@ -24,10 +27,15 @@ def render(
     month: date | None = None,
     then: str | None = None,
     notice: str | None = None,
+    lens: Lens = PLAIN,
+    ahead: Shown | None = None,
+    ahead_href: str = "",
 ) -> html.Div:
     """The whole panel; `product_name` is None for the worst of all, `notice` is None where data is real.
 
-    `then` is a sentence of the day that is shown, which is one of `month`.
+    `then` is a sentence of the day that is shown, which is one of `month`; `ahead` are the places where most children
+    would be missed in the next 30 days, None for the past, and `ahead_href` leads to all of them. The numbers are as
+    they are seen through `lens`.
     """
     noun = words.inline(level_names[area.level + 1]) if area.level + 1 < len(level_names) else "area"
     return html.Div(
@@ -36,8 +44,11 @@ def render(
             html.H1(area.name),
             _who(area, level_names, notice),
             *([] if month is None else [parts.past(month, then)]),
+            *parts.seen_through(lens),
             html.P(finding(own, product_name, month), className="lead"),
             *([html.P(_spread(below, noun, product_name), className="note")] if below else []),
+            *_shares(own),
+            *_ahead(ahead, ahead_href),
             *_worst(worst, product_name, now, month),
             *_children(below, noun),
         ]
@@ -97,6 +108,48 @@ def _who(area: Area, level_names: Sequence[str], notice: str | None) -> html.P:
     if notice is not None:
         said += [" ", parts.simulated(notice)]
     return html.P(said, className="note")
+
+
+def _shares(own: Status) -> list[Node]:
+    """The three shares that colour the map, each with its formula and this area's figures."""
+    if own.handling == 0:
+        return []
+    said = explained.area(own)
+    shares = (("Children at risk", "risk", own.risk_share), ("Reporting", "reporting", own.reporting_share))
+    pairs = [(parts.explained(label, said[name]), parts.share(percent)) for label, name, percent in shares]
+    out = parts.explained("Out of stock", said["out"])
+    return [parts.facts([pairs[0], (out, words.of(own.out, own.reporting, "facility")), pairs[1]])]
+
+
+def _ahead(ahead: Shown | None, href: str) -> list[Node]:
+    """What will happen: the sum, the first few places, and the way to all of them."""
+    if ahead is None:
+        return []
+    heading = html.H2("Next 30 days")
+    said = html.P(shortfall.sentence(ahead.total, ahead.product))
+    if not ahead.rows:
+        return [heading, said]
+    heads = [("Place", False), ("Missed", True), ("Last dose used", True)]
+    rows = [_ahead_row(row, ahead) for row in ahead.rows]
+    return [
+        heading,
+        said,
+        parts.table(heads, rows, "Places by children who may be missed, the most first"),
+        html.P(html.A("All places, and who can help", href=href, className="button")),
+    ]
+
+
+def _ahead_row(row: Shortfall, ahead: Shown) -> html.Tr:
+    p = row.place
+    about = f"{p.product_name} · {p.area_name}" if ahead.product is None else p.area_name
+    return parts.row(
+        [
+            parts.cell(parts.link(p.facility_name, facility=p.facility, vaccine=p.product), about, number=False),
+            parts.cell(words.number(p.missed), words.plural("child", p.missed), sort=p.missed),
+            parts.cell(shortfall.runs_out(p, ahead.today), parts.chance(p.within_30)),
+        ],
+        href=parts.query(facility=p.facility, vaccine=p.product),
+    )
 
 
 def _worst(worst: Sequence[Worst], product_name: str | None, now: datetime, month: date | None) -> list[Node]:

@@ -11,6 +11,10 @@ from zoneinfo import ZoneInfo
 from dash import html
 
 from app.components import words
+from app.lens import Lens
+from data.insight import formula as formulas
+from data.insight import policy
+from data.insight.formula import Formula
 from data.types import State
 
 #: Whatever Dash renders: a component, words, or several of them.
@@ -60,6 +64,18 @@ def past(month: date, then: str | None = None) -> html.Div:
     return html.Div([f"{said} ", link("Show now", month="", as_of="", sense="")], className="callout quiet")
 
 
+def seen_through(lens: Lens) -> list[Node]:
+    """What the numbers are looked at through, with the way back to what is kept; nothing where that is it."""
+    if lens.horizon is not None:
+        said, back = f"Chances are of running out {words.within(lens.horizon)}.", link("Next delivery", horizon="")
+    elif lens.preset is not None:
+        levels = policy.PRESETS[lens.preset]
+        said, back = f"States by {levels.name}: {levels.formula}.", link("The programme's own", preset="")
+    else:
+        return []
+    return [html.Div([f"{said} ", back], className="callout quiet")]
+
+
 def moment(value: datetime | None, now: datetime) -> Node:
     """A time as people say it, with the exact one on hover; the browser keeps it current."""
     if value is None:
@@ -82,13 +98,23 @@ def share(percent: int) -> Node:
     return html.Span(f"{percent} %", className="chance", style={"--p": f"{percent / 100:.2f}"})
 
 
-def formula(label: str, text: str, figures: str = "") -> html.Details:
-    """A number's name that opens to the formula in force, and to the figures that went into it here."""
+def explained(label: str, formula: Formula | None) -> Node:
+    """A number's name with a mark that opens its formula, with this place's own figures put in."""
+    if formula is None:
+        return label
+    mark: Attributes = {"aria-hidden": "true"}
+    hidden = html.Span(": how it is worked out", className="sr-only")
+    said = [html.P(f"{words.opening(formula.text)}.", className="note")]
+    if formula.worked:
+        result = formulas.amount(formula.value, formula.unit)
+        said.append(html.P(f"Here: {formula.worked} = {result}.", className="note"))
+    if formula.note:
+        said.append(html.P(f"{words.opening(formula.note)}.", className="note"))
+    said.append(html.P(f"Source: {formula.source}.", className="note"))
     return html.Details(
         [
-            html.Summary(label),
-            html.P(text, className="note"),
-            *([html.P(figures, className="note")] if figures else []),
+            html.Summary([label, hidden, html.I("=", className="mark", **mark)]),
+            html.Div(said, className="worked"),
         ],
         className="formula",
     )

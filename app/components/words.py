@@ -114,6 +114,11 @@ def of(part: int, whole: int, noun: str) -> str:
     return f"{number(part)} of {counted(whole, noun)}"
 
 
+def within(horizon: int | None) -> str:
+    """Until when a stockout is asked for, as assets/modules/words.mjs says it on the map."""
+    return "before the next delivery" if horizon is None else f"within {counted(horizon, 'day')}"
+
+
 def percent(share: float | None) -> str:
     """A share of one: `70 %`; `under 1 %` and `over 99 %` rather than a false 0 or 100."""
     if share is None:

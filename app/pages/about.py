@@ -46,7 +46,7 @@ def page(conn: sa.Connection, programme: Programme, person: plain.Person) -> str
     """The whole page."""
     return plain.framed(
         "about.html",
-        "About the data",
+        "About",
         programme,
         person,
         findings=stock.findings(conn, programme.id),

@@ -48,9 +48,11 @@ def rail(programme: str, here: str) -> list[Section]:
     """The sections that exist; `here` is the name of the one that is open."""
     sections = (
         ("Map", "map", f"/{programme}"),
+        ("Next 30 days", "next", f"/{programme}/next"),
         ("Alerts", "alerts", f"/{programme}/alerts"),
         ("Counts", "counts", f"/{programme}/counts"),
-        ("About the data", "reports", f"/{programme}/about"),
+        ("Accuracy", "predictions", f"/{programme}/calibration"),
+        ("About", "reports", f"/{programme}/about"),
     )
     return [Section(name, icon, href, name == here) for name, icon, href in sections]
 

@@ -35,7 +35,7 @@ def harmless(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _text(cell: Cell) -> str | int:
+def _text(cell: Cell) -> str | int | float:
     if isinstance(cell, str):
         return harmless(cell)
     if isinstance(cell, datetime):
@@ -51,7 +51,7 @@ def as_xlsx(report: Report) -> bytes:
     with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
         book.set_properties({"title": report.title, "created": report.made_at.astimezone(UTC).replace(tzinfo=None)})
         styles = _Styles(book)
-        sheet = book.add_worksheet("Bin card")
+        sheet = book.add_worksheet(report.sheet)
         sheet.write_string(0, 0, report.title, styles.title)
         for number, (name, value) in enumerate(report.facts, 1):
             sheet.write_string(number, 0, name, styles.head)
@@ -87,7 +87,13 @@ class _Styles:
             "sum": {"bold": True, "top": 1},
             "out": {"bg_color": "#F4D9D6", "bold": True},
         }
-        numbers = {"number": "#,##0", "moment": "yyyy-mm-dd hh:mm", "day": "yyyy-mm-dd", "text": "@"}
+        numbers = {
+            "number": "#,##0",
+            "share": "#,##0.0",
+            "moment": "yyyy-mm-dd hh:mm",
+            "day": "yyyy-mm-dd",
+            "text": "@",
+        }
         self.of = {
             (tone, kind): book.add_format(look | {"num_format": number})
             for tone, look in looks.items()
@@ -105,7 +111,7 @@ def _write(sheet: Any, number: int, place: int, cell: Cell, styles: _Styles, ton
     elif isinstance(cell, date):
         sheet.write_datetime(number, place, cell, styles.of[tone, "day"])
     else:
-        sheet.write_number(number, place, cell, styles.of[tone, "number"])
+        sheet.write_number(number, place, cell, styles.of[tone, "share" if isinstance(cell, float) else "number"])
 
 
 def _widths(report: Report) -> list[float]:

@@ -137,4 +137,4 @@ def _text(cell: Cell) -> str:
         return f"{cell:%Y-%m-%d %H:%M}"
     if isinstance(cell, date):
         return cell.isoformat()
-    return f"{cell:,}" if isinstance(cell, int) else cell or ""
+    return f"{cell:,}" if isinstance(cell, int | float) else cell or ""

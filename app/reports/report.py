@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
-#: What a cell holds: words, a whole number (never shortened), a local day or a local moment without its zone.
-Cell = str | int | date | datetime | None
+#: What a cell holds: words, a number (never shortened), a local day or a local moment without its zone.
+Cell = str | int | float | date | datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class Report:
     rows: Sequence[Row]
     made_at: datetime
     file_name: str
+    #: The name of its sheet in a workbook.
+    sheet: str = "Bin card"
 
 
 def file_name(*parts: str) -> str:

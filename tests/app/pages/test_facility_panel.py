@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from app.components import chart, panel_facility
-from app.components.panel_facility import Chosen
+from app.components.panel_product import Chosen
+from data.insight import formula
 from data.record.shipments import Shipment
 from data.stock import Facility, Line, LotHeld, Month, Place, Position
 from data.types import Kind, State
@@ -40,7 +41,8 @@ def _months(**wanted: Any) -> list[Month]:
 def _chosen(position: Position = BCG, **more: Any) -> Chosen:
     given: dict[str, Any] = {
         "reasons": ["The delivery due on 17 Nov is 3 days late."], "spare": [], "band": (100.0, 500.0),
-        "formulas": {"amc": "AMC = used / months"}, "lots": [], "months": _months(), "lines": [],
+        "formulas": {"amc": formula.amc([420.0] * 12, [0] * 12, [30.0] * 12)}, "lots": [], "months": _months(),
+        "lines": [],
     }  # fmt: skip
     return Chosen(position, **(given | more))
 

@@ -1,0 +1,70 @@
+"""How good were past predictions? What was shown at each month's end, against what the next month brought."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from app.components import reliability, words
+from app.pages import plain
+from data import calibration, stock
+from data.calibration import Calibration, Count
+from data.insight import calibration as counted
+from data.insight.calibration import Score
+from data.insight.scores import Bin
+from data.programmes import Programme
+from geo.cache import Cache, Key
+
+#: Places behind a bin from which on its share is worth a sentence of its own.
+_WORTH = 30
+
+
+@dataclass(frozen=True, slots=True)
+class CountsKey(Key):
+    """The counted predictions of a programme. Stale with the local day: a month ends with one, and late events wait."""
+
+    programme_id: int
+    day: str
+
+
+def page(conn: sa.Connection, programme: Programme, person: plain.Person, cache: Cache, now: datetime) -> str:
+    """The whole page."""
+    found = read(conn, programme, cache, programme.day(now))
+    names = {p.seat: p for p in stock.products(conn, programme.id)}
+    return plain.framed(
+        "calibration.html", "Accuracy", programme, person,
+        found=found, names=names, verdict=verdict(found.every), finding=finding(found.every.bins),
+        diagram=reliability.svg(found.every.bins, finding(found.every.bins)), sentence=counted.sentence,
+    )  # fmt: skip
+
+
+def read(conn: sa.Connection, programme: Programme, cache: Cache, today: date) -> Calibration:
+    """The scores, counted once a day."""
+
+    def load() -> bytes:
+        return json.dumps([asdict(c) for c in calibration.count(conn, programme.id, today)], default=str).encode()
+
+    rows = json.loads(cache.read(CountsKey(programme.id, today.isoformat()), load))
+    return calibration.of([Count(**(row | {"month": date.fromisoformat(row["month"])})) for row in rows])
+
+
+def verdict(score: Score) -> str:
+    """How far what was shown may be trusted, in a sentence."""
+    if score.error is None or score.rate is None or score.predicted is None:
+        return "No prediction can be held against a month that followed yet."
+    off = words.percent(score.error)
+    trust = "well" if score.error <= 0.02 else "fairly well" if score.error <= 0.05 else "not well"
+    way = ""
+    if score.error > 0.02 and abs(score.predicted - score.rate) > 0.01:
+        more = score.predicted > score.rate
+        way = f"; on the whole stockouts were foretold {'more' if more else 'less'} often than they came"
+    return f"What was shown fits what happened {trust}: it is off by {off} in the mean{way}."
+
+
+def finding(bins: list[Bin]) -> str:
+    """The diagram in sentences: the bins with enough places behind them, the highest first."""
+    told = [counted.sentence(b) for b in reversed(bins) if b.count >= _WORTH]
+    return " ".join(told) or "There are too few predictions to say how often they came true."

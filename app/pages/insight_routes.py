@@ -1,0 +1,33 @@
+"""At which addresses is what follows from the stock? What will happen, how good that was foretold, the indicators."""
+
+from __future__ import annotations
+
+from flask import Blueprint, request
+
+from app import services
+from app.pages import ahead, calibration
+from app.pages.routes import person
+
+#: No list is longer; it keeps what an address can ask for small.
+_MOST_PAGES = 100_000
+
+blueprint = Blueprint("insight", __name__, url_prefix="/<programme>")
+
+
+@blueprint.get("/next")
+def next_days(programme: str) -> str:
+    """The next 30 days: where most children would be missed."""
+    asked = request.args.get("page", 1, type=int)
+    area, vaccine = (request.args.get(name) or None for name in ("area", "vaccine"))
+    with services.transaction() as conn:
+        found = services.programme(conn, programme)
+        number = min(max(asked, 1), _MOST_PAGES)
+        return ahead.page(conn, found, person(programme), area, vaccine, number, services.now())
+
+
+@blueprint.get("/calibration")
+def predictions(programme: str) -> str:
+    """Past predictions, and what happened."""
+    with services.transaction() as conn:
+        found = services.programme(conn, programme)
+        return calibration.page(conn, found, person(programme), services.services().cache, services.now())
