@@ -1,6 +1,7 @@
 """Who is told, and when? The Socket.IO process: signs sockets in, puts them into rooms, gives what was missed.
 
-It only passes on what app.pipeline publishes over the Redis queue; it computes nothing.
+It passes on what app.pipeline publishes over the Redis queue. Who sees all of a programme is in its room; who sees a
+part of it is in the room of that part, whose pushes are cut here, once for everybody in it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -26,9 +28,11 @@ from app.auth.principal import Principal
 from app.auth.sessions import Sessions
 from app.settings import Settings
 from app.settings import read as read_settings
-from data import db, errors, programmes
+from data import db, errors, walls
+from data.scope import Scope
 from geo import cache
 from geo.cache import Link
+from geo.reach import Reach, Reaches
 
 log = structlog.get_logger()
 
@@ -44,6 +48,11 @@ RECHECK_SECONDS = 1.0
 def room(programme: str) -> str:
     """The room of everybody who watches a programme."""
     return f"programme:{programme}"
+
+
+def part_room(programme: str, reach: Reach) -> str:
+    """The room of everybody who watches the same part of a programme."""
+    return f"part:{programme}:{reach.key}"
 
 
 def facility_room(programme: str, facility: str) -> str:
@@ -72,40 +81,55 @@ def publisher(link: Link, to: str) -> Emit:
     return send
 
 
-def create_live(settings: Settings, engine: sa.Engine) -> tuple[Flask, SocketIO]:
+def create_live(settings: Settings, engine: sa.Engine, public: sa.Engine) -> tuple[Flask, SocketIO]:
     """The Flask app that only carries sockets, and its Socket.IO server."""
     app = Flask("app.live")
     app.config["SECRET_KEY"] = settings.secret_key.get_secret_value()
     with db.transaction(engine) as conn:
         queue = channel(conn)
+    # Named, because Flask-SocketIO itself would look for Kombu behind a Redis on a unix socket.
+    manager = Cutting(
+        settings.redis_url.get_secret_value(),
+        channel=queue,
+        # Its own way back to a Redis that was away waits longer each time, up to a minute.
+        redis_options={"retry": Retry(ConstantBackoff(AGAIN_SECONDS), -1)},
+    )
     sockets = SocketIO(
         app,
         async_mode="gevent",
-        # Named, because Flask-SocketIO itself would look for Kombu behind a Redis on a unix socket.
-        client_manager=RedisManager(
-            settings.redis_url.get_secret_value(),
-            channel=queue,
-            # Its own way back to a Redis that was away waits longer each time, up to a minute.
-            redis_options={"retry": Retry(ConstantBackoff(AGAIN_SECONDS), -1)},
-        ),
+        client_manager=manager,
         cors_allowed_origins=None,
         manage_session=False,
         ping_interval=20,
         ping_timeout=20,
         max_http_buffer_size=20_000,
     )
-    Sockets(sockets, engine, Sessions(engine, demo=settings.demo))
+    manager.cut = Sockets(sockets, engine, Sessions(engine, demo=settings.demo), Reaches(public)).pass_on
     return app, sockets
 
 
-class Sockets:
-    """The sockets of this process: who each belongs to, and what it may ask."""
+class Cutting(RedisManager):  # type: ignore[misc]  # python-socketio has no types
+    """The queue from the worker, of which every message is also shown to `cut`, after those who see all have it."""
 
-    def __init__(self, sockets: SocketIO, engine: sa.Engine, sessions: Sessions) -> None:
+    cut: Callable[[dict[str, Any]], None] | None = None
+
+    def _handle_emit(self, message: dict[str, Any]) -> None:
+        super()._handle_emit(message)
+        if self.cut is not None:
+            self.cut(message)
+
+
+class Sockets:
+    """The sockets of this process: who each belongs to, what it may ask, and what is left of a push for it."""
+
+    def __init__(self, sockets: SocketIO, engine: sa.Engine, sessions: Sessions, reaches: Reaches) -> None:
         self._sockets = sockets
         self._engine = engine
         self._sessions = sessions
+        self._reaches = reaches
         self.signed_in: dict[str, Principal] = {}
+        #: The parts that somebody here watches: by the room of a programme, by their own.
+        self._parts: dict[str, dict[str, Scope]] = defaultdict(dict)
         sockets.on_event("connect", self.connect)
         sockets.on_event("disconnect", self.disconnect)
         sockets.on_event("subscribe", self.subscribe)
@@ -129,21 +153,58 @@ class Sockets:
     def subscribe(self, asked: object) -> dict[str, object]:
         """Join a programme's room, then answer with what was missed: in this order nothing falls in between."""
         code, since = _asked(asked, "programme", "since")
-        if not self._may_see(code):
+        scope = self._scope(code)
+        if scope is None:
             return _UNKNOWN
-        join_room(room(str(code)))
-        with db.transaction(self._engine) as conn:
-            programme = programmes.find(conn, str(code))
-            return push.catch_up(conn, programme.id, since if isinstance(since, int) else -1)
+        reach = self._reaches.find(scope)
+        if not reach.whole:
+            self._parts[room(str(code))][part_room(str(code), reach)] = scope
+        join_room(room(str(code)) if reach.whole else part_room(str(code), reach))
+        with db.transaction(self._engine, self._reaches.whole(scope.programme_id)) as conn:
+            return push.catch_up(conn, scope.programme_id, since if isinstance(since, int) else -1, reach)
+
+    def pass_on(self, message: dict[str, Any]) -> None:
+        """Tell those who watch a part of a programme what is left for them of what the others were told."""
+        watched = self._parts.get(str(message.get("room")))
+        if not watched or message.get("method") != "emit":
+            return
+        [said] = message["data"]
+        for name, scope in list(watched.items()):
+            if not self._sockets.server.manager.rooms.get("/", {}).get(name):
+                del watched[name]
+                continue
+            try:
+                event, payload = self._cut(message["event"], said, scope)
+            except (errors.DataError, SQLAlchemyError) as error:
+                # Not told: whoever misses a number asks for it.
+                log.warning("socket.not_cut", error=type(error).__name__)
+                continue
+            self._sockets.server.emit(event, payload, room=name, namespace="/", ignore_queue=True)
+
+    def _cut(self, event: str, said: dict[str, Any], scope: Scope) -> tuple[str, dict[str, Any]]:
+        if event == "seq":
+            return event, said
+        reach = self._reaches.find(scope)
+        payload = {name: value for name, value in said.items() if name != "seq"}
+        stored = push.Stored(said["seq"], event, payload)
+        if push.says_enough(reach, stored):
+            [left] = push.cut_to(None, reach, [stored])
+        else:
+            with db.transaction(self._engine, self._reaches.whole(scope.programme_id)) as conn:
+                [left] = push.cut_to(conn, reach, [stored])
+        return left.event, {"seq": left.seq, **left.payload}
 
     def watch(self, asked: object) -> dict[str, object]:
         """Join the room of one facility, to be told `facility:update`; an empty facility leaves it."""
         code, facility = _asked(asked, "programme", "facility")
-        if not self._may_see(code):
+        scope = self._scope(code)
+        if scope is None:
             return _UNKNOWN
         for old in [r for r in self._sockets.server.rooms(_sid()) if str(r).startswith("facility:")]:
             leave_room(old)
         if isinstance(facility, str) and facility:
+            if not self._reaches.find(scope).has_facility(facility):
+                return _ELSEWHERE
             join_room(facility_room(str(code), facility))
         return {"watching": facility or None}
 
@@ -169,11 +230,19 @@ class Sockets:
                 if alive.get(principal.token_hash) != principal.programmes:
                     self._sockets.server.disconnect(sid)
 
-    def _may_see(self, code: object) -> bool:
+    def _scope(self, code: object) -> Scope | None:
+        """What of a programme the one who asks may see; None where that is nothing."""
         principal = self._sessions.current(request.environ)
-        return principal is not None and isinstance(code, str) and code in principal.programmes
+        if principal is None or not isinstance(code, str) or (programme_id := principal.programme_id(code)) is None:
+            return None
+        scope = principal.scope("see", programme_id)
+        return None if scope.empty else scope
 
 
+_ELSEWHERE: dict[str, object] = {
+    "error": "UnknownFacility",
+    "message": "There is no such facility, or it lies outside your area.",
+}
 _UNKNOWN: dict[str, object] = {
     "error": "UnknownProgramme",
     "message": "There is no such programme, or you may not see it.",
@@ -193,10 +262,10 @@ def application() -> Flask:
     """What gunicorn serves; its gevent worker has made the standard library cooperative before this is imported."""
     settings = read_settings()
     logs.configure(settings.log_level)
-    engine = db.engine(
-        settings.database_url.get_secret_value(), pool_size=4, application="vaxtrace live", patience=db.PATIENT
-    )
-    app, _ = create_live(settings, engine)
+    url, patience = settings.database_url.get_secret_value(), db.PATIENT
+    engine = db.engine(url, pool_size=4, application="vaxtrace live", patience=patience, role=walls.APP)
+    public = db.engine(url, pool_size=1, application="vaxtrace live, registry", patience=patience, role=walls.REGISTRY)
+    app, _ = create_live(settings, engine, public)
     return app
 
 

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from app import recorder, services
+from app.auth import rights
 from app.errors import InvalidBody
 from app.errors import body as body_of
 from data import errors
@@ -88,6 +89,7 @@ class Event(BaseModel):
 
 
 @blueprint.post("/api/v1/stock-events")
+@rights.needs("record", rights.Where.INSIDE)
 def post() -> tuple[Response, int]:
     """Record events; 201 when something new was recorded, 200 when all of it was known."""
     try:

@@ -13,10 +13,11 @@ from data.programmes import Programme
 from data.record.past import AsOf
 from data.stock import Product
 from data.types import WORST
-from geo import areas
+from geo import areas, parts
 from geo import past as past_areas
 from geo.areas import Area, Headline, Numbers
 from geo.past import Nation
+from geo.reach import Reach
 
 #: Facilities in the list of the worst.
 WORST_FACILITIES = 10
@@ -28,22 +29,24 @@ def panel(
     area: Area,
     product: Product | None,
     now: datetime,
+    reach: Reach,
     *,
     month: date | None = None,
 ) -> Any:
     """The panel of an area for one product, or (None) for the worst of all."""
     seat = WORST if product is None else product.seat
-    own, below = areas.status(conn, area.id, seat, month)
+    own, below = parts.status(conn, reach, area, seat, month)
     return panel_area.render(
         now,
         area,
         own,
         below,
-        areas.worst_facilities(conn, programme.id, area.id, seat, month, WORST_FACILITIES),
+        areas.worst_facilities(conn, programme.id, area.id, seat, month, WORST_FACILITIES, reach.facility_ids),
         programme.level_names,
         product_name=None if product is None else product.name,
         month=month,
         notice=programme.notice if programme.simulated else None,
+        part=reach.part(area.code),
     )
 
 
@@ -55,10 +58,12 @@ def panel_then(
     then: Nation,
     now: datetime,
     as_of: AsOf,
+    reach: Reach,
 ) -> Any:
-    """The panel of an area as it was."""
+    """The panel of an area as it was; `then` is cut to the reach already."""
     seat = WORST if product is None else product.seat
     own, below = past_areas.area(then, area)
+    below = [b for b in below if reach.has_area(b.code)]
     return panel_area.render(
         now,
         area,
@@ -70,6 +75,7 @@ def panel_then(
         month=programme.day(as_of.moment).replace(day=1),
         then=past.sentence(programme, as_of),
         notice=programme.notice if programme.simulated else None,
+        part=reach.part(area.code),
     )
 
 
@@ -85,8 +91,10 @@ def strip_then(
 
 
 def strip(
-    conn: sa.Connection, programme: Programme, area: Area, product: Product | None, now: datetime, month: date | None
-) -> Any:
+    conn: sa.Connection, programme: Programme, area: Area, product: Product | None, now: datetime, month: date | None,
+    reach: Reach,
+) -> Any:  # fmt: skip
     """The four numbers of an area."""
     seat = WORST if product is None else product.seat
-    return headline.render(areas.headline(conn, programme.id, area.seat, seat, month), now, area.seat, seat, month)
+    numbers = parts.headline(conn, programme.id, reach, area, seat, month)
+    return headline.render(numbers, now, area.seat, seat, month)

@@ -10,6 +10,7 @@ from dash import html
 from app.components import parts, words
 from app.components.parts import Node
 from geo.areas import Area, Status, Worst
+from geo.reach import Part
 
 
 def render(
@@ -24,8 +25,11 @@ def render(
     month: date | None = None,
     then: str | None = None,
     notice: str | None = None,
+    part: Part | None = None,
 ) -> html.Div:
     """The whole panel; `product_name` is None for the worst of all, `notice` is None where data is real.
+
+    `part` says how much of the area the reader sees, where that is not all of it.
 
     `then` is a sentence of the day that is shown, which is one of `month`.
     """
@@ -36,12 +40,19 @@ def render(
             html.H1(area.name),
             _who(area, level_names, notice),
             *([] if month is None else [parts.past(month, then)]),
+            *([] if part is None else [html.P(yours(part), className="note part")]),
             html.P(finding(own, product_name, month), className="lead"),
             *([html.P(_spread(below, noun, product_name), className="note")] if below else []),
             *_worst(worst, product_name, now, month),
             *_children(below, noun),
         ]
     )
+
+
+def yours(part: Part) -> str:
+    """How much of an area the reader sees."""
+    of = words.counted(part.of, "facility")
+    return f"Your part of it: {words.number(part.own)} of {of}. The numbers below are of these only."
 
 
 def finding(area: Status, product_name: str | None, month: date | None = None) -> str:
