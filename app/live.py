@@ -10,7 +10,9 @@ import json
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,12 +30,13 @@ from app.auth.principal import Principal
 from app.auth.sessions import Sessions
 from app.settings import Settings
 from app.settings import read as read_settings
-from data import db, errors, walls
+from data import db, errors, queries, walls
 from data.scope import Scope
 from geo import cache
 from geo.cache import Link
 from geo.reach import Reach, Reaches
 
+SQL = queries.read(Path(__file__).parent / "sql" / "live.sql")
 log = structlog.get_logger()
 
 #: Sends an event with its payload to a room; returns how many live processes heard it. Raises `geo.cache.Down`.
@@ -43,6 +46,8 @@ Emit = Callable[[str, dict[str, Any], str], int]
 AGAIN_SECONDS = 0.5
 #: A socket whose session has ended is closed within so many seconds.
 RECHECK_SECONDS = 1.0
+#: After so many passes nobody remembers what a session might do before.
+SETTLED = 3
 
 
 def room(programme: str) -> str:
@@ -119,6 +124,16 @@ class Cutting(RedisManager):  # type: ignore[misc]  # python-socketio has no typ
             self.cut(message)
 
 
+@dataclass(slots=True)
+class SignedIn:
+    """A socket's session as it was when the socket was opened, with what its request said of it."""
+
+    principal: Principal
+    environ: dict[str, Any]
+    granted: str | None = None
+    settled: int = 0
+
+
 class Sockets:
     """The sockets of this process: who each belongs to, what it may ask, and what is left of a push for it."""
 
@@ -127,7 +142,7 @@ class Sockets:
         self._engine = engine
         self._sessions = sessions
         self._reaches = reaches
-        self.signed_in: dict[str, Principal] = {}
+        self.signed_in: dict[str, SignedIn] = {}
         #: The parts that somebody here watches: by the room of a programme, by their own.
         self._parts: dict[str, dict[str, Scope]] = defaultdict(dict)
         sockets.on_event("connect", self.connect)
@@ -142,7 +157,8 @@ class Sockets:
         principal = self._sessions.current(request.environ)
         if principal is None:
             raise Refused("Sign in first.")
-        self.signed_in[_sid()] = principal
+        said = {name: request.environ[name] for name in _SAYS_WHO if name in request.environ}
+        self.signed_in[_sid()] = SignedIn(principal, said)
         # Not by way of Redis, which would have to be there for it.
         emit("connected", {"programmes": sorted(principal.programmes)}, ignore_queue=True)
 
@@ -222,13 +238,35 @@ class Sockets:
         while True:
             self._sockets.sleep(RECHECK_SECONDS)
             held = dict(self.signed_in)
+            hashes = [one.principal.token_hash for one in held.values()]
             try:
-                alive = self._sessions.alive([principal.token_hash for principal in held.values()])
+                alive, granted = self._sessions.alive(hashes), self._granted(hashes)
+                gone = [sid for sid, one in held.items() if not self._stands(one, alive, granted)]
             except (errors.DatabaseUnavailable, SQLAlchemyError):
                 continue
-            for sid, principal in held.items():
-                if alive.get(principal.token_hash) != principal.programmes:
-                    self._sockets.server.disconnect(sid)
+            for sid in gone:
+                self._sockets.server.disconnect(sid)
+
+    def _stands(self, one: SignedIn, alive: Mapping[bytes, frozenset[str]], granted: Mapping[bytes, str]) -> bool:
+        """Whether a socket may go on: its session lives, and may do what it might when the socket was opened."""
+        key = one.principal.token_hash
+        if alive.get(key) != one.principal.programmes:
+            return False
+        if one.granted != granted.get(key):
+            one.granted, one.settled = granted.get(key), 0
+        if one.settled >= SETTLED:
+            return True
+        # A session is remembered for a moment: only what it says some passes later is sure to be the newest.
+        one.settled += 1
+        now = self._sessions.current(one.environ)
+        return now is not None and now.grants == one.principal.grants
+
+    def _granted(self, hashes: Sequence[bytes]) -> dict[bytes, str]:
+        if not hashes:
+            return {}
+        with db.transaction(self._engine) as conn:
+            rows = conn.execute(SQL["standing"], {"token_hashes": list(set(hashes))})
+            return {bytes(r.token_hash): r.granted for r in rows}
 
     def _scope(self, code: object) -> Scope | None:
         """What of a programme the one who asks may see; None where that is nothing."""
@@ -239,6 +277,8 @@ class Sockets:
         return None if scope.empty else scope
 
 
+#: What of a request says whose it is, and where it came from.
+_SAYS_WHO = ("HTTP_COOKIE", "HTTP_AUTHORIZATION", "REMOTE_ADDR", "werkzeug.proxy_fix.orig")
 _ELSEWHERE: dict[str, object] = {
     "error": "UnknownFacility",
     "message": "There is no such facility, or it lies outside your area.",

@@ -16,7 +16,7 @@ blueprint = Blueprint("attachments", __name__, url_prefix="/api/v1")
 
 
 @blueprint.post("/<programme>/facilities/<code>/attachments")
-@rights.needs("record", rights.Where.FACILITY)
+@rights.needs("record", rights.Where.INSIDE)
 def post(programme: str, code: str) -> tuple[Response, int]:
     """Keep the `file` of a form; 201 with its id, 200 where the same file was kept there before."""
     with services.transaction() as conn:

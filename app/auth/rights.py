@@ -1,7 +1,7 @@
 """May they do this? The one decorator of every route and callback: which right is needed, and where.
 
 A view without it is refused (`app.auth.routes.guard`). What is not named by the address, such as the facility of an
-event, is asked by the work itself: then the decorator only asks whether the right is had anywhere in the programme.
+event, is asked by the work itself, which can say whose it is: then the decorator only asks whether anything is seen.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Where(StrEnum):
     PROGRAMME = "anywhere in the programme of the address; what is answered is cut to it"
     FACILITY = "at the facility of the address"
     AREA = "in the area of the address, or in a part of it"
-    INSIDE = "at the place that the work finds, which asks"
+    INSIDE = "at the place that the work finds, which asks for it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,13 @@ def needs(right: str, where: Where) -> Callable[[Callable[P, R]], Callable[P, R]
 
 def open_to_all(view: Callable[P, R]) -> Callable[P, R]:
     """Mark a view that strangers may have."""
-    view.rule = Rule("", Where.OPEN)  # type: ignore[attr-defined]  # the guard and the matrix test read it
-    return view
+
+    @wraps(view)
+    def anybody(*args: P.args, **kwargs: P.kwargs) -> R:
+        return view(*args, **kwargs)
+
+    anybody.rule = Rule("", Where.OPEN)  # type: ignore[attr-defined]  # the guard and the matrix test read it
+    return anybody
 
 
 def rule_of(view: Any) -> Rule | None:
@@ -78,7 +83,7 @@ def check(rule: Rule, address: dict[str, Any]) -> None:
     programme_id = who.programme_id(code)
     if programme_id is None or not who.has("see", code):
         raise services.unknown_programme(code)
-    if not who.has(rule.right, code):
+    if rule.where is not Where.INSIDE and not who.has(rule.right, code):
         raise NotAllowed("programme", REMEDY)
     if rule.where not in (Where.FACILITY, Where.AREA):
         return
