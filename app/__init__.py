@@ -28,9 +28,10 @@ def create_app(settings: Settings) -> WSGIApplication:
     from app.recorder import Recorder
     from app.services import NAME, Services
     from app.tiles import Front
-    from data import db
+    from data import db, walls
     from geo import cache
     from geo.past import Pasts
+    from geo.reach import Reaches
 
     logs.configure(settings.log_level)
     engine = db.engine(
@@ -38,11 +39,21 @@ def create_app(settings: Settings) -> WSGIApplication:
         pool_size=settings.threads,
         application="vaxtrace web",
         patience=db.PATIENT,
+        role=walls.APP,
     )
+    public = db.engine(
+        settings.database_url.get_secret_value(),
+        pool_size=settings.threads // 2,
+        application="vaxtrace web, registry",
+        patience=db.PATIENT,
+        role=walls.REGISTRY,
+    )
+    reaches = Reaches(public)
     with db.transaction(engine) as conn:
         link = cache.connect(settings.redis_url.get_secret_value(), cache.prefix(conn, settings.release))
     parts = Services(
-        settings, engine, cache.Cache(link), Sessions(engine, demo=settings.demo), Recorder(engine), Pasts(engine)
+        settings, engine, public, cache.Cache(link), Sessions(engine, demo=settings.demo),
+        Recorder(engine, reaches.whole), Pasts(engine, reaches.whole), reaches,
     )  # fmt: skip
 
     app = Flask("app", static_folder=None)
@@ -65,4 +76,4 @@ def create_app(settings: Settings) -> WSGIApplication:
         app.register_blueprint(blueprint)
     dash = map_page.mount(app, parts)
     headers.register(app, lambda: dash.csp_hashes())
-    return Front(app, engine, parts.cache, parts.sessions.current, parts.pasts)
+    return Front(app, engine, parts.cache, parts.sessions.current, parts.pasts, public=public, reaches=reaches)

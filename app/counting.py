@@ -25,7 +25,7 @@ _REMEDIES = {
 def open(conn: sa.Connection, programme: Programme, facility: str, products: Sequence[str] | None) -> Count:
     """Open a count; raises `NotAllowed` and what `counting.open` raises."""
     place = submission.facilities(conn, programme.id, [facility]).get(facility)
-    if place is None:
+    if place is None or not services.reach(programme).has_facility(facility):
         raise errors.UnknownFacility("facility", "Search for it by name to find its code.", value=facility)
     _demand("count", programme, place.id, place.lineage, place.name)
     who = services.principal()
@@ -68,13 +68,21 @@ def cancel(conn: sa.Connection, programme: Programme, number: str, reason: str) 
     return counting.cancel(conn, programme.id, number, who.user_id, reason, services.now())
 
 
+def read(conn: sa.Connection, programme: Programme, number: str) -> Count:
+    """The count with this number, if the one who asks may see its facility; raises `UnknownCount`."""
+    count = counts.read(conn, programme.id, number)
+    if not services.reach(programme).has_facility(count.facility):
+        raise counts.UnknownCount("number", services.ELSEWHERE, value=number)
+    return count
+
+
 def may(right: str, programme: Programme, count: Count) -> bool:
     """Whether the one who asks has this right at the facility of a count."""
     return services.principal().may(right, programme.id, count.facility_id, count.lineage)
 
 
 def _may(right: str, conn: sa.Connection, programme: Programme, number: str) -> Principal:
-    count = counts.read(conn, programme.id, number)
+    count = read(conn, programme, number)
     _demand(right, programme, count.facility_id, count.lineage, count.facility_name)
     return services.principal()
 

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, jsonify, make_response, request
 
 from app import bin_cards, services
 from app.api.reads import plain
+from app.auth import rights
 from app.bin_cards import Shown
 from app.errors import InvalidBody
 from app.reports import bincard as reports
@@ -33,12 +34,15 @@ FILES: dict[str, tuple[str, Callable[[Report], bytes]]] = {
 
 @blueprint.get("/<programme>/facilities/<code>/bin-card")
 @blueprint.get("/<programme>/facilities/<code>/bin-card.<kind>")
+@rights.needs("see", rights.Where.FACILITY)
 def bin_card(programme: str, code: str, kind: str | None = None) -> Response:
     """The bin card of `product`, for one `lot` or all, `from` a day `to` a day, `as_of` now or a moment before."""
     kind = kind or request.args.get("format") or "json"
     if kind != "json" and kind not in FILES:
         known = ", ".join(["json", *FILES])
         raise InvalidBody("format", f"Send one of: {known}.", reason="format is none that a bin card comes in")
+    if kind != "json":
+        rights.check(rights.Rule("export", rights.Where.FACILITY), {"programme": programme, "code": code})
     now = services.now()
     with services.transaction() as conn:
         found = services.programme(conn, programme)

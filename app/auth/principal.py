@@ -80,6 +80,10 @@ class Principal:
         return any(g.programme_id == programme_id and g.gives(right) and g.covers(facility_id, lineage)
                    for g in self.grants)  # fmt: skip
 
+    def programme_id(self, programme: str) -> int | None:
+        """The id of a programme in which anything is granted, by its code."""
+        return next((g.programme_id for g in self.grants if g.programme == programme), None)
+
     def has(self, right: str, programme: str) -> bool:
         """Whether any grant gives this right anywhere in the programme of this code."""
         return any(g.programme == programme and g.gives(right) for g in self.grants)

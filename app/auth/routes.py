@@ -7,28 +7,27 @@ from urllib.parse import quote
 from flask import Blueprint, Flask, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.auth import csrf, demo, passwords, sessions
+from app.auth import csrf, demo, passwords, rights, sessions
 from app.errors import InvalidBody, NotAllowed, NotSignedIn, wants_page
 from app.pages import login as login_page
 from app.services import current, principal, services
-
-#: What strangers may have: the sign-in page, files that are public anyway, and whether the service lives.
-OPEN_ENDPOINTS = frozenset({"auth.login", "auth.sign_in", "static.asset", "health.health"})
-OPEN_PATHS = ("/_dash-component-suites/", "/_favicon.ico")
 
 blueprint = Blueprint("auth", __name__)
 
 
 def guard(app: Flask) -> None:
-    """Close every route to strangers, and every change to other sites' pages."""
+    """Close every route to strangers, every change to other sites' pages, and what has no rule to everybody."""
 
     @app.before_request
     def gate() -> AnyResponse | None:
         if request.method not in {"GET", "HEAD", "OPTIONS"} and not csrf.same_origin(request):
             raise NotAllowed(remedy="This request came from another site's page.")
-        if request.endpoint in OPEN_ENDPOINTS or request.path.startswith(OPEN_PATHS):
+        rule = rights.rule_of(app.view_functions.get(request.endpoint or ""))
+        if rule is not None and rule.where is rights.Where.OPEN:
             return None
         if current() is not None:
+            if rule is None and request.endpoint is not None:
+                raise NotAllowed(remedy=f"Nobody has said who may have {request.endpoint}.")
             return None
         if wants_page():
             return redirect(f"/login?next={quote(request.full_path.rstrip('?'))}")
@@ -36,12 +35,14 @@ def guard(app: Flask) -> None:
 
 
 @blueprint.get("/login")
+@rights.open_to_all
 def login() -> Response:
     """The sign-in page."""
     return _form("")
 
 
 @blueprint.post("/login")
+@rights.open_to_all
 def sign_in() -> AnyResponse:
     """Check e-mail and password, open a session, and go where the person was going."""
     s = services()
@@ -75,6 +76,7 @@ def sign_in() -> AnyResponse:
 
 
 @blueprint.post("/logout")
+@rights.needs("", rights.Where.SIGNED_IN)
 def sign_out() -> AnyResponse:
     """End this session."""
     s = services()

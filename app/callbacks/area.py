@@ -15,10 +15,11 @@ from data.programmes import Programme
 from data.record.past import AsOf
 from data.stock import Product
 from data.types import WORST
-from geo import areas
+from geo import areas, parts
 from geo import past as past_areas
 from geo.areas import Area, Headline, Numbers
 from geo.past import Nation
+from geo.reach import Reach
 
 #: Facilities in the list of the worst, and places in that of the next 30 days.
 WORST_FACILITIES = 10
@@ -31,13 +32,14 @@ def panel(
     area: Area,
     product: Product | None,
     now: datetime,
+    reach: Reach,
     *,
     month: date | None = None,
     lens: Lens = PLAIN,
 ) -> Any:
     """The panel of an area for one product, or (None) for the worst of all."""
     seat = WORST if product is None else product.seat
-    own, below = areas.status(conn, area.id, seat, month)
+    own, below = parts.status(conn, reach, area, seat, month)
     ahead = None if month else shortfall.read(conn, programme, area, product, now, limit=FIRST_AHEAD)
     asked = {"area": area.code if area.level else "", "vaccine": "" if product is None else product.code}
     return panel_area.render(
@@ -45,7 +47,7 @@ def panel(
         area,
         own,
         below,
-        areas.worst_facilities(conn, programme.id, area.id, seat, month, WORST_FACILITIES),
+        areas.worst_facilities(conn, programme.id, area.id, seat, month, WORST_FACILITIES, reach.facility_ids),
         programme.level_names,
         product_name=None if product is None else product.name,
         month=month,
@@ -53,6 +55,7 @@ def panel(
         lens=lens,
         ahead=ahead,
         ahead_href=f"/{programme.code}/next?{urlencode({k: v for k, v in asked.items() if v})}",
+        part=reach.part(area.code),
     )
 
 
@@ -64,10 +67,12 @@ def panel_then(
     then: Nation,
     now: datetime,
     as_of: AsOf,
+    reach: Reach,
 ) -> Any:
-    """The panel of an area as it was."""
+    """The panel of an area as it was; `then` is cut to the reach already."""
     seat = WORST if product is None else product.seat
     own, below = past_areas.area(then, area)
+    below = [b for b in below if reach.has_area(b.code)]
     return panel_area.render(
         now,
         area,
@@ -79,6 +84,7 @@ def panel_then(
         month=programme.day(as_of.moment).replace(day=1),
         then=past.sentence(programme, as_of),
         notice=programme.notice if programme.simulated else None,
+        part=reach.part(area.code),
     )
 
 
@@ -94,8 +100,10 @@ def strip_then(
 
 
 def strip(
-    conn: sa.Connection, programme: Programme, area: Area, product: Product | None, now: datetime, month: date | None
-) -> Any:
+    conn: sa.Connection, programme: Programme, area: Area, product: Product | None, now: datetime, month: date | None,
+    reach: Reach,
+) -> Any:  # fmt: skip
     """The four numbers of an area."""
     seat = WORST if product is None else product.seat
-    return headline.render(areas.headline(conn, programme.id, area.seat, seat, month), now, area.seat, seat, month)
+    numbers = parts.headline(conn, programme.id, reach, area, seat, month)
+    return headline.render(numbers, now, area.seat, seat, month)

@@ -90,6 +90,7 @@ def site(administration: sa.Engine, postgres: Server, redis_server: Server, temp
     opened = Site(settings, engine)
     yield opened
     opened.app._engine.dispose()  # type: ignore[attr-defined]  # a process keeps its connections until it ends
+    opened.app._public.dispose()  # type: ignore[attr-defined]  # the same
     engine.dispose()
     with administration.connect() as conn:
         conn.exec_driver_sql(f"drop database {name} with (force)")
