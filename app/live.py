@@ -94,7 +94,7 @@ def create_live(settings: Settings, engine: sa.Engine) -> tuple[Flask, SocketIO]
         ping_timeout=20,
         max_http_buffer_size=20_000,
     )
-    Sockets(sockets, engine, Sessions(engine, demo=settings.demo))
+    Sockets(sockets, engine, Sessions(engine, demo=settings.demo, proxied=settings.proxies > 0))
     return app, sockets
 
 

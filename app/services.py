@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from flask import current_app, g, request
 
 from app.auth.principal import Principal
+from app.auth.sealed import Box
 from app.auth.sessions import Sessions
 from app.errors import NotSignedIn
 from app.recorder import Recorder
@@ -34,6 +35,7 @@ class Services:
     sessions: Sessions
     recorder: Recorder
     pasts: Pasts
+    box: Box
 
 
 def services() -> Services:
