@@ -63,10 +63,11 @@ def create_app(settings: Settings) -> WSGIApplication:
     Compress(app)
     errors.register(app, error.render)
     auth.guard(app)
+    oidc.prepare(app, settings)
     for blueprint in (
         auth.blueprint, reset_routes.blueprint, oidc.blueprint, token_routes.blueprint, account_routes.blueprint,
-        people_routes.blueprint, log_routes.blueprint, static.blueprint, health.blueprint, reads.blueprint, stock_events.blueprint, counts.blueprint,
-        bin_cards.blueprint, shipments.blueprint, attachments.blueprint, pages.blueprint, count_routes.blueprint,
+        people_routes.blueprint, log_routes.blueprint, static.blueprint, health.blueprint, reads.blueprint,
+        stock_events.blueprint, counts.blueprint, bin_cards.blueprint, shipments.blueprint, attachments.blueprint, pages.blueprint, count_routes.blueprint,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     dash = map_page.mount(app, parts)

@@ -39,18 +39,25 @@ class Settings(BaseSettings):
     api_token: SecretStr | None = Field(None, description="A token that may record stock, for the simulated day.")
     secure_cookies: bool = Field(False, description="Mark cookies Secure: set wherever TLS ends in front of this.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
-    proxies: int = Field(0, description="How many proxies of ours a request comes through: whose word on addresses counts.")
+    proxies: int = Field(
+        0, description="How many proxies of ours a request comes through: whose word on addresses counts."
+    )
     public_url: str | None = Field(None, description="Where people reach us: https://stock.example.org; in every link.")
     encryption_keys: SecretStr | None = Field(None, description="Fernet keys, the current first; else from SECRET_KEY.")
     breached_passwords: Path | None = Field(None, description="SHA-1 of breached passwords, one a line, in order.")
-    smtp_url: SecretStr | None = Field(None, description="smtp[s]://user:password@host:587 that sends links; else none.")
+    smtp_url: SecretStr | None = Field(
+        None, description="smtp[s]://user:password@host:587 that sends links; else none."
+    )
     mail_from: str = Field("vaxtrace@localhost", description="Who those e-mails come from.")
     oidc_issuer: str | None = Field(None, description="The ministry's OpenID provider: https://login.example.org")
     oidc_name: str = Field("the ministry's sign-in", description="What people call that provider.")
     oidc_client_id: str = Field("vaxtrace", description="What that provider calls us.")
     oidc_client_secret: SecretStr | None = Field(None, description="What proves it to the provider.")
+    oidc_scopes: str = Field("openid email profile", description="What is asked of the provider.")
     oidc_groups_claim: str = Field("groups", description="The claim that lists the groups of a person.")
-    oidc_roles: dict[str, str] = Field({}, description="Role by group: {\"epi\": \"national@nigeria\", \"kano\": \"area@nigeria/KN\"}")
+    oidc_roles: dict[str, str] = Field(
+        {}, description='Role by group: {"epi": "national@nigeria", "kano": "area@nigeria/KN"}'
+    )
 
     @field_validator("secret_key")
     @classmethod
@@ -69,7 +76,7 @@ class Settings(BaseSettings):
                 Fernet(key)
             except ValueError as error:
                 made = "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"
-                raise ValueError(f"holds what is no key; make one with: python -c \"{made}\"") from error
+                raise ValueError(f'holds what is no key; make one with: python -c "{made}"') from error
         return value
 
     @field_validator("oidc_issuer", "public_url")

@@ -82,7 +82,8 @@ def _send(s: Services, email: str, address: str) -> None:
         s.settings,
         who.email,
         "A new password for VaxTrace",
-        f"{who.name},\n\nsomebody, probably you, asked for a new password for VaxTrace. Choose it here, within an hour:\n\n"
+        f"{who.name},\n\nsomebody, probably you, asked for a new password for VaxTrace. "
+        "Choose it here, within an hour:\n\n"
         f"{s.settings.public_url}{path}\n\nIf it was not you, do nothing: your password stays as it is.\n",
     )
 

@@ -72,6 +72,8 @@ def sign_in() -> AnyResponse:
         throttle.attempt(s.engine, counted)
         user_id = passwords.verify(s.engine, email, password, demo=s.settings.demo)
     except (passwords.TooManyAtOnce, throttle.TooOften) as error:
+        if isinstance(error, passwords.TooManyAtOnce):
+            throttle.not_made(s.engine, counted)
         busy = form(error.message, 429, email)
         busy.headers["Retry-After"] = str(error.seconds if isinstance(error, throttle.TooOften) else 5)
         return busy
@@ -97,7 +99,7 @@ def check_code() -> AnyResponse:
     s, half = services(), _half()
     if half is None or not form_is_ours(HALF_COOKIE):
         return form("That took too long. Please sign in again.", 400)
-    user_id, target = half
+    user_id, target, provider = half
     counted = throttle.of_code(user_id)
     try:
         throttle.attempt(s.engine, counted)
@@ -113,7 +115,9 @@ def check_code() -> AnyResponse:
         _log_failure(email, "second factor")
         return _code_form(error.message, 401)
     throttle.succeeded(s.engine, counted)
-    answer = enter(user_id, target, f"password and {way}", strong=True)
+    answer = enter(
+        user_id, target, f"{'password' if provider is None else 'ministry'} and {way}", strong=True, provider=provider
+    )
     answer.delete_cookie(HALF_COOKIE)
     return answer
 
@@ -151,10 +155,10 @@ def check_form() -> None:
         raise InvalidBody(csrf.FIELD, "Reload the page and send it again.", reason="its form token is missing")
 
 
-def halfway(user_id: int, target: str) -> AnyResponse:
+def halfway(user_id: int, target: str, provider: dict[str, Any] | None = None) -> AnyResponse:
     """The first proof is given: ask for the second factor. Nothing may be seen until then."""
     answer = redirect("/login/code", 303)
-    _set(answer, HALF_COOKIE, _halves().dumps([user_id, target]), HALF_SECONDS)
+    _set(answer, HALF_COOKIE, _halves().dumps([user_id, target, provider]), HALF_SECONDS)
     answer.delete_cookie(csrf.LOGIN_COOKIE)
     return answer
 
@@ -175,7 +179,7 @@ def enter(
         email = conn.execute(sessions.SQL["email"], {"user_id": user_id}).scalar_one()
         actor = Actor(user_id, email, log.address())
         trail.write(conn, trail.programmes_of(conn, user_id), actor, Action.SIGNED_IN, device, {"by": way})
-    s.sessions.forget(before and sessions.token_hash(before))
+    s.sessions.forget(None if before is None else sessions.token_hash(before))
     answer = redirect(target, 303)
     _set(answer, sessions.COOKIE, token, sessions.LIFETIME)
     answer.delete_cookie(csrf.LOGIN_COOKIE)
@@ -232,13 +236,13 @@ def _halves() -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(services().settings.secret_key.get_secret_value(), salt="half signed in")
 
 
-def _half() -> tuple[int, str] | None:
-    """Who has given a password within the last minutes, and where they were going."""
+def _half() -> tuple[int, str, dict[str, Any] | None] | None:
+    """Who has given the first proof within the last minutes, where they were going, and what the provider gave."""
     try:
-        user_id, target = _halves().loads(request.cookies.get(HALF_COOKIE, ""), max_age=HALF_SECONDS)
+        user_id, target, provider = _halves().loads(request.cookies.get(HALF_COOKIE, ""), max_age=HALF_SECONDS)
     except (BadData, UnicodeDecodeError):
         return None
-    return int(user_id), str(target)
+    return int(user_id), str(target), provider
 
 
 def _set(answer: AnyResponse, name: str, value: str, seconds: int) -> None:
@@ -247,9 +251,11 @@ def _set(answer: AnyResponse, name: str, value: str, seconds: int) -> None:
 
 
 def _log_failure(email: str, what: str) -> None:
-    """Log a failed attempt; an e-mail that nobody has is not kept, for it may be a password typed in the wrong place."""
+    """Log a failed attempt; an e-mail that nobody has is not kept, for it may be a password typed in a wrong place."""
     with transaction() as conn:
         known = conn.execute(sessions.SQL["user_by_email"], {"email": email.strip()}).one_or_none()
-        actor = Actor(known and known.id, email.strip().lower() if known else "somebody unknown", log.address())
+        actor = Actor(
+            known.id if known else None, email.strip().lower() if known else "somebody unknown", log.address()
+        )
         programmes = trail.programmes_of(conn, known.id) if known else []
         trail.write(conn, programmes, actor, Action.SIGN_IN_FAILED, "", {"wrong": what})

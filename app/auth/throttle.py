@@ -83,9 +83,17 @@ def attempt(engine: sa.Engine, keys: Sequence[Key]) -> None:
 
 def succeeded(engine: sa.Engine, keys: Sequence[Key]) -> None:
     """It was right."""
-    own = [key.digest for key in keys if key.own]
+    _take_back(engine, keys, [key.digest for key in keys if key.own])
+
+
+def not_made(engine: sa.Engine, keys: Sequence[Key]) -> None:
+    """It came to nothing, and says nothing about who tried."""
+    _take_back(engine, keys, [])
+
+
+def _take_back(engine: sa.Engine, keys: Sequence[Key], cleared: list[bytes]) -> None:
     with db.transaction(engine) as conn:
-        conn.execute(SQL["succeeded"], {"keys": [key.digest for key in keys], "cleared": own})
+        conn.execute(SQL["take_back"], {"keys": [key.digest for key in keys], "cleared": cleared})
 
 
 def _place(address: str) -> str:

@@ -1,4 +1,4 @@
-"""POST /api/v1/token: how does a connected system fetch its tokens? OAuth 2: client credentials, then refresh tokens."""
+"""POST /api/v1/token: how does a connected system fetch tokens? OAuth 2: client credentials, then refresh tokens."""
 
 from __future__ import annotations
 

@@ -69,7 +69,9 @@ def scope(
     """What a token may do at most, from codes; raises where something is unknown."""
     unknown = [right for right in rights or () if right not in RIGHT_WORDS]
     if unknown:
-        raise InvalidToken("rights", f"Take some of: {', '.join(RIGHT_WORDS)}.", reason=f"there is no right {unknown[0]}")
+        raise InvalidToken(
+            "rights", f"Take some of: {', '.join(RIGHT_WORDS)}.", reason=f"there is no right {unknown[0]}"
+        )
     if rights is not None and not rights:
         raise InvalidToken("rights", "Choose at least one.", reason="it could do nothing")
     if programme is None:
@@ -88,7 +90,9 @@ def scope(
 def make(conn: sa.Connection, user_id: int, label: str, days: int, may: Scope = ALL) -> str:
     """A token of somebody, shown once."""
     if not 1 <= days <= MOST_DAYS:
-        raise InvalidToken("days", f"Take 1 to {MOST_DAYS} days; a token is easily rotated.", reason="it is too long or short")
+        raise InvalidToken(
+            "days", f"Take 1 to {MOST_DAYS} days; a token is easily rotated.", reason="it is too long or short"
+        )
     return sessions.opened(conn, user_id, kind="token", label=label.strip()[:200], seconds=days * _DAY, scope=may)
 
 

@@ -35,8 +35,6 @@ def note(
     trail.write(conn, programmes, actor(), action, object, details)
 
 
-def mine(
-    conn: sa.Connection, action: Action, object: str = "", details: Mapping[str, object] | None = None
-) -> None:
+def mine(conn: sa.Connection, action: Action, object: str = "", details: Mapping[str, object] | None = None) -> None:
     """Log what the one who asks did to their own account, in every programme that they have to do with."""
     note(conn, trail.programmes_of(conn, services.principal().user_id), action, object, details)

@@ -13,7 +13,6 @@ from data import db, errors, programmes, queries
 
 SQL = queries.read(Path(__file__).parent / "sql" / "users.sql")
 
-LEAST_PASSWORD = 12
 _DAY = 24 * 3600
 
 
@@ -21,13 +20,11 @@ class InvalidUser(errors.DataError):
     """The field {field} of this user cannot be used: {reason}."""
 
 
-def add(engine: sa.Engine, email: str, name: str, password: str) -> int:
+def add(engine: sa.Engine, email: str, name: str, password: str, *, breached: Path | None = None) -> int:
     """Add a user, or give one a new password and name; returns the id. Ends the sessions of one who was there."""
     if "@" not in email or email != email.strip():
         raise InvalidUser("email", "Give an e-mail address.", reason="it is not one")
-    if len(password) < LEAST_PASSWORD:
-        remedy = f"Use at least {LEAST_PASSWORD} characters; a sentence is easy to remember."
-        raise InvalidUser("password", remedy, reason="it is too short")
+    passwords.check(password, email, name, breached=breached)
     with db.transaction(engine) as conn:
         stored = {"email": email.lower(), "name": name, "password_hash": passwords.hashed(password)}
         user_id = int(conn.execute(SQL["add"], stored).scalar_one())

@@ -12,7 +12,7 @@ INSTALLATION = 0
 
 audit_log = sa.Table(
     "audit_log", columns.metadata,
-    # Append-only. No reference to other tables: the log outlives what it is about. The trigger fills number, at, digest.
+    # Append-only. No reference to other tables: it outlives what it is about. A trigger fills number, at, digest.
     sa.Column("programme_id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("at", sa.DateTime(timezone=True), nullable=False),

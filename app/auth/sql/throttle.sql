@@ -13,8 +13,8 @@ select key, 1, now() from unnest(CAST(:keys AS bytea[])) key order by key
 on conflict (key) do update set last_at = now(),
     failures = case when sign_in_attempt.last_at > now() - interval '1 hour' then sign_in_attempt.failures + 1 else 1 end
 
--- succeeded --
--- What was right counts as no attempt: an account is as new, an address has one less.
+-- take_back --
+-- One attempt less of each; of what is cleared, none is left.
 update sign_in_attempt set failures = case when key = any(CAST(:cleared AS bytea[])) then 0 else greatest(failures - 1, 0) end
 where key = any(CAST(:keys AS bytea[]))
 
