@@ -67,7 +67,8 @@ def create_app(settings: Settings) -> WSGIApplication:
     for blueprint in (
         auth.blueprint, reset_routes.blueprint, oidc.blueprint, token_routes.blueprint, account_routes.blueprint,
         people_routes.blueprint, log_routes.blueprint, static.blueprint, health.blueprint, reads.blueprint,
-        stock_events.blueprint, counts.blueprint, bin_cards.blueprint, shipments.blueprint, attachments.blueprint, pages.blueprint, count_routes.blueprint,
+        stock_events.blueprint, counts.blueprint, bin_cards.blueprint, shipments.blueprint, attachments.blueprint,
+        pages.blueprint, count_routes.blueprint,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     dash = map_page.mount(app, parts)

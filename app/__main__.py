@@ -10,8 +10,12 @@ import contextlib
 import getpass
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 Work = Callable[[argparse.Namespace], int | None]
 
@@ -69,21 +73,19 @@ def migrate(args: argparse.Namespace) -> None:
 def load(args: argparse.Namespace) -> int:
     """Load a country from its pack.toml and say what was kept, refused and odd; the same again changes nothing."""
     from app import countries, settings
-    from data import db, errors
+    from data import errors
     from data.packs import reader, report
 
-    told = settings.read()
-    engine = db.engine(told.database_url.get_secret_value())
     try:
-        pack, files = (args.folder, None) if args.pack is None else (args.pack, args.folder)
-        digest = reader.digest(pack, files)
-        country = reader.read(pack, files)
-        loaded = countries.bring_in(engine, country, digest=digest, say=_say, demo_mode=told.demo)
+        with _database() as engine:
+            pack, files = (args.folder, None) if args.pack is None else (args.pack, args.folder)
+            digest = reader.digest(pack, files)
+            country = reader.read(pack, files)
+            demo_mode = settings.read().demo
+            loaded = countries.bring_in(engine, country, digest=digest, say=_say, demo_mode=demo_mode)
     except errors.PackError as error:
         print(f"{error.message}\nNothing was recorded.", file=sys.stderr)
         return 1
-    finally:
-        engine.dispose()
     if loaded.unchanged:
         print(f"{country.programme.name} is loaded from this very pack already; nothing was changed.")
     else:
@@ -93,35 +95,29 @@ def load(args: argparse.Namespace) -> int:
 
 def demo(args: argparse.Namespace) -> None:
     """Make and load the demo country: real places, simulated facilities and stock."""
-    from app import countries, settings
-    from data import db
+    from app import countries
 
-    engine = db.engine(settings.read().database_url.get_secret_value())
-    countries.bring_in_demo(engine, facilities=args.facilities, seed=args.seed, say=_say)
-    engine.dispose()
+    with _database() as engine:
+        countries.bring_in_demo(engine, facilities=args.facilities, seed=args.seed, say=_say)
 
 
 def day(args: argparse.Namespace) -> None:
     """Send a simulated day's stock events to the API, one about every EVERY seconds."""
     from app import day, settings
-    from data import db
 
     told = settings.read()
     if told.api is None or told.api_token is None:
         sys.exit("Set API (the address of VaxTrace) and API_TOKEN (a token that may record stock).")
-    engine = db.engine(told.database_url.get_secret_value(), pool_size=1)
-    with contextlib.suppress(KeyboardInterrupt):
+    with _database() as engine, contextlib.suppress(KeyboardInterrupt):
         day.run(engine, told.api, told.api_token.get_secret_value(), every=args.every)
 
 
 def audit(args: argparse.Namespace) -> int:
     """Prove that balances, months, states and alerts equal what they are made from; exits 1 where they do not."""
-    from app import settings
     from data import db
     from data.record import audit
 
-    engine = db.engine(settings.read().database_url.get_secret_value(), pool_size=1)
-    with db.transaction(engine) as conn:
+    with _database() as engine, db.transaction(engine) as conn:
         found = audit.differences(conn)
     for check in audit.checks():
         wrong = [d for d in found if d.check.replace("_", " ") == check]
@@ -131,66 +127,84 @@ def audit(args: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
-def rebuild(args: argparse.Namespace) -> int:
+def rebuild(args: argparse.Namespace) -> None:
     """Make all that is kept beside the record from it again: balances, months, states, roll-ups, alerts."""
-    from app import rebuild, settings
-    from data import db, errors
+    from app import rebuild
 
-    engine = db.engine(settings.read().database_url.get_secret_value(), pool_size=1)
-    try:
+    with _database() as engine:
         rebuild.rebuild(engine, args.programme, _say)
-    except errors.DataError as error:
-        print(error.message, file=sys.stderr)
-        return 1
-    finally:
-        engine.dispose()
-    return 0
 
 
-def user(args: argparse.Namespace) -> int:
+def user(args: argparse.Namespace) -> None:
     """Let somebody sign in: asks for a password, and gives a role in a programme. Or put them out, with --remove."""
-    from app import settings
     from app.auth import users
-    from data import db, errors
 
     if not args.remove and not (args.programme and args.role):
         sys.exit("Give --programme and --role, or --remove.")
-    engine = db.engine(settings.read().database_url.get_secret_value(), pool_size=1)
-    try:
+    with _database() as engine:
         if args.remove:
             users.remove(engine, args.email)
             print(f"{args.email} is out: no session, token or role is left.")
-            return 0
+            return
         password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
         users.add(engine, args.email, args.name or args.email, password)
         users.grant(engine, args.email, args.role, args.programme, area=args.area, facility=args.facility)
-    except errors.DataError as error:
-        print(error.message, file=sys.stderr)
-        return 1
-    finally:
-        engine.dispose()
     print(f"{args.email} may sign in.")
-    return 0
 
 
-def token(args: argparse.Namespace) -> int:
-    """Make a token for a connected system, which may do what its user may do; it is shown once. Or end them all."""
-    from app import settings
+def token(args: argparse.Namespace) -> None:
+    """Make a token for a connected system: it may do what its user may, or less; it is shown once. Or end them all."""
     from app.auth import users
-    from data import db, errors
 
-    engine = db.engine(settings.read().database_url.get_secret_value(), pool_size=1)
-    try:
+    with _database() as engine:
         if args.revoke:
             print(f"Tokens of {args.email} that work no more: {users.revoke(engine, args.email)}.")
-            return 0
-        print(users.token(engine, args.email, args.label, args.days))
-    except errors.DataError as error:
-        print(error.message, file=sys.stderr)
-        return 1
-    finally:
-        engine.dispose()
-    return 0
+        else:
+            scope = {"rights": args.rights, "programme": args.programme, "area": args.area}
+            print(users.token(engine, args.email, args.label, args.days, **scope))
+
+
+def client(args: argparse.Namespace) -> None:
+    """Let a connected system fetch its tokens at /api/v1/token; its secret is shown once."""
+    from app.auth import users
+
+    with _database() as engine:
+        if args.end:
+            users.end_client(engine, args.email, args.end)
+            print(f"{args.end} and its tokens work no more.")
+            return
+        name, secret = users.client(
+            engine, args.email, args.label, rights=args.rights, programme=args.programme, area=args.area
+        )
+    print(f"client_id={name}\nclient_secret={secret}")
+
+
+def reset(args: argparse.Namespace) -> None:
+    """Make a link with which somebody chooses a new password; it works once, for three days."""
+    from app import settings
+    from app.auth import users
+
+    with _database() as engine:
+        path = users.reset(engine, args.email, second_factor=args.second_factor)
+    print(f"{settings.read().public_url or ''}{path}")
+
+
+def switch(args: argparse.Namespace) -> None:
+    """Stop a person or a programme within two seconds, or start one again."""
+    from app.auth import users
+
+    with _database() as engine:
+        users.switch(engine, args.what, stop=args.how == "stop")
+    print(f"{args.what}: {'stopped' if args.how == 'stop' else 'started again'}.")
+
+
+def seal(args: argparse.Namespace) -> None:
+    """Seal every kept secret with the first of ENCRYPTION_KEYS, so that the others may be taken away."""
+    from app import settings
+    from app.auth import sealed, users
+
+    with _database() as engine:
+        print(f"Sealed anew: {users.reseal(engine, sealed.box(settings.read()))}.")
 
 
 def vendor(args: argparse.Namespace) -> None:
@@ -200,8 +214,25 @@ def vendor(args: argparse.Namespace) -> None:
     vendor.build()
 
 
+@contextlib.contextmanager
+def _database() -> Iterator[sa.Engine]:
+    """The database of the settings, with a connection or two; closed at the end."""
+    from app import settings
+    from data import db
+
+    engine = db.engine(settings.read().database_url.get_secret_value(), pool_size=1)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
 def _say(text: str) -> None:
     print(f"    {text}", flush=True)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -248,20 +279,42 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--facility", metavar="CODE", help="record only at this facility; every role reads all")
     command.add_argument("--remove", action="store_true", help="end their sessions and tokens, and forget them")
-    command = add(token)
+    for work in (token, client):
+        command = add(work)
+        command.add_argument("email", metavar="EMAIL")
+        command.add_argument("--label", default="", metavar="LABEL", help="what it is for")
+        command.add_argument(
+            "--rights", type=_words, metavar="SEE,RECORD", help="only these of its user's rights (all)"
+        )
+        command.add_argument("--programme", metavar="CODE", help="only in this programme (all of its user's)")
+        command.add_argument("--area", metavar="CODE", help="only in this area of the programme")
+        if work is token:
+            command.add_argument("--days", type=int, default=90, metavar="N", help="how long it works (90)")
+            command.add_argument("--revoke", action="store_true", help="end every token of this user instead")
+        else:
+            command.add_argument("--end", metavar="CLIENT_ID", help="end this one and its tokens instead")
+    command = add(reset)
     command.add_argument("email", metavar="EMAIL")
-    command.add_argument("--label", default="", metavar="LABEL", help="what it is for")
-    command.add_argument("--days", type=int, default=90, metavar="N", help="how long it works (90)")
-    command.add_argument("--revoke", action="store_true", help="end every token of this user instead")
+    command.add_argument("--second-factor", action="store_true", help="take the second factor away as well")
+    command = add(switch)
+    command.add_argument("how", choices=("stop", "start"))
+    command.add_argument("what", metavar="EMAIL|PROGRAMME", help="a person's e-mail, or a programme's code")
+    add(seal)
     add(vendor)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line asks; returns the exit code."""
+    from data import errors
+
     args = _parser().parse_args(argv)
     work: Work = args.work
-    return work(args) or 0
+    try:
+        return work(args) or 0
+    except errors.DataError as error:
+        print(error.message, file=sys.stderr)
+        return 1
 
 
 def _use_our_python() -> None:

@@ -19,7 +19,7 @@ from data import db, errors
 
 LEAST, MOST = 12, 128
 #: A password has to take this many guesses, as zxcvbn counts them with 30,000 passwords from breaches: a power of ten.
-GUESSES = 9.0
+GUESSES = 10.0
 _hasher = PasswordHasher()
 #: Each check takes 64 MiB and several cores: two at once in a process, so that guessing leaves pages their part.
 TURNS = threading.BoundedSemaphore(2)

@@ -192,7 +192,8 @@ def _listed(conn: sa.Connection, found: Programme, error: str = "", status: int 
     everybody = people.listed(conn, principal(), found)
     page = plain.framed(
         "people.html", HERE, found, reader(found.code), everybody=everybody, error=error, now=now(),
-        rights=RIGHT_WORDS, roles=ROLE_WORDS, table=RIGHTS, typed=request.form,
+        rights=RIGHT_WORDS, roles=ROLE_WORDS, table=RIGHTS,
+        typed={name: request.form.get(name, "") for name in ("email", "name", "role", "place")},
         whole=principal().scope("users", found.id).whole,
     )  # fmt: skip
     trail.note(conn, [found.id], Action.PERSONAL_SEEN, "the list of people", {"people": len(everybody)})

@@ -64,7 +64,7 @@ order by c.id
 
 -- end_client --
 -- A connected system, its tokens, and what it could fetch new ones with.
-delete from client where id = :id and user_id = :user_id returning name
+delete from client where name = :name and user_id = :user_id
 
 -- add_family --
 -- The beginning of a line of tokens.
