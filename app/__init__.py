@@ -17,12 +17,14 @@ def create_app(settings: Settings) -> WSGIApplication:
     """The web application: tiles and vectors in front, pages and API behind. Nothing is opened before this."""
     from flask import Flask
     from flask_compress import Compress
+    from werkzeug.middleware.proxy_fix import ProxyFix
 
     from app import errors, headers, logs, static
     from app.api import ahead, attachments, bin_cards, counts, health, reads, shipments, stock_events
+    from app.auth import oidc, reset_routes, sealed, token_routes
     from app.auth import routes as auth
     from app.auth.sessions import Sessions
-    from app.pages import count_routes, error, insight_routes
+    from app.pages import account_routes, count_routes, error, insight_routes, log_routes, people_routes
     from app.pages import map as map_page
     from app.pages import routes as pages
     from app.recorder import Recorder
@@ -52,8 +54,9 @@ def create_app(settings: Settings) -> WSGIApplication:
     with db.transaction(engine) as conn:
         link = cache.connect(settings.redis_url.get_secret_value(), cache.prefix(conn, settings.release))
     parts = Services(
-        settings, engine, public, cache.Cache(link), Sessions(engine, demo=settings.demo),
-        Recorder(engine, reaches.whole), Pasts(engine, reaches.whole), reaches,
+        settings, engine, public, cache.Cache(link),
+        Sessions(engine, demo=settings.demo, proxied=settings.proxies > 0),
+        Recorder(engine, reaches.whole), Pasts(engine, reaches.whole), reaches, sealed.box(settings),
     )  # fmt: skip
 
     app = Flask("app", static_folder=None)
@@ -65,13 +68,18 @@ def create_app(settings: Settings) -> WSGIApplication:
         COMPRESS_MIMETYPES=["text/html", "application/json", "text/javascript", "text/css", "text/csv"],
     )
     app.extensions[NAME] = parts
+    if settings.proxies:
+        fixed = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)
+        app.wsgi_app = fixed  # type: ignore[method-assign]  # this is how Flask wants it
     Compress(app)
     errors.register(app, error.render)
     auth.guard(app)
+    oidc.prepare(app, settings)
     for blueprint in (
-        auth.blueprint, static.blueprint, health.blueprint, reads.blueprint, stock_events.blueprint, counts.blueprint,
-        bin_cards.blueprint, shipments.blueprint, attachments.blueprint, pages.blueprint, count_routes.blueprint,
-        ahead.blueprint, insight_routes.blueprint,
+        auth.blueprint, reset_routes.blueprint, oidc.blueprint, token_routes.blueprint, account_routes.blueprint,
+        people_routes.blueprint, log_routes.blueprint, static.blueprint, health.blueprint, reads.blueprint,
+        stock_events.blueprint, counts.blueprint, bin_cards.blueprint, shipments.blueprint, attachments.blueprint,
+        pages.blueprint, count_routes.blueprint, ahead.blueprint, insight_routes.blueprint,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     dash = map_page.mount(app, parts)

@@ -8,6 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from app import services
+from app.auth import trail
 from app.auth.principal import Principal
 from app.errors import NotAllowed
 from data import errors
@@ -15,6 +16,7 @@ from data.programmes import Programme
 from data.record import counting, counts, submission
 from data.record.counting import Found
 from data.record.counts import Count
+from data.record.trail import Action
 
 _REMEDIES = {
     "count": "You may not count stock at {name}. Ask its officer, or sign in with a role that may.",
@@ -53,13 +55,17 @@ def submit(conn: sa.Connection, programme: Programme, number: str, seen: str | N
 def approve(conn: sa.Connection, programme: Programme, number: str, note: str | None, seen: str | None) -> Count:
     """Agree, and post it."""
     who = _may("approve", conn, programme, number)
-    return counting.approve(conn, programme.id, number, who.user_id, services.now(), note=note, seen=seen)
+    count = counting.approve(conn, programme.id, number, who.user_id, services.now(), note=note, seen=seen)
+    trail.note(conn, [programme.id], Action.COUNT_APPROVED, number, {"facility": count.facility})
+    return count
 
 
 def refuse(conn: sa.Connection, programme: Programme, number: str, reason: str) -> Count:
     """Send it back to be counted again."""
     who = _may("approve", conn, programme, number)
-    return counting.refuse(conn, programme.id, number, who.user_id, reason, services.now())
+    count = counting.refuse(conn, programme.id, number, who.user_id, reason, services.now())
+    trail.note(conn, [programme.id], Action.COUNT_REFUSED, number, {"facility": count.facility, "reason": reason})
+    return count
 
 
 def cancel(conn: sa.Connection, programme: Programme, number: str, reason: str) -> Count:

@@ -12,6 +12,10 @@ from sqlalchemy.exc import DataError as Unstorable
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from app.auth.links import LinkGone
+from app.auth.people import UnknownPerson
+from app.auth.throttle import TooOften
+from app.auth.tokens import UnknownSession
 from data import errors
 from data.record import counts
 from data.record.shipments import UnknownShipment
@@ -49,6 +53,10 @@ STATUS: tuple[tuple[type[errors.DataError], HTTPStatus], ...] = (
     (errors.UnknownAttachment, HTTPStatus.NOT_FOUND),
     (UnknownShipment, HTTPStatus.NOT_FOUND),
     (NotThere, HTTPStatus.NOT_FOUND),
+    (UnknownSession, HTTPStatus.NOT_FOUND),
+    (UnknownPerson, HTTPStatus.NOT_FOUND),
+    (LinkGone, HTTPStatus.NOT_FOUND),
+    (TooOften, HTTPStatus.TOO_MANY_REQUESTS),
     (counts.UnknownCount, HTTPStatus.NOT_FOUND),
     (counts.NotAnother, HTTPStatus.FORBIDDEN),
     (counts.AlreadyCounted, HTTPStatus.CONFLICT),

@@ -109,7 +109,8 @@ def create_live(settings: Settings, engine: sa.Engine, public: sa.Engine) -> tup
         ping_timeout=20,
         max_http_buffer_size=20_000,
     )
-    manager.cut = Sockets(sockets, engine, Sessions(engine, demo=settings.demo), Reaches(public)).pass_on
+    known = Sessions(engine, demo=settings.demo, proxied=settings.proxies > 0)
+    manager.cut = Sockets(sockets, engine, known, Reaches(public)).pass_on
     return app, sockets
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from flask import current_app, g, request
 
 from app.auth.principal import Principal
+from app.auth.sealed import Box
 from app.auth.sessions import Sessions
 from app.errors import NotSignedIn
 from app.recorder import Recorder
@@ -37,6 +38,7 @@ class Services:
     recorder: Recorder
     pasts: Pasts
     reaches: Reaches
+    box: Box
 
 
 def services() -> Services:

@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     oidc_name: str = Field("the ministry's sign-in", description="What people call that provider.")
     oidc_client_id: str = Field("vaxtrace", description="What that provider calls us.")
     oidc_client_secret: SecretStr | None = Field(None, description="What proves it to the provider.")
+    oidc_scopes: str = Field("openid email profile", description="What is asked of the provider.")
     oidc_groups_claim: str = Field("groups", description="The claim that lists the groups of a person.")
     oidc_roles: dict[str, str] = Field(
         {}, description='Role by group: {"epi": "national@nigeria", "kano": "area@nigeria/KN"}'

@@ -66,7 +66,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A signed-in person or machine. `token_hash` names the session; it is not a secret."""
+    """A signed-in person or machine. `token_hash` names the session; it is not a secret.
+
+    `unproved` says that a second factor has to be set up first; until then there are no grants.
+    """
 
     user_id: int
     name: str
@@ -74,6 +77,9 @@ class Principal:
     token_hash: bytes
     grants: tuple[Grant, ...]
     programmes: frozenset[str]
+    session_id: int = 0
+    kind: str = "browser"
+    unproved: bool = False
 
     def may(self, right: str, programme_id: int, facility_id: int, lineage: tuple[int, ...]) -> bool:
         """Whether any grant gives this right at this facility."""

@@ -162,6 +162,7 @@ def _account(others: Sequence[Programme], person: plain.Person) -> html.Details:
                 [
                     html.P(person.name),
                     html.P(person.role, className="note"),
+                    html.P(html.A("My account", className="button", href="/account")),
                     *([html.P("Other programmes", className="note"), html.Ul(elsewhere)] if elsewhere else []),
                     html.Form(leave, method="post", action="/logout"),
                 ],

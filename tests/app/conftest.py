@@ -57,7 +57,7 @@ class Site:
         client = Client(self.app)
         with db.transaction(self.engine) as conn:
             user = conn.scalar(sa.text("select id from app_user where email = :e"), {"e": f"{who}@example.org"})
-        client.set_cookie(sessions.COOKIE, sessions.Sessions(self.engine, demo=False).open(user))
+        client.set_cookie(sessions.COOKIE, sessions.Sessions(self.engine, demo=False).open(user, strong=True))
         return client
 
     def recorded(self) -> list[int]:

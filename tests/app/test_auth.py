@@ -21,6 +21,12 @@ PASSWORD = "a password for tests"
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
+@pytest.fixture(autouse=True)
+def _nobody_has_tried_yet(site: Any) -> None:
+    with db.transaction(site.engine) as conn:
+        conn.execute(sa.text("delete from sign_in_attempt"))
+
+
 def form_token(client: Client, page: str = "/login") -> str:
     found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(page, headers=HTML).text)
     assert found
