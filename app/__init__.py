@@ -9,17 +9,15 @@ if TYPE_CHECKING:
 
     from app.settings import Settings
 
-#: The largest request that is read, in bytes: 10,000 events with their notes.
-MOST_BYTES = 10 * 1024 * 1024
-
 
 def create_app(settings: Settings) -> WSGIApplication:
     """The web application: tiles and vectors in front, pages and API behind. Nothing is opened before this."""
     from flask import Flask
     from flask_compress import Compress
 
-    from app import errors, headers, logs, static
+    from app import errors, headers, limits, logs, static
     from app.api import attachments, bin_cards, counts, health, reads, shipments, stock_events
+    from app.auth import csrf
     from app.auth import routes as auth
     from app.auth.sessions import Sessions
     from app.pages import count_routes, error
@@ -48,7 +46,6 @@ def create_app(settings: Settings) -> WSGIApplication:
     app = Flask("app", static_folder=None)
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
-        MAX_CONTENT_LENGTH=MOST_BYTES,
         COMPRESS_ALGORITHM=["br", "gzip"],
         COMPRESS_BR_LEVEL=4,
         COMPRESS_MIMETYPES=["text/html", "application/json", "text/javascript", "text/css", "text/csv"],
@@ -56,7 +53,9 @@ def create_app(settings: Settings) -> WSGIApplication:
     app.extensions[NAME] = parts
     Compress(app)
     errors.register(app, error.render)
+    limits.register(app, settings)
     auth.guard(app)
+    csrf.guard(app, settings.secret_key.get_secret_value(), secure=settings.secure_cookies, strangers=auth.OPEN_ENDPOINTS)
     for blueprint in (
         auth.blueprint, static.blueprint, health.blueprint, reads.blueprint, stock_events.blueprint, counts.blueprint,
         bin_cards.blueprint, shipments.blueprint, attachments.blueprint, pages.blueprint, count_routes.blueprint,
