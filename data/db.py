@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,11 +26,32 @@ _OPTIONS = "-c timezone=UTC -c jit=off -c plan_cache_mode=force_generic_plan"
 PATIENT = "-c lock_timeout=8s -c statement_timeout=30s"
 
 
-def engine(url: str, *, pool_size: int = 8, application: str = "vaxtrace", patience: str = "") -> sa.Engine:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a transaction may see, for `data.walls`: arrays and multiranges of ids as PostgreSQL writes them.
+
+    `whole` are the programmes of which all is seen; `facilities` and `areas` those that are seen, wherever they are.
+    """
+
+    programmes: str = "{}"
+    whole: str = "{}"
+    facilities: str = "{}"
+    areas: str = "{}"
+
+
+#: What somebody sees who has not said who they are.
+NOTHING = Seen()
+
+
+def engine(
+    url: str, *, pool_size: int = 8, application: str = "vaxtrace", patience: str = "", role: str | None = None
+) -> sa.Engine:
     """Open an engine; what a restarted PostgreSQL has closed is noticed before it is used, and opened again silently.
 
-    `patience` is how long a statement may take, such as `PATIENT`; without it nothing is given up.
+    `patience` is how long a statement may take, such as `PATIENT`; without it nothing is given up. `role` is whose
+    rights every connection has, from its first statement on: `walls.APP` for whatever people reach.
     """
+    acting = "" if role is None else f"-c role={role}"
     made = sa.create_engine(
         connect_url(url),
         pool_size=pool_size,
@@ -38,7 +60,7 @@ def engine(url: str, *, pool_size: int = 8, application: str = "vaxtrace", patie
         pool_use_lifo=True,
         # Errors are logged; what people sent is not.
         hide_parameters=True,
-        connect_args={"application_name": application, "options": f"{_OPTIONS} {patience}"},
+        connect_args={"application_name": application, "options": f"{_OPTIONS} {patience} {acting}"},
     )
     sa.event.listen(made, "connect", _send_lists_in_binary)
     sa.event.listen(made, "checkout", _notice_the_closed)
@@ -59,13 +81,24 @@ def _notice_the_closed(connection: Any, *_: object) -> None:
 
 
 @contextmanager
-def transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
+def transaction(engine: sa.Engine, seen: Seen | None = None, *, role: str | None = None) -> Iterator[sa.Connection]:
     """One transaction: commits at the end, rolls back on any error.
 
+    `seen` is what it may see, where the engine's role has walls; `role` is another one for this transaction alone.
     Raises `DatabaseUnavailable` where PostgreSQL does not answer.
     """
     with _unavailable_said(), engine.begin() as conn:
+        if role is not None:
+            conn.exec_driver_sql("select set_config('role', %s, true)", (role,))
+        if seen is not None:
+            conn.exec_driver_sql(_TELL, (seen.programmes, seen.whole, seen.facilities, seen.areas))
         yield conn
+
+
+_TELL = (
+    "select set_config('vaxtrace.programmes', %s, true), set_config('vaxtrace.whole', %s, true),"
+    " set_config('vaxtrace.facilities', %s, true), set_config('vaxtrace.areas', %s, true)"
+)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from data import db
+from data import db, walls
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -22,10 +22,12 @@ def config(url: str) -> Config:
 
 
 def upgrade(url: str) -> None:
-    """Migrate to the newest version; safe to run by several processes at once (an advisory lock queues them)."""
+    """Migrate to the newest version, with its walls; safe to run by several processes at once (a lock queues them)."""
     engine = sa.create_engine(db.connect_url(url), poolclass=sa.NullPool)
     with engine.connect() as conn:
         conn.execute(sa.text("select pg_advisory_lock(hashtext('vaxtrace migrate'))"))
         command.upgrade(config(url), "head")
+        walls.build(conn)
+        conn.commit()
         conn.execute(sa.text("select pg_advisory_unlock(hashtext('vaxtrace migrate'))"))
     engine.dispose()

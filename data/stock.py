@@ -15,6 +15,9 @@ from data.types import Entry, Kind, State
 
 SQL = queries.read(Path(__file__).parent / "sql" / "stock.sql")
 
+#: The days of `Position.within`, in its order.
+HORIZONS = (7, 14, 30, 60, 90)
+
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -87,6 +90,14 @@ class Position:
     next_delivery_on: date | None
     last_event_at: datetime | None
     out_since: datetime | None
+    #: P(running out within `HORIZONS` days); doses short and children missed in the next 30; doses that will expire
+    #: unused; doses on their way, and the day on which the first of them is expected. None where it is not judged.
+    within: list[float] | None = None
+    short: float | None = None
+    missed: float | None = None
+    expiring: float | None = None
+    coming: int = 0
+    coming_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

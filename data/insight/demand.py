@@ -7,18 +7,21 @@ full months only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from enum import IntEnum, unique
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from data.insight.consumption import IN_STOCK_AT_LEAST
+from data.insight import months
+from data.insight import peers as peering
+from data.insight.months import Sums
+from data.insight.peers import DEFAULT_DISPERSION, Peers
 from data.insight.policy import DAYS_PER_MONTH
+from data.insight.policy import WINDOW as WINDOW
 
 Floats = NDArray[np.float64]
-
-#: As many of the latest informative months enter the AMC: of 3, 6 and 12 the one that foretold best (docs/risk.md).
-WINDOW = 12
+Bools = NDArray[np.bool_]
 
 #: With fewer informative months than this, having used nothing does not yet mean that there is no demand.
 QUIET_MONTHS = 3
@@ -49,6 +52,7 @@ class Demand:
     - `dispersion`: variance of a month's demand / its mean, given the true level; 1 would be Poisson.
     - `uncertainty`: squared coefficient of variation of the level itself (thin history, drift).
     - `months_used`: how many months entered; `own_weight`: how much of the AMC is the place's own history, 0..1.
+    - `source`: where the mean comes from, see `Source`.
     - `active`: there is demand, which is `amc > 0`. A place that had stock for `QUIET_MONTHS` months of the window and
       used none has an `amc` of 0; one that never had any, nor is meant to, has NaN.
     """
@@ -60,28 +64,12 @@ class Demand:
     months_used: NDArray[np.int16]
     own_weight: Floats
     active: NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Peers:
-    """What the positions of one group have in common; arrays by group number.
-
-    `level` is the mean demand (doses a month, or a ratio to the expected need where that is given), `spread` its
-    variance between places, `dispersion` variance / mean of a month within a place. NaN where nothing is known.
-    """
-
-    level: Floats
-    spread: Floats
-    dispersion: Floats
+    source: NDArray[np.int8]
 
 
 #: Real levels move: the squared relative error of a perfectly known past mean as forecast of the months to come.
 #: Measured on monthly reports of 156 health facilities (docs/risk.md).
 DRIFT = 0.3
-
-#: Where no history can tell, the variance of a month's demand is this many times that of a Poisson count: doses
-#: go by the vial and by the session.
-DEFAULT_DISPERSION = 10.0
 
 #: Places of one kind never need quite the same: their variance is at least this share of the squared mean.
 LEAST_SPREAD = 0.1
@@ -93,76 +81,65 @@ MOST_CHANCE = 4.0
 _DISPERSION_PRIOR_MONTHS = 6.0
 
 
+#: So many months of session reports say what a place gives.
+LEAST_SESSIONS = 3
+
+
+@unique
+class Source(IntEnum):
+    """Where the demand in force comes from; the number is what `position.demand_source` keeps."""
+
+    NONE = 0
+    CONSUMPTION = 1
+    BLEND = 2
+    SESSIONS = 3
+    POPULATION = 4
+    PEERS = 5
+
+
+#: Why that source is in force, in words for a person.
+WHY = {
+    Source.NONE: "nothing is known: no use, no stock, no session and no children to plan for",
+    Source.CONSUMPTION: "it reported its use in every month of the window while it had stock",
+    Source.BLEND: "few months of its own are known, so they are drawn towards what like places use",
+    Source.SESSIONS: "too few months of use are known, but its sessions report the doses they give",
+    Source.POPULATION: "neither use nor sessions are known, so it needs what its children need",
+    Source.PEERS: "neither use, sessions nor children are known, so it needs what like places use",
+}
+
+
 @dataclass(frozen=True, slots=True)
-class _History:
-    """Sums over the informative months of each position."""
+class Given:
+    """Need as the sessions show it: doses a month [n], NaN where unknown, and how many months of reports it is from."""
 
+    monthly: Floats
     months: Floats
-    used: Floats
-    exposure: Floats
-    squares: Floats
-    ever_used: NDArray[np.bool_]
 
 
-#: Rows summed at a time: bounds the memory of a nation with 36 months.
-_CHUNK = 65_536
+def from_sessions(
+    administered: ArrayLike, wastage: ArrayLike, days_out: ArrayLike, days: ArrayLike, *, window: int = WINDOW
+) -> Given:
+    """Doses administered x 1 / (1 - wastage), a month, over the latest months reported with stock.
+
+    `administered` and `days_out` are [n, m], NaN where not reported; `wastage` [n] is the open-vial wastage of the
+    product as a share. Months (nearly) without stock are censored, and days out raise the need as they do for use.
+    """
+    given = np.asarray(administered, dtype=np.float64)
+    sums = months.add_up(given, days_out, ~np.isnan(given), days, window=window)
+    factor = 1.0 / (1.0 - np.nan_to_num(np.asarray(wastage, dtype=np.float64)))
+    return Given(sums.own * factor, sums.months)
 
 
-def _history(used: ArrayLike, days_out: ArrayLike, reported: ArrayLike, days: ArrayLike, window: int) -> _History:
-    amounts = np.asarray(used)
-    out, said = np.broadcast_to(days_out, amounts.shape), np.broadcast_to(reported, amounts.shape)
-    lengths = np.broadcast_to(days, amounts.shape)
-    pieces = [
-        _sums(amounts[rows], out[rows], said[rows], lengths[rows], window)
-        for rows in (slice(i, i + _CHUNK) for i in range(0, max(len(amounts), 1), _CHUNK))
-    ]
-    if len(pieces) == 1:
-        return pieces[0]
-    return _History(*(np.concatenate([getattr(piece, f.name) for piece in pieces]) for f in fields(_History)))
+def from_population(
+    children: ArrayLike, doses_per_child: ArrayLike, wastage: ArrayLike, *, coverage: ArrayLike = 1.0
+) -> Floats:
+    """Children a year x doses per child x coverage / (1 - wastage) / 12: doses a month; NaN where any is not known.
 
-
-def _sums(used: ArrayLike, days_out: ArrayLike, reported: ArrayLike, days: ArrayLike, window: int) -> _History:
-    amounts = np.asarray(used, dtype=np.float64)
-    lengths = np.asarray(days, dtype=np.float64)
-    out = np.nan_to_num(np.asarray(days_out, dtype=np.float64), nan=0.0)
-    share = 1.0 - np.clip(out / lengths, 0.0, 1.0)
-    known = np.asarray(reported, dtype=bool) & ~np.isnan(amounts)
-    informative = known & (share >= IN_STOCK_AT_LEAST)
-    latest = np.cumsum(informative[:, ::-1], axis=1, dtype=np.int16)[:, ::-1]
-    chosen = informative & (latest <= window)
-    months = chosen.sum(axis=1).astype(np.float64)
-    taken = np.where(chosen, np.maximum(amounts, 0.0), 0.0)
-    total = taken.sum(axis=1)
-    # months x (days - days out) / days, so that the same use every month is its own mean, whatever the month's length.
-    span = (chosen * lengths).sum(axis=1)
-    exposure = months * (chosen * lengths * share).sum(axis=1) / np.where(span > 0, span, 1.0)
-    rate = total / np.where(exposure > 0, exposure, 1.0)
-    squares = np.where(chosen, (taken - rate[:, None] * share) ** 2 / np.where(chosen, share, 1.0), 0.0).sum(axis=1)
-    return _History(months, total, exposure, squares, np.asarray((known & (amounts > 0)).any(axis=1)))
-
-
-def _learn(history: _History, group: NDArray[np.intp], expected: Floats) -> Peers:
-    """Moments of each group: Buehlmann and Straub's estimators, which are gamma-Poisson's with free dispersion."""
-
-    def total(values: Floats, where: NDArray[np.bool_]) -> Floats:
-        return np.bincount(group[where], values[where], minlength=size).astype(np.float64)
-
-    size = int(group.max(initial=-1)) + 1
-    usable = (history.used > 0) & (history.exposure > 0) & np.isfinite(expected) & (expected > 0)
-    weight = np.where(usable, history.exposure * expected, 0.0)
-    rate = np.where(usable, history.used / np.where(usable, weight, 1.0), 0.0)
-    several = usable & (history.months >= 2)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        amount = total(weight, usable)
-        level = total(history.used, usable) / amount
-        per_month = history.used / np.where(history.exposure > 0, history.exposure, 1.0)
-        dispersion = total(history.squares, several) / total(per_month * (history.months - 1), several)
-        between = total(weight * (rate - level[group]) ** 2, usable)
-        places = total(np.ones_like(weight), usable)
-        effective = amount - total(weight**2, usable) / amount
-        noise = np.nan_to_num(dispersion, nan=DEFAULT_DISPERSION) * level
-        spread = np.maximum((between - (places - 1) * noise) / effective, 0.0)
-    return Peers(level, np.where(places >= 3, spread, np.nan), dispersion)
+    The wastage of a product of which none is said is taken as none, coverage as all the children.
+    """
+    need = np.asarray(children, dtype=np.float64) * np.asarray(doses_per_child, dtype=np.float64)
+    waste = np.nan_to_num(np.asarray(wastage, dtype=np.float64))
+    return np.asarray(need * np.asarray(coverage, dtype=np.float64) / (1.0 - waste) / 12.0)
 
 
 def learn(
@@ -172,13 +149,15 @@ def learn(
     days: ArrayLike,
     *,
     group: ArrayLike | None = None,
+    area: ArrayLike | None = None,
     expected_monthly: ArrayLike | None = None,
-    window: int = WINDOW,
+    weight: ArrayLike | None = None,
+    window: ArrayLike = WINDOW,
 ) -> Peers:
     """What the groups teach, from the arrays of `estimate`; keep it to estimate single positions alike later."""
-    history = _history(used, days_out, reported, days, window)
-    groups, expected = _context(len(history.used), group, expected_monthly)
-    return _learn(history, groups, expected)
+    sums = months.add_up(used, days_out, reported, days, window=window, weight=weight)
+    groups, places, expected = _context(len(sums.used), group, area, expected_monthly)
+    return peering.learn(sums, groups, places, int(places.max(initial=0)) + 1, expected)
 
 
 def estimate(
@@ -188,70 +167,111 @@ def estimate(
     days: ArrayLike,
     *,
     group: ArrayLike | None = None,
+    area: ArrayLike | None = None,
     expected_monthly: ArrayLike | None = None,
     handles: ArrayLike | None = None,
+    given: Given | None = None,
+    weight: ArrayLike | None = None,
     peers: Peers | None = None,
-    window: int = WINDOW,
+    window: ArrayLike = WINDOW,
+    method: ArrayLike | None = None,
 ) -> Demand:
     """Demand of every position from its full months, oldest first.
 
     `used`, `days_out` and `reported` are [n, m], `days` [m] (or [n, m]) the length of each month; what was not
-    reported is missing, whatever stands in `used`. `group` [n] numbers the peers (0.. for example product x
-    tier); `expected_monthly` [n] is another view of need, such as population: peers are then compared, and
+    reported is missing, whatever stands in `used`, and so are the months of a campaign. `weight` [n, m] says how much
+    a month still counts that is doubted. `window` and `method` (`policy.METHOD_CODES`) are one for all or [n].
+
+    `group` [n] numbers the peers (0.. for example product x tier) and `area` [n] the areas within which they are more
+    alike; `expected_monthly` [n] is another view of need, such as population: peers are then compared, and
     empty histories filled, in proportion to it. `handles` [n] says that the place is meant to have the product:
     with no evidence either way it needs what its peers need (default: where `expected_monthly` is above 0).
+    `given` is the need that sessions show: in force where too few months of use are known.
     `peers` comes from `learn`; without it the positions given are their own peers.
 
     A place with a full window keeps its own mean, which anyone can recompute by hand (`FORMULA`).
     """
-    history = _history(used, days_out, reported, days, window)
-    groups, expected = _context(len(history.used), group, expected_monthly)
+    sums = months.add_up(used, days_out, reported, days, window=window, weight=weight, method=method)
+    groups, places, expected = _context(len(sums.used), group, area, expected_monthly)
     if peers is None:
-        peers = _learn(history, groups, expected)
+        peers = peering.learn(sums, groups, places, int(places.max(initial=0)) + 1, expected)
     meant = (expected > 0) & (expected_monthly is not None) if handles is None else np.asarray(handles, dtype=bool)
+    populated = np.isfinite(expected) & (expected_monthly is not None)
     if expected_monthly is not None:
         # Peers that nobody has used yet: the expected need itself.
-        peers = Peers(np.nan_to_num(peers.level, nan=1.0), peers.spread, peers.dispersion)
-    return _shrink(history, peers, groups, expected, meant, window)
+        peers = Peers(np.nan_to_num(peers.level, nan=1.0), peers.spread, peers.dispersion, peers.areas)
+    found = _shrink(sums, peers, peering.number(groups, places, peers.areas), expected, meant, populated, window)
+    return found if given is None else _with_sessions(found, given)
 
 
-def _context(n: int, group: ArrayLike | None, expected_monthly: ArrayLike | None) -> tuple[NDArray[np.intp], Floats]:
-    groups = np.zeros(n, dtype=np.intp) if group is None else np.asarray(group, dtype=np.intp)
-    return groups, np.ones(n) if expected_monthly is None else np.asarray(expected_monthly, dtype=np.float64)
+def _context(
+    n: int, group: ArrayLike | None, area: ArrayLike | None, expected_monthly: ArrayLike | None
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+    groups, places = (np.zeros(n, dtype=np.intp) if v is None else np.asarray(v, dtype=np.intp) for v in (group, area))
+    return groups, places, np.ones(n) if expected_monthly is None else np.asarray(expected_monthly, dtype=np.float64)
 
 
 def _shrink(
-    history: _History, peers: Peers, group: NDArray[np.intp], expected: Floats, meant: NDArray[np.bool_], window: int
+    sums: Sums,
+    peers: Peers,
+    group: NDArray[np.intp],
+    expected: Floats,
+    meant: Bools,
+    populated: Bools,
+    window: ArrayLike,
 ) -> Demand:
-    months, exposure = history.months, history.exposure
-    own = history.used / np.where(exposure > 0, exposure, 1.0)
+    count, exposure = sums.months, sums.exposure
+    own = np.nan_to_num(sums.own)
     level = peers.level[group] * expected
     spread = np.maximum(peers.spread[group], LEAST_SPREAD * peers.level[group] ** 2) * expected**2
 
     pooled = np.nan_to_num(peers.dispersion[group], nan=DEFAULT_DISPERSION)
-    squares = np.where(own > 0, history.squares / np.where(own > 0, own, 1.0), 0.0)
-    degrees = np.where(own > 0, np.maximum(months - 1, 0), 0.0)
+    squares = np.where(own > 0, sums.squares / np.where(own > 0, own, 1.0), 0.0)
+    degrees = np.where(own > 0, np.maximum(count - 1, 0), 0.0)
     dispersion = (squares + pooled * _DISPERSION_PRIOR_MONTHS) / (degrees + _DISPERSION_PRIOR_MONTHS)
     dispersion = np.maximum(dispersion, 1.0)
 
     # Credibility: the share of the variance that the place's own months do not explain by chance.
-    alone = (months >= window) | ~np.isfinite(spread) | (spread <= 0)
+    alone = (count >= np.asarray(window)) | ~np.isfinite(spread) | (spread <= 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         weight = np.where(alone, 1.0, exposure / (exposure + dispersion * level / spread))
         weight = np.where(exposure > 0, weight, 0.0)
         amc = np.where(weight >= 1, own, weight * own + (1 - weight) * level)
         chance = np.where(alone, dispersion * amc / exposure, (1 - weight) * spread) / amc**2
-    amc = np.where((history.used == 0) & (months >= QUIET_MONTHS), 0.0, amc)
+    amc = np.where((sums.used == 0) & (count >= QUIET_MONTHS), 0.0, amc)
     # Peers say how much a place needs, not that it needs: without stock, use or intent nothing is known of it.
-    amc = np.where((months == 0) & ~meant & ~history.ever_used, np.nan, amc)
+    amc = np.where((count == 0) & ~meant & ~sums.ever_used, np.nan, amc)
+    source = np.where(weight >= 1, Source.CONSUMPTION, np.where(weight > 0, Source.BLEND, Source.PEERS))
+    source = np.where((weight == 0) & populated, Source.POPULATION, source)
     return Demand(
         amc=amc,
         daily_mean=amc / DAYS_PER_MONTH,
         dispersion=dispersion,
         uncertainty=DRIFT + np.clip(np.nan_to_num(chance, nan=0.0, posinf=MOST_CHANCE), 0.0, MOST_CHANCE),
-        months_used=months.astype(np.int16),
+        months_used=np.ceil(count).astype(np.int16),
         own_weight=weight,
         active=amc > 0,
+        source=np.where(np.isnan(amc), Source.NONE, source).astype(np.int8),
+    )
+
+
+def _with_sessions(found: Demand, given: Given) -> Demand:
+    """The need that sessions show, where fewer months of use are known than say anything."""
+    taken = (found.months_used < QUIET_MONTHS) & (given.months >= LEAST_SESSIONS) & np.isfinite(given.monthly)
+    if not taken.any():
+        return found
+    amc = np.where(taken, given.monthly, found.amc)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        chance = np.clip(np.nan_to_num(found.dispersion / (given.monthly * given.months)), 0.0, MOST_CHANCE)
+    return Demand(
+        amc=amc,
+        daily_mean=amc / DAYS_PER_MONTH,
+        dispersion=found.dispersion,
+        uncertainty=np.where(taken, DRIFT + chance, found.uncertainty),
+        months_used=found.months_used,
+        own_weight=np.where(taken, 0.0, found.own_weight),
+        active=amc > 0,
+        source=np.where(taken, Source.SESSIONS, found.source).astype(np.int8),
     )
 
 
@@ -267,6 +287,7 @@ def plain(amc: ArrayLike, *, dispersion: ArrayLike = DEFAULT_DISPERSION, uncerta
         months_used=np.zeros(mean.shape, dtype=np.int16),
         own_weight=np.where(known, 1.0, 0.0),
         active=known & (mean > 0),
+        source=np.where(known, Source.CONSUMPTION, Source.NONE).astype(np.int8),
     )
 
 
@@ -277,11 +298,11 @@ def shift(used: ArrayLike, days_out: ArrayLike, reported: ArrayLike, days: Array
     stock, and something was used in those.
     """
     amounts = np.asarray(used)
-    months = amounts.shape[1]
-    latest = np.broadcast_to(np.arange(months) >= months - recent, amounts.shape)
+    count = amounts.shape[1]
+    latest = np.broadcast_to(np.arange(count) >= count - recent, amounts.shape)
     said = np.broadcast_to(reported, amounts.shape)
-    now = _history(amounts, days_out, said & latest, days, recent)
-    before = _history(amounts, days_out, said & ~latest, days, WINDOW)
+    now = months.add_up(amounts, days_out, said & latest, days, window=recent)
+    before = months.add_up(amounts, days_out, said & ~latest, days)
     enough = (now.months >= recent) & (before.months >= recent) & (before.used > 0)
     usual = np.where(enough, before.used / np.where(enough, before.exposure, 1.0), 1.0)
     return np.where(enough, now.used / np.where(enough, now.exposure, 1.0) / usual, np.nan)

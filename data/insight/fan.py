@@ -1,8 +1,8 @@
-"""How will stock run down? The range of what is left on each of the days ahead, if nothing unconfirmed arrives.
+"""How will stock run down, and up? The range of what is left on each of the days ahead.
 
-The same model as `risk`: demand of so many days has mean m = AMC x days / 30.44 and variance dispersion x m +
-uncertainty x m^2, here as the gamma of these moments; lots are used first expired, first out; what is on its way
-comes on its day, or late. Pure: values in, values out, and the same answer for the same values.
+The same model as `risk`, followed day by day: demand of so many days has mean m = AMC x days / 30.44 and variance
+dispersion x m + uncertainty x m^2, here as the gamma of these moments; whoever needs much needs much all the time; lots
+are used first expired, first out; deliveries come on their day, or late. Pure: the same answer for the same values.
 """
 
 from __future__ import annotations
@@ -40,16 +40,20 @@ class Lot:
 
 
 @dataclass(frozen=True, slots=True)
-class Coming:
-    """Doses that were sent and have not arrived, expected in so many days, negative when overdue.
+class Deliveries:
+    """When the next delivery is due, and what deliveries bring.
 
-    A share `on_time` comes by its day, the others an exponential time later, `mean_days_late` in the mean.
+    `days` until it is due, negative when overdue; a share `on_time` comes by its day, the others an exponential time
+    later, `mean_days_late` in the mean. What was sent brings `coming` doses; any other delivery, every `interval` days
+    from then on, fills a place up to `fill_to`, or leaves what is there where that is more.
     """
 
-    doses: int
     days: int
+    interval: int
     on_time: float
     mean_days_late: float
+    fill_to: float
+    coming: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +69,12 @@ class Fan:
     out: Floats
 
 
-def spread(lots: Sequence[Lot], amc: float, dispersion: float, uncertainty: float, coming: Coming | None = None) -> Fan:
-    """Follow the futures of one position; `amc` is above 0."""
+def spread(
+    lots: Sequence[Lot], amc: float, dispersion: float, uncertainty: float, deliveries: Deliveries | None = None
+) -> Fan:
+    """Follow the futures of one position; `amc` is above 0. Without `deliveries`: as if nothing ever arrived."""
     used = _used(amc, dispersion, uncertainty)
-    arrives, weight = _arrivals(coming)
+    arrives, weight = _arrivals(deliveries)
     futures = (_LEVELS.size, arrives.size)
     ordered = sorted(lots, key=lambda lot: math.inf if lot.days_left is None else lot.days_left)
     # What arrives is the last in order: nothing is known of its expiry.
@@ -76,14 +82,13 @@ def spread(lots: Sequence[Lot], amc: float, dispersion: float, uncertainty: floa
     held[:-1] = np.array([lot.doses for lot in ordered], dtype=np.float64)[:, None, None]
     left = np.empty((DAYS + 1, *futures))
     left[0] = held.sum(axis=0)
-    for day in range(1, DAYS + 1):
-        if coming is not None:
-            held[-1] += np.where(arrives == day, coming.doses, 0.0)
-        _use(held, used[day])
-        for place, lot in enumerate(ordered):
-            if lot.days_left is not None and lot.days_left <= day:
-                held[place] = 0.0
-        left[day] = held.sum(axis=0)
+    for day in range(DAYS + 1):
+        if day:
+            _use(held, used[day])
+            _expire(held, ordered, day)
+            left[day] = held.sum(axis=0)
+        if deliveries is not None:
+            _arrive(held, day - arrives, deliveries)
     paths = np.where(left < _HALF, 0.0, left).reshape(DAYS + 1, -1)
     weights = np.repeat(weight[None], _LEVELS.size, axis=0).ravel() / _LEVELS.size
     out = (np.minimum.accumulate(paths, axis=0) == 0) @ weights
@@ -99,15 +104,31 @@ def _used(amc: float, dispersion: float, uncertainty: float) -> Floats:
     return np.asarray(np.diff(total, axis=0, prepend=0.0)[..., None])
 
 
-def _arrivals(coming: Coming | None) -> tuple[NDArray[np.int64], Floats]:
-    """The days on which what is on its way may come, and how likely each of them is."""
-    if coming is None:
-        return np.array([-1]), np.ones(1)
-    late = np.ceil(max(coming.days, 0) - np.log1p(-_DELAYS) * coming.mean_days_late).astype(np.int64)
+def _arrivals(deliveries: Deliveries | None) -> tuple[NDArray[np.int64], Floats]:
+    """The days on which the next delivery may come, and how likely each of them is."""
+    if deliveries is None:
+        return np.zeros(1, dtype=np.int64), np.ones(1)
+    base = max(deliveries.days, 0)
+    late = np.ceil(base - np.log1p(-_DELAYS) * deliveries.mean_days_late).astype(np.int64)
     share = np.full(_DELAYS.size, 1 / _DELAYS.size)
-    if coming.days < 0:
-        return np.maximum(late, 1), share
-    return np.r_[max(coming.days, 1), np.maximum(late, 1)], np.r_[coming.on_time, (1 - coming.on_time) * share]
+    if deliveries.days < 0:
+        return late, share
+    return np.r_[base, late], np.r_[deliveries.on_time, (1 - deliveries.on_time) * share]
+
+
+def _arrive(held: Floats, since: NDArray[np.int64], deliveries: Deliveries) -> None:
+    """Put what comes at the end of this day into the last place; `since` the first arrival, by future."""
+    again = (since > 0) & (since % max(deliveries.interval, 1) == 0)
+    first = since == 0
+    filled = np.maximum(deliveries.fill_to - held.sum(axis=0), 0.0)
+    brought = np.where(first & (deliveries.coming > 0), float(deliveries.coming), filled)
+    held[-1] += np.where(first | again, brought, 0.0)
+
+
+def _expire(held: Floats, lots: Sequence[Lot], day: int) -> None:
+    for place, lot in enumerate(lots):
+        if lot.days_left is not None and lot.days_left <= day:
+            held[place] = 0.0
 
 
 def _use(held: Floats, wanted: Floats) -> None:

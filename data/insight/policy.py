@@ -198,10 +198,7 @@ def bands_of(
     them (stores then have theirs already, and `supplies` says nothing); or one name for all, with `STORES` for those
     that supply others.
     """
-    if isinstance(preset, str):
-        number = np.where(supplies, CODES[STORES], CODES[preset])
-    else:
-        number = np.asarray(preset)
+    number = np.where(supplies, CODES[STORES], CODES[preset]) if isinstance(preset, str) else preset
     there = np.unique(number)
     if there.size == 1:
         return bands(NAMES[int(there[0])], amc, lead_time_days, delivery_interval_days)

@@ -25,7 +25,8 @@ def ensure_partitions(conn: sa.Connection, first: date, last: date) -> list[str]
     """Make the partitions of `first` to `last` (UTC months) that are not there yet; returns their names.
 
     A new partition is built apart and then attached: that lock lets readers and writers of the others go on,
-    where `create table ... partition of` would stop them all until the transaction ends.
+    where `create table ... partition of` would stop them all until the transaction ends. PostgreSQL does it as the
+    owner: who records owns nothing.
     """
     wanted = {name(month): month for month in months(first, last)}
     there = set(
@@ -41,13 +42,6 @@ def ensure_partitions(conn: sa.Connection, first: date, last: date) -> list[str]
     for table, month in missing.items():
         if conn.scalar(sa.text("select to_regclass(:name)"), {"name": table}) is not None:
             continue
-        following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
-        conn.exec_driver_sql(
-            f"create table {table} (like stock_event including defaults including constraints including indexes)"
-        )
-        conn.exec_driver_sql(
-            f"alter table stock_event attach partition {table}"
-            f" for values from ('{month:%Y-%m-%d} 00:00+00') to ('{following:%Y-%m-%d} 00:00+00')"
-        )
+        conn.execute(sa.text("select make_stock_event_partition(CAST(:month AS date))"), {"month": month})
         made.append(table)
     return made

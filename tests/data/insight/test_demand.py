@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.insight import consumption, demand
+from data.insight import consumption, demand, months
 from data.insight.policy import DAYS_PER_MONTH
 
 YEAR = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=float)
@@ -155,7 +155,7 @@ def test_one_place_estimated_by_itself_with_the_same_peers_is_the_same():
 def test_a_nation_is_summed_in_pieces_without_a_seam(monkeypatch):
     used = np.random.default_rng(1).poisson(30, (10, 12)).astype(float)
     whole = estimate(used)
-    monkeypatch.setattr(demand, "_CHUNK", 3)
+    monkeypatch.setattr(months, "_CHUNK", 3)
     np.testing.assert_array_equal(estimate(used).amc, whole.amc)
 
 

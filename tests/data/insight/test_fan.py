@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.insight import fan, risk
-from data.insight.fan import Coming, Lot
+from data.insight.fan import Deliveries, Lot
 
 #: Demand that hardly varies, so that a hand can follow it.
 EVEN = {"dispersion": 1e-6, "uncertainty": 1e-9}
@@ -32,20 +32,34 @@ def test_a_lot_is_gone_after_its_last_day_and_the_first_to_expire_is_used_first(
     assert made.p50[20] == pytest.approx(90, abs=0.1)
 
 
-def test_what_was_sent_arrives_on_its_day_or_later() -> None:
-    coming = Coming(100, days=5, on_time=0.8, mean_days_late=10)
-    made = fan.spread([Lot(10, None)], amc=MONTH, coming=coming, **EVEN)
-    assert made.p50[4] == pytest.approx(6, abs=0.1)
-    assert made.p50[5] == pytest.approx(105, abs=0.1)
-    assert made.p10[5] == pytest.approx(5, abs=0.1)
+def _delivery(days: int, *, on_time: float = 1.0, late: float = 7.0, fill_to: float = 0, coming: int = 0) -> Deliveries:
+    return Deliveries(days, 30, on_time, late, fill_to, coming)
+
+
+def test_what_was_sent_arrives_at_the_end_of_its_day_or_later() -> None:
+    made = fan.spread([Lot(10, None)], MONTH, **EVEN, deliveries=_delivery(5, on_time=0.8, late=10, coming=100))
+    assert made.p50[5] == pytest.approx(5, abs=0.1)
+    assert made.p50[6] == pytest.approx(104, abs=0.1)
+    assert made.p10[6] == pytest.approx(4, abs=0.1)
     # One in five is late; those who wait past the tenth day were out.
     assert 0.05 < made.out[20] < 0.2
 
 
+def test_a_delivery_that_nobody_has_sent_yet_fills_up_to_the_maximum_and_comes_again() -> None:
+    made = fan.spread([Lot(50, None)], MONTH, **EVEN, deliveries=_delivery(10, fill_to=60))
+    assert made.p50[10] == pytest.approx(40, abs=0.1)
+    assert made.p50[11] == pytest.approx(59, abs=0.1)
+    assert made.p50[40] == pytest.approx(30, abs=0.1)
+    assert made.p50[41] == pytest.approx(59, abs=0.1)
+    # Who holds more than that keeps it.
+    richer = fan.spread([Lot(500, None)], MONTH, **EVEN, deliveries=_delivery(10, fill_to=60))
+    assert richer.p50[11] == pytest.approx(489, abs=0.1)
+
+
 def test_what_is_overdue_is_expected_from_now_on() -> None:
-    made = fan.spread([], amc=MONTH, coming=Coming(100, -3, on_time=1.0, mean_days_late=7), **EVEN)
+    made = fan.spread([], MONTH, **EVEN, deliveries=_delivery(-3, coming=100))
     assert made.out[0] == 1
-    assert made.p90[4] > 0
+    assert made.p90[5] > 0
     assert made.p10[4] == 0
     assert made.p10[30] > 0
 
@@ -82,6 +96,15 @@ def test_the_range_is_ordered_starts_with_what_is_there_and_only_falls(held, amc
         assert (np.diff(line) <= 1e-9).all()
     assert (np.diff(made.out) >= 0).all()
     assert ((made.out >= 0) & (made.out <= 1)).all()
+
+
+@given(lots, amcs, st.integers(-20, 80), st.floats(0, 1), st.integers(0, 900))
+def test_deliveries_never_make_it_worse(held, amc, days, on_time, coming) -> None:
+    alone = fan.spread(held, amc, 10.0, 0.3)
+    supplied = fan.spread(held, amc, 10.0, 0.3, Deliveries(days, 30, on_time, 7.0, 2 * amc, coming))
+    assert (supplied.out <= alone.out + 1e-9).all()
+    assert (supplied.p10 >= alone.p10 - 1e-6).all()
+    assert (supplied.p10 <= supplied.p90).all()
 
 
 @given(lots, amcs, st.integers(1, 2_000))

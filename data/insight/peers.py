@@ -1,0 +1,109 @@
+"""What do like places have in common? Level, spread and dispersion of groups, wide ones and those of an area in them.
+
+Buehlmann and Straub's estimators, which are gamma-Poisson's with free dispersion. A group of an area is drawn towards
+its wide group by the same rule by which a place is drawn towards its group: by how much is known of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from data.insight.months import Sums
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Indices = NDArray[np.intp]
+
+#: Where no history can tell, the variance of a month's demand is this many times that of a Poisson count: doses
+#: go by the vial and by the session.
+DEFAULT_DISPERSION = 10.0
+
+#: Fewer places than this do not tell how places differ, and fewer areas not how areas do.
+FEWEST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """What the positions of one group have in common; arrays by number of the group: wide group x `areas` + area.
+
+    `level` is the mean demand (doses a month, or a ratio to the expected need where that is given), `spread` its
+    variance between places, `dispersion` variance / mean of a month within a place. NaN where nothing is known.
+    """
+
+    level: Floats
+    spread: Floats
+    dispersion: Floats
+    areas: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """What each place brings: its rate, how much that weighs, and which places say anything."""
+
+    usable: Bools
+    weight: Floats
+    rate: Floats
+    used: Floats
+
+
+def learn(sums: Sums, group: Indices, area: Indices, areas: int, expected: Floats) -> Peers:
+    """Return what each group teaches, and each area's part of it."""
+    usable = (sums.used > 0) & (sums.exposure > 0) & np.isfinite(expected) & (expected > 0)
+    weight = np.where(usable, sums.exposure * expected, 0.0)
+    rate = np.where(usable, sums.used / np.where(usable, weight, 1.0), 0.0)
+    places = _Places(usable, weight, rate, sums.used)
+    wide = _moments(sums, places, group)
+    return wide if areas == 1 else _in_areas(places, wide, group, area, areas)
+
+
+def number(group: ArrayLike, area: ArrayLike, areas: int) -> Indices:
+    """Return the number of each position's narrowest group."""
+    return np.asarray(np.asarray(group, dtype=np.intp) * areas + np.asarray(area, dtype=np.intp))
+
+
+def _total(group: Indices, values: Floats, where: Bools, size: int) -> Floats:
+    return np.bincount(group[where], values[where], minlength=size).astype(np.float64)
+
+
+def _moments(sums: Sums, at: _Places, group: Indices) -> Peers:
+    def total(values: Floats, where: Bools) -> Floats:
+        return _total(group, values, where, size)
+
+    size = int(group.max(initial=-1)) + 1
+    several = at.usable & (sums.months >= 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        amount = total(at.weight, at.usable)
+        level = total(at.used, at.usable) / amount
+        per_month = sums.used / np.where(sums.exposure > 0, sums.exposure, 1.0)
+        dispersion = total(sums.squares, several) / total(per_month * (sums.months - 1), several)
+        between = total(at.weight * (at.rate - level[group]) ** 2, at.usable)
+        places = total(np.ones_like(at.weight), at.usable)
+        effective = amount - total(at.weight**2, at.usable) / amount
+        noise = np.nan_to_num(dispersion, nan=DEFAULT_DISPERSION) * level
+        spread = np.maximum((between - (places - 1) * noise) / effective, 0.0)
+    return Peers(level, np.where(places >= FEWEST, spread, np.nan), dispersion)
+
+
+def _in_areas(at: _Places, wide: Peers, group: Indices, area: Indices, areas: int) -> Peers:
+    """Draw the mean of each group's places in an area towards the group's: by what differs between areas."""
+    narrow, size = number(group, area, areas), wide.level.size * areas
+    above = np.arange(size) // areas
+    with np.errstate(invalid="ignore", divide="ignore"):
+        amount = _total(narrow, at.weight, at.usable, size)
+        own = _total(narrow, at.used, at.usable, size) / amount
+        squares = _total(narrow, at.weight**2, at.usable, size) / amount**2
+        noise = np.nan_to_num(wide.dispersion, nan=DEFAULT_DISPERSION)[above] * wide.level[above] / amount
+        # How much a mean over these places would differ from the group's by chance and by its places alone.
+        chance = noise + np.nan_to_num(wide.spread)[above] * squares
+        known = amount > 0
+        excess = _total(above, (own - wide.level[above]) ** 2 - chance, known, wide.level.size)
+        several = np.bincount(above[known], minlength=wide.level.size)
+        between = np.where(several >= FEWEST, np.maximum(excess / np.maximum(several, 1), 0.0), 0.0)[above]
+        credible = np.where(known & (between > 0), between / (between + chance), 0.0)
+        level = np.where(credible > 0, credible * own + (1 - credible) * wide.level[above], wide.level[above])
+        # What differs between the areas does not differ within one.
+        spread = np.maximum(wide.spread[above] - between * credible, 0.0)
+    return Peers(level, spread, wide.dispersion[above], areas)

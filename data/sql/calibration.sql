@@ -1,0 +1,18 @@
+-- cases --
+-- What was predicted at the end of each month against what the next one brought: by product and month, for places with
+-- and without stock at that end, cases counted by the thousandth of their probability. A place ran out when the next month
+-- closed below a vial or had a day out of stock. What the next month did not report is counted apart (`fine` null).
+select d.seat, m.month, m.closing >= d.doses_per_vial as stocked,
+       case when n.closing is null and n.days_out is null then null
+            else least(CAST(floor(round(CAST(m.within_30 AS numeric) * 1000, 6)) AS int), 999) end as fine,
+       CAST(count(*) AS int) as places, sum(CAST(m.within_30 AS float8)) as predicted,
+       CAST(count(*) filter (where o.happened) AS int) as happened,
+       sum((CAST(m.within_30 AS float8) - CAST(o.happened AS int)) ^ 2) as squared
+from stock_month m
+join product d on d.id = m.product_id
+left join stock_month n on n.facility_id = m.facility_id and n.product_id = m.product_id
+    and n.month = CAST(m.month + interval '1 month' AS date)
+cross join lateral (select coalesce(n.closing < d.doses_per_vial, false) or coalesce(n.days_out > 0, false) as happened) o
+where d.programme_id = :programme_id and m.within_30 is not null
+  and m.month >= CAST(:since AS date) and m.month < CAST(:until AS date)
+group by 1, 2, 3, 4

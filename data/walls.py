@@ -1,0 +1,121 @@
+"""Which rows does PostgreSQL show to whom? Row-level security: the second fence, behind the checks of the application.
+
+The web and live processes work as `APP`, a role that owns nothing. At the beginning of a transaction they say what may
+be seen (`data.db.Seen`); who says nothing sees nothing. Tiles and the search work as `REGISTRY`, which reads shapes
+and names and no stock at all. Migrations, loads and the worker are the owner, for whom there are no walls.
+
+`build` brings a migrated database in line with this page. A new table gets its wall by its columns: facility_id,
+area_id or programme_id; one that has none of them has to be named here, or nobody but the owner may use it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import sqlalchemy as sa
+
+from data.schema import metadata
+
+APP = "vaxtrace_app"
+REGISTRY = "vaxtrace_registry"
+
+_FACILITY = "{} <@ (select seen_facilities())"
+_AREA = "{} <@ (select seen_areas())"
+_PROGRAMME = "{} = any (cast((select seen_programmes()) as integer[]))"
+_WHOLE = "{} = any (cast((select seen_whole()) as integer[]))"
+
+#: Tables that their columns do not say enough of: the condition under which a row is seen.
+_WALLS: dict[str, str] = {
+    "area": _PROGRAMME.format("programme_id"),
+    "facility": _PROGRAMME.format("programme_id"),
+    # What holds values of many places at once is read for the whole programme only, and cut by the application.
+    "push": _WHOLE.format("programme_id"),
+    "lot_month": _WHOLE.format("programme_id"),
+    # Lots are numbers of a product: stock is where they lie.
+    "lot": "product_id in (select id from product)",
+    # Both ends know of it.
+    "shipment": f"{_FACILITY.format('sender_id')} or {_FACILITY.format('receiver_id')}",
+    "stock_count_line": "exists (select from stock_count c where c.id = count_id)",
+}
+#: Tables without a wall, because who asks is only known from them, with what APP may do there.
+_OPEN: dict[str, str] = {
+    "programme": "select, update",
+    "app_user": "select, insert, update, delete",
+    "user_grant": "select, insert, update, delete",
+    "session": "select, insert, update, delete",
+}
+#: What APP has no business with.
+_CLOSED = frozenset({"area_outline", "reader"})
+#: What APP only reads, and may not write even where it sees it.
+_READ_ONLY = frozenset({
+    "area", "facility", "product", "finding", "push", "lot_month", "area_status", "area_month", "facility_status",
+    "counted",
+})  # fmt: skip
+#: What REGISTRY reads: all rows, since it is asked by programme, and shapes and names are public.
+_PUBLIC = frozenset({"programme", "area", "facility", "product", "area_outline"})
+
+
+def wall(table: sa.Table) -> str | None:
+    """The condition under which APP sees a row of a table; None where it has no wall."""
+    if table.name in _OPEN or table.name in _CLOSED:
+        return None
+    if table.name in _WALLS:
+        return _WALLS[table.name]
+    for column, condition in (("facility_id", _FACILITY), ("area_id", _AREA), ("programme_id", _PROGRAMME)):
+        if column in table.c:
+            return condition.format(column)
+    return None
+
+
+def unwalled(tables: sa.MetaData = metadata) -> list[str]:
+    """The tables that nothing is said of: a new one without a column that tells whose its rows are."""
+    said = _OPEN.keys() | _CLOSED
+    return sorted(t.name for t in tables.tables.values() if wall(t) is None and t.name not in said)
+
+
+def build(conn: sa.Connection) -> None:
+    """Give every table its wall and both roles what they may; the same again changes and locks nothing."""
+    stand: dict[str, str] = json.loads(conn.execute(sa.text(_STAND)).scalar() or "{}")
+    there = set(conn.execute(sa.text(_TABLES)).scalars())
+    wanted = {t.name: _digest(t.name, wall(t)) for t in metadata.sorted_tables if t.name in there}
+    for table in metadata.sorted_tables:
+        if table.name in wanted and stand.get(table.name) != wanted[table.name]:
+            _put(conn, table.name, wall(table))
+    if stand != wanted:
+        conn.exec_driver_sql(f"grant usage on all sequences in schema public to {APP}")
+        conn.exec_driver_sql(f"comment on function seen_programmes() is '{json.dumps(wanted)}'")
+
+
+def _digest(name: str, condition: str | None) -> str:
+    """Of all that `_put` does with a table."""
+    said = repr((condition, _rights(name), name in _PUBLIC, APP, REGISTRY))
+    return hashlib.blake2b(said.encode(), digest_size=6).hexdigest()
+
+
+def _rights(name: str) -> str:
+    if name in _CLOSED:
+        return ""
+    return _OPEN.get(name) or ("select" if name in _READ_ONLY else "select, insert, update, delete")
+
+
+def _put(conn: sa.Connection, name: str, condition: str | None) -> None:
+    """Tear a table's wall down and put up the one of this page."""
+    open_to_app = name in _OPEN
+    conn.exec_driver_sql(f"revoke all on {name} from {APP}, {REGISTRY}")
+    for policy in ("wall", "registry"):
+        conn.exec_driver_sql(f"drop policy if exists {policy} on {name}")
+    conn.exec_driver_sql(f"alter table {name} {'disable' if open_to_app else 'enable'} row level security")
+    if condition is not None:
+        conn.exec_driver_sql(f"create policy wall on {name} to {APP} using ({condition}) with check ({condition})")
+    if (rights := _rights(name)) and (condition is not None or open_to_app):
+        conn.exec_driver_sql(f"grant {rights} on {name} to {APP}")
+    if name in _PUBLIC:
+        if not open_to_app:
+            conn.exec_driver_sql(f"create policy registry on {name} for select to {REGISTRY} using (true)")
+        conn.exec_driver_sql(f"grant select on {name} to {REGISTRY}")
+
+
+#: What stands is remembered beside a function that every wall needs.
+_STAND = "select obj_description('seen_programmes()'::regprocedure, 'pg_proc')"
+_TABLES = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')"
