@@ -55,7 +55,9 @@ def create_app(settings: Settings) -> WSGIApplication:
     errors.register(app, error.render)
     limits.register(app, settings)
     auth.guard(app)
-    csrf.guard(app, settings.secret_key.get_secret_value(), secure=settings.secure_cookies, strangers=auth.OPEN_ENDPOINTS)
+    csrf.guard(
+        app, settings.secret_key.get_secret_value(), secure=settings.secure_cookies, strangers=auth.OPEN_ENDPOINTS
+    )
     for blueprint in (
         auth.blueprint, static.blueprint, health.blueprint, reads.blueprint, stock_events.blueprint, counts.blueprint,
         bin_cards.blueprint, shipments.blueprint, attachments.blueprint, pages.blueprint, count_routes.blueprint,

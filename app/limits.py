@@ -7,7 +7,6 @@ answered before this.
 
 from __future__ import annotations
 
-import math
 import time
 
 from flask import Flask, Response, request
@@ -56,7 +55,7 @@ def register(app: Flask, settings: Settings) -> None:
     @app.errorhandler(RateLimitExceeded)
     def over(error: RateLimitExceeded) -> Response:
         limit = limiter.current_limit
-        wait = max(1, math.ceil(limit.reset_at - time.time())) if limit else 60
+        wait = max(1, int(limit.reset_at - time.time())) if limit else 60
         said = TooManyRequests(remedy=f"Wait {wait} s and ask again, or ask for more at once.", value=error.description)
         answer = app.make_response(app.handle_user_exception(said))
         answer.headers["Retry-After"] = str(wait)

@@ -14,7 +14,7 @@ from keys import KEY
 from werkzeug.test import Client
 
 from app import create_app, pipeline
-from app.auth import sessions
+from app.auth import csrf, sessions
 from app.callbacks import panel
 from app.settings import Settings
 from data import db, programmes
@@ -87,6 +87,14 @@ def _children(element: Any) -> list[Any]:
     return [w for child in element[2] for w in _children(child)] if isinstance(element, list) else [element]
 
 
+def _form_token(client: Client) -> str:
+    """What the page gave the browser to send with every change, as Dash reads it."""
+    client.get("/small", headers={"Accept": "text/html"})
+    cookie = client.get_cookie(csrf.COOKIE)
+    assert cookie is not None
+    return str(cookie.value)
+
+
 def _show(client: Client, changed: str = "view.data", **view: Any) -> dict[str, Any]:
     """Ask the callback for a view and return its outputs by id."""
     body = {
@@ -102,7 +110,7 @@ def _show(client: Client, changed: str = "view.data", **view: Any) -> dict[str, 
         ],
         "changedPropIds": [changed],
     }
-    answer = client.post("/_dash-update-component", json=body)
+    answer = client.post("/_dash-update-component", json=body, headers={csrf.HEADER: _form_token(client)})
     assert answer.status_code == 200, answer.text
     return dict(json.loads(answer.text)["response"])
 
