@@ -9,9 +9,6 @@ if TYPE_CHECKING:
 
     from app.settings import Settings
 
-#: The largest request that is read, in bytes: 10,000 events with their notes.
-MOST_BYTES = 10 * 1024 * 1024
-
 
 def create_app(settings: Settings) -> WSGIApplication:
     """The web application: tiles and vectors in front, pages and API behind. Nothing is opened before this."""
@@ -19,9 +16,9 @@ def create_app(settings: Settings) -> WSGIApplication:
     from flask_compress import Compress
     from werkzeug.middleware.proxy_fix import ProxyFix
 
-    from app import errors, headers, logs, static
+    from app import errors, headers, limits, logs, static
     from app.api import ahead, attachments, bin_cards, counts, health, reads, shipments, stock_events
-    from app.auth import oidc, reset_routes, sealed, token_routes
+    from app.auth import csrf, oidc, reset_routes, sealed, token_routes
     from app.auth import routes as auth
     from app.auth.sessions import Sessions
     from app.pages import account_routes, count_routes, error, insight_routes, log_routes, people_routes
@@ -62,7 +59,6 @@ def create_app(settings: Settings) -> WSGIApplication:
     app = Flask("app", static_folder=None)
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
-        MAX_CONTENT_LENGTH=MOST_BYTES,
         COMPRESS_ALGORITHM=["br", "gzip"],
         COMPRESS_BR_LEVEL=4,
         COMPRESS_MIMETYPES=["text/html", "application/json", "text/javascript", "text/css", "text/csv"],
@@ -73,7 +69,9 @@ def create_app(settings: Settings) -> WSGIApplication:
         app.wsgi_app = fixed  # type: ignore[method-assign]  # this is how Flask wants it
     Compress(app)
     errors.register(app, error.render)
+    limits.register(app, settings)
     auth.guard(app)
+    csrf.guard(app, settings.secret_key.get_secret_value(), secure=settings.secure_cookies)
     oidc.prepare(app, settings)
     for blueprint in (
         auth.blueprint, reset_routes.blueprint, oidc.blueprint, token_routes.blueprint, account_routes.blueprint,

@@ -40,6 +40,14 @@ class InvalidBody(errors.DataError):
     """This request cannot be read: {reason}."""
 
 
+class TooLarge(errors.DataError):
+    """This request is larger than the {value} that is read here."""
+
+
+class TooManyRequests(errors.DataError):
+    """More was asked than one caller may ask in a minute: {value}."""
+
+
 #: The first that matches; what is not listed is the record's refusal of something well-formed.
 STATUS: tuple[tuple[type[errors.DataError], HTTPStatus], ...] = (
     (NotSignedIn, HTTPStatus.UNAUTHORIZED),
@@ -67,6 +75,8 @@ STATUS: tuple[tuple[type[errors.DataError], HTTPStatus], ...] = (
     (errors.ConflictingRepeat, HTTPStatus.CONFLICT),
     (errors.Changed, HTTPStatus.PRECONDITION_FAILED),
     (errors.DatabaseUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS),
     (errors.DataError, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 

@@ -31,6 +31,11 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+def is_token(environ: Mapping[str, Any]) -> bool:
+    """Whether a request names itself by a token in its header, which no browser adds by itself, and not by a cookie."""
+    return str(environ.get("HTTP_AUTHORIZATION", "")).startswith("Bearer ")
+
+
 def token_of(environ: Mapping[str, Any]) -> str | None:
     """The token a WSGI request carries: `Authorization: Bearer`, or else the session cookie."""
     header = environ.get("HTTP_AUTHORIZATION", "")

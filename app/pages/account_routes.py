@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.auth import links, passwords, people, rights, second, throttle, tokens, totp, trail
 from app.auth.principal import RIGHT_WORDS, Principal
-from app.auth.routes import check_form, form_token, left
+from app.auth.routes import form_token, left
 from app.auth.sealed import Unopened
 from app.errors import NotAllowed
 from app.pages import account as pages
@@ -47,7 +47,6 @@ def overview() -> Response:
 @rights.needs("see", rights.Where.SIGNED_IN)
 def end(number: int) -> AnyResponse:
     """End one session or token."""
-    check_form()
     with transaction() as conn:
         kind, label = tokens.end(conn, principal().user_id, number)
         action = Action.SESSIONS_ENDED if kind == "browser" else Action.TOKEN_ENDED
@@ -59,7 +58,6 @@ def end(number: int) -> AnyResponse:
 @rights.needs("see", rights.Where.SIGNED_IN)
 def sign_out_everywhere() -> AnyResponse:
     """End every session in a browser."""
-    check_form()
     who = principal()
     with transaction() as conn:
         conn.execute(tokens.SQL["end_browsers"], {"user_id": who.user_id})
@@ -79,7 +77,6 @@ def password() -> Response:
 @rights.needs("see", rights.Where.SIGNED_IN)
 def change_password() -> AnyResponse:
     """Keep another password; every other session ends."""
-    check_form()
     s, who, said = services(), principal(), request.form
     counted = throttle.of_password(who.email, trail.address())
     try:
@@ -110,7 +107,6 @@ def second_factor() -> Response:
 @rights.needs("see", rights.Where.SIGNED_IN)
 def set_up() -> Response:
     """Set it up, once the first code is right; the recovery codes are shown here and never again."""
-    check_form()
     who, s = principal(), services()
     try:
         owner, _, secret = s.box.open(request.form.get("secret", "")).partition(b":")
@@ -134,7 +130,6 @@ def set_up() -> Response:
 @rights.needs("see", rights.Where.SIGNED_IN)
 def new_codes() -> Response:
     """New recovery codes, for who can show a code."""
-    check_form()
     try:
         with transaction() as conn:
             _prove(conn)
@@ -149,7 +144,6 @@ def new_codes() -> Response:
 @rights.needs("see", rights.Where.SIGNED_IN)
 def take_away() -> AnyResponse:
     """Take it away, for who can show a code and need not have one."""
-    check_form()
     who = principal()
     try:
         with transaction() as conn:
@@ -174,7 +168,6 @@ def own_tokens() -> Response:
 @rights.needs("see", rights.Where.SIGNED_IN)
 def make_token() -> Response:
     """Make a token, which is shown once."""
-    check_form()
     said, rights = request.form, request.form.getlist("right")
     try:
         with transaction() as conn:
@@ -196,7 +189,6 @@ def make_token() -> Response:
 @rights.needs("see", rights.Where.SIGNED_IN)
 def rotate(number: int) -> Response:
     """Another token with the same scope, which is shown once; the old one goes on for a day."""
-    check_form()
     with transaction() as conn:
         made, label = tokens.rotate(conn, principal().user_id, number)
         trail.mine(conn, Action.TOKEN_ROTATED, label)
@@ -207,7 +199,6 @@ def rotate(number: int) -> Response:
 @rights.needs("see", rights.Where.SIGNED_IN)
 def start_programme(code: str) -> AnyResponse:
     """Let a programme that was stopped be seen again."""
-    check_form()
     with transaction() as conn:
         programme_id = people.start_programme(conn, principal().user_id, code)
         trail.note(conn, [programme_id], Action.PROGRAMME_STARTED, code)

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import counting, errors, services
-from app.auth import csrf, rights
+from app.auth import rights
 from app.auth.routes import form_token
 from app.pages import counts as pages
 from app.pages.plain import Person
@@ -48,7 +48,6 @@ def new(programme: str) -> str:
 @rights.needs("count", rights.Where.INSIDE)
 def open_one(programme: str) -> AnyResponse:
     """Open a count and go to it."""
-    _check_form()
     facility = request.form.get("facility", "")
     chosen = None if request.form.get("which") == "all" else request.form.getlist("product")
     try:
@@ -93,7 +92,6 @@ def one(programme: str, number: str, product: str) -> str:
 @rights.needs("count", rights.Where.INSIDE)
 def save(programme: str, number: str, product: str) -> AnyResponse:
     """Keep what was entered of one product; then the next, unless something of this one is left to say."""
-    _check_form()
     try:
         with services.transaction() as conn:
             found = services.programme(conn, programme)
@@ -150,7 +148,6 @@ def cancel(programme: str, number: str) -> AnyResponse:
 
 def _act(programme: str, number: str, work: Callable[[sa.Connection, Programme], Count]) -> AnyResponse:
     """Do something with a count and show it; where it cannot be done, with the reason on top."""
-    _check_form()
     try:
         with services.transaction() as conn:
             work(conn, services.programme(conn, programme))
@@ -252,12 +249,6 @@ def _text(name: str) -> str | None:
     if len(said) > 1000 or any((c < " " and c not in "\t\n\r") or "\ud800" <= c <= "\udfff" for c in said):
         raise InvalidCount(name, "Write it in a few plain words.", reason="it is too long or cannot be printed")
     return said or None
-
-
-def _check_form() -> None:
-    key = services.services().settings.secret_key.get_secret_value()
-    if not csrf.holds(key, services.principal().token_hash, request.form.get(csrf.FIELD)):
-        raise errors.InvalidBody(csrf.FIELD, "Reload the page and send it again.", reason="its form token is missing")
 
 
 def _person(programme: str) -> Person:

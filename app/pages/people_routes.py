@@ -9,7 +9,6 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.auth import people, rights, tokens, trail
 from app.auth.people import Person
 from app.auth.principal import RIGHT_WORDS, RIGHTS, ROLE_WORDS
-from app.auth.routes import check_form
 from app.errors import NotAllowed
 from app.pages import plain
 from app.pages.account import device
@@ -36,7 +35,6 @@ def listed(programme: str) -> Response:
 @rights.needs("users", rights.Where.PROGRAMME)
 def invite(programme: str) -> AnyResponse:
     """Give a role to somebody by their e-mail; who is new gets a link to choose a password."""
-    check_form()
     said = request.form
     try:
         with transaction() as conn:
@@ -70,7 +68,6 @@ def one(programme: str, user_id: int) -> Response:
 @rights.needs("users", rights.Where.PROGRAMME)
 def give(programme: str, user_id: int) -> AnyResponse:
     """Give a further role."""
-    check_form()
     said = request.form
     try:
         with transaction() as conn:
@@ -89,7 +86,6 @@ def give(programme: str, user_id: int) -> AnyResponse:
 @rights.needs("users", rights.Where.PROGRAMME)
 def take(programme: str, user_id: int, held: int) -> AnyResponse:
     """Take a role back."""
-    check_form()
     try:
         with transaction() as conn:
             found = _mine(conn, programme)
@@ -115,7 +111,6 @@ _DEEDS = {
 @rights.needs("users", rights.Where.PROGRAMME)
 def act(programme: str, user_id: int, deed: str) -> AnyResponse:
     """Stop somebody, let them in again, end their sessions and tokens, or take their second factor away."""
-    check_form()
     work, action = _DEEDS[deed]
     try:
         with transaction() as conn:
@@ -132,7 +127,6 @@ def act(programme: str, user_id: int, deed: str) -> AnyResponse:
 @rights.needs("users", rights.Where.PROGRAMME)
 def link(programme: str, user_id: int) -> AnyResponse:
     """A link for a new password, to hand over."""
-    check_form()
     try:
         with transaction() as conn:
             found = _mine(conn, programme)
@@ -149,7 +143,6 @@ def link(programme: str, user_id: int) -> AnyResponse:
 @rights.needs("users", rights.Where.PROGRAMME)
 def end(programme: str, user_id: int, number: int) -> AnyResponse:
     """The kill switch of one session or token."""
-    check_form()
     try:
         with transaction() as conn:
             found = _mine(conn, programme)
@@ -167,7 +160,6 @@ def end(programme: str, user_id: int, number: int) -> AnyResponse:
 @rights.needs("users", rights.Where.PROGRAMME)
 def stop_programme(programme: str) -> AnyResponse:
     """The kill switch of the programme, which its name has to be typed for."""
-    check_form()
     try:
         with transaction() as conn:
             found = _mine(conn, programme)

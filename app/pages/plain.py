@@ -71,7 +71,7 @@ def rail(programme: str, here: str) -> list[Section]:
 @cache
 def head(programme: str | None = None) -> Markup:
     """The tags of stylesheets and modules; with a programme's code those of its map too."""
-    return Markup(vendor.head_tags(f"/assets/{_digest()}", programme))
+    return Markup(vendor.head_tags(f"/assets/{_digest()}", programme))  # nosec B704  # made here, of names of files
 
 
 @cache

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
+from keys import KEY
 from werkzeug.test import Client, TestResponse
 
 from app import create_app
@@ -356,7 +357,7 @@ def test_demo_users_exist_in_demo_mode_only(site: Any) -> None:
         assert sign_in(real, "national@demo.example", demo.PASSWORD).status_code == 401
         real.set_cookie(sessions.COOKIE, cookie(answer).split(";")[0].split("=")[1])
         assert real.get("/api/v1/programmes").status_code == 401
-        token = demo.api_token(site.engine, "k" * 40)
+        token = demo.api_token(site.engine, KEY)
         bearer = {"Authorization": f"Bearer {token}"}
         assert Client(site.app).get("/api/v1/programmes", headers=bearer).status_code == 401
         assert Client(with_demo).get("/api/v1/programmes", headers=bearer).status_code == 200
