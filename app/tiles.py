@@ -113,6 +113,11 @@ class Front:
         self._zipped = Recent(8 << 20)
         self._held = Held(8 << 20)
 
+    def close(self) -> None:
+        """Let go of the connections to PostgreSQL; a process keeps them until it ends."""
+        self._engine.dispose()
+        self._public.dispose()
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         path = environ.get("PATH_INFO", "")

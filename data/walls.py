@@ -57,6 +57,8 @@ _OPEN: dict[str, str] = {
     # The end of each log, which its trigger moves.
     "audit_head": "select, insert, update",
 }
+#: Views of such tables, which APP reads.
+_VIEWS = ("session_grant",)
 #: What APP has no business with.
 _CLOSED = frozenset({"area_outline", "reader"})
 #: What APP only reads, and may not write even where it sees it.
@@ -95,6 +97,8 @@ def build(conn: sa.Connection) -> None:
         if table.name in wanted and stand.get(table.name) != wanted[table.name]:
             _put(conn, table.name, wall(table))
     if stand != wanted:
+        for view in _VIEWS:
+            conn.exec_driver_sql(f"grant select on {view} to {APP}")
         conn.exec_driver_sql(f"grant usage on all sequences in schema public to {APP}")
         conn.exec_driver_sql(f"comment on function seen_programmes() is '{json.dumps(wanted)}'")
 

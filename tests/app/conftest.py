@@ -90,8 +90,7 @@ def site(administration: sa.Engine, postgres: Server, redis_server: Server, temp
     settings = Settings(database_url=url, redis_url=redis_server.url, secret_key=KEY)  # type: ignore[arg-type]
     opened = Site(settings, engine)
     yield opened
-    opened.app._engine.dispose()  # type: ignore[attr-defined]  # a process keeps its connections until it ends
-    opened.app._public.dispose()  # type: ignore[attr-defined]  # the same
+    opened.app.close()
     engine.dispose()
     with administration.connect() as conn:
         conn.exec_driver_sql(f"drop database {name} with (force)")

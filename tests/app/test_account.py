@@ -194,7 +194,7 @@ def test_signing_out_everywhere_ends_every_browser_in_every_process(site: Any, p
     assert here.send("/account/sign-out-everywhere", "/account").status_code == 303
     assert not here.inside
     assert children.wait_until(lambda: not there.inside and not other.inside, 2)
-    process._engine.dispose()  # type: ignore[attr-defined]
+    process.close()
 
 
 @pytest.mark.parametrize(

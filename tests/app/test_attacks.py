@@ -210,7 +210,7 @@ def bounded(site: Any) -> Iterator[Any]:
             client.delete(key)
     app = create_app(settings)
     yield app
-    app._engine.dispose()
+    app.close()
 
 
 def test_who_asks_too_much_is_told_when_to_come_back(site: Any, bounded: Any) -> None:
@@ -244,7 +244,7 @@ def test_without_redis_the_limits_hold_in_each_process(site: Any) -> None:
     }
     app = create_app(site.settings.model_copy(update=own))
     codes = [Client(app).get("/api/v1/programmes", headers=site.signed("analyst")).status_code for _ in range(3)]
-    app._engine.dispose()
+    app.close()
     assert codes == [200, 200, 429]
 
 

@@ -141,8 +141,7 @@ def test_behind_tls_every_cookie_is_marked_secure(site: Any) -> None:
     assert "; Secure" in cookie(page, "vaxtrace_login")
     form = {"email": "national@example.org", "password": PASSWORD, "csrf_token": token[1]}
     assert "; Secure" in cookie(client.post("/login", data=form, base_url="https://localhost"))
-    app._engine.dispose()  # type: ignore[attr-defined]
-    app._public.dispose()  # type: ignore[attr-defined]  # the same
+    app.close()
 
 
 @pytest.mark.parametrize(
@@ -269,8 +268,7 @@ def test_signing_out_ends_the_session_in_every_process(site: Any) -> None:
     stolen.set_cookie(sessions.COOKIE, token)
     assert stolen.get("/api/v1/programmes").status_code == 401
     assert children.wait_until(lambda: there.get("/api/v1/programmes").status_code == 401, 2)
-    other_process._engine.dispose()  # type: ignore[attr-defined]
-    other_process._public.dispose()  # type: ignore[attr-defined]  # the same
+    other_process.close()
 
 
 def test_a_session_that_has_expired_is_nobodys(site: Any) -> None:
@@ -362,8 +360,7 @@ def test_demo_users_exist_in_demo_mode_only(site: Any) -> None:
         assert Client(site.app).get("/api/v1/programmes", headers=bearer).status_code == 401
         assert Client(with_demo).get("/api/v1/programmes", headers=bearer).status_code == 200
     finally:
-        with_demo._engine.dispose()  # type: ignore[attr-defined]
-        with_demo._public.dispose()  # type: ignore[attr-defined]  # the same
+        with_demo.close()
 
 
 @pytest.mark.parametrize("path", ["/nope", "/other", "/other/alerts", "/assets/x/nope.js"])

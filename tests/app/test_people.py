@@ -177,7 +177,7 @@ def test_a_stopped_person_is_out_in_every_process_within_two_seconds(site: Any, 
     assert asked.status_code == 401
     assert admin.send(f"{base}/start", base).status_code == 303
     assert somebody.elsewhere().sign_in().status_code == 303
-    process._engine.dispose()  # type: ignore[attr-defined]
+    process.close()
 
 
 def test_a_stopped_programme_is_nobodys_until_it_is_started_again(site: Any, person: Make) -> None:

@@ -69,8 +69,7 @@ def client(engine: sa.Engine, database_url: str, redis_url: str) -> Iterator[Cli
     browser = Client(app)
     browser.set_cookie(sessions.COOKIE, sessions.Sessions(engine, demo=False).open(user))
     yield browser
-    app._engine.dispose()  # type: ignore[attr-defined]  # a process keeps its connections until it ends
-    app._public.dispose()  # type: ignore[attr-defined]  # the same
+    app.close()
 
 
 def _words(node: Any) -> str:
