@@ -43,7 +43,9 @@ def takes_all(stock: Singles, mean: Singles, dispersion: Singles, uncertainty: S
     at = (at_stock * _SPREAD.size + at_spread) * _REACH.size + at_reach
     chances, shares = _tables()
     corners = (of_stock, of_spread, of_reach)
-    return _read(chances, at, *corners), _read(shares, at, *corners) * mean
+    # Whatever the demand, its mean beyond the stock is short: beyond the table's end this is all there is to know.
+    short = np.maximum(_read(shares, at, *corners) * mean, mean - np.maximum(stock, np.float32(0)))
+    return _read(chances, at, *corners), short
 
 
 def _cell(values: NDArray[Any], axis: NDArray[np.float64]) -> tuple[NDArray[np.int32], Singles]:

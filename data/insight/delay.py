@@ -20,8 +20,11 @@ TOLERANCE_DAYS = 3
 #: the others 21 days late; deliveries within a country are shorter and less punctual, so less is made of it.
 ON_TIME, DAYS_LATE = 0.75, 7.0
 
-#: What is known of the group above counts as so many deliveries of one's own, and so many late ones.
-_PRIOR_DELIVERIES, _PRIOR_LATE = 6.0, 3.0
+#: What is known of the level above counts as so many deliveries of a group's, or of a place's own. A place's products
+#: come on one truck, and punctuality is a matter of who delivers more than of who waits (docs/risk.md).
+_OF_GROUP, _OF_OWN = 12.0, 50.0
+#: A mean delay is of late deliveries only, which are a quarter of all or fewer.
+_LATE_OF_PRIOR = 0.25
 #: A mean delay is at least a day: what comes on the day after is not early.
 _LEAST_DAYS = 1.0
 
@@ -50,9 +53,10 @@ def learn(
     came, behind, days = (np.asarray(v, dtype=np.float64) for v in (deliveries, late, days_late))
     n = came.size
     share, mean = np.full(n, 1 - ON_TIME), np.full(n, DAYS_LATE)
-    for group in [np.zeros(n, dtype=np.intp), *groups, np.arange(n)]:
+    levels = [*((group, _OF_GROUP) for group in (np.zeros(n, dtype=np.intp), *groups)), (np.arange(n), _OF_OWN)]
+    for group, prior in levels:
         size = int(group.max(initial=-1)) + 1
         all_came, all_late, all_days = (np.bincount(group, v, minlength=size)[group] for v in (came, behind, days))
-        share = (all_late + _PRIOR_DELIVERIES * share) / (all_came + _PRIOR_DELIVERIES)
-        mean = (all_days + _PRIOR_LATE * mean) / (all_late + _PRIOR_LATE)
+        share = (all_late + prior * share) / (all_came + prior)
+        mean = (all_days + _LATE_OF_PRIOR * prior * mean) / (all_late + _LATE_OF_PRIOR * prior)
     return 1 - share, np.maximum(mean, _LEAST_DAYS)
