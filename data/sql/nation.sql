@@ -117,6 +117,14 @@ from unnest(CAST(:facility_id AS int[]), CAST(:product_id AS int[]), CAST(:amc A
      as d (facility_id, product_id, amc, dispersion, uncertainty)
 where p.facility_id = d.facility_id and p.product_id = d.product_id
 
+-- hold_all --
+-- Hold every position of a programme until commit, in the ledger's order: who writes months has held their positions.
+select from position p
+join facility f on f.id = p.facility_id
+where f.programme_id = :programme_id
+order by p.facility_id, p.product_id
+for update of p
+
 -- close_month --
 -- A month that has ended keeps the state in which it ended, also where nothing happened in it: then what was there stayed,
 -- and what was used is not known.
