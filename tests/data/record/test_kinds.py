@@ -379,7 +379,7 @@ def test_doses_of_no_known_lot_are_counted_and_taken_by_themselves(conn: sa.Conn
 def test_doses_of_no_known_lot_are_meant_only_where_lots_are_chosen(conn: sa.Connection, wrong: dict[str, Any]) -> None:
     place = Place(conn)
     with pytest.raises(errors.InvalidEvent) as refused:
-        place.record(event(doses=10, without_lot=True, **wrong))
+        place.record(event(doses=20, without_lot=True, **wrong))
     assert refused.value.field == "without_lot"
 
 
