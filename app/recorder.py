@@ -1,8 +1,8 @@
 """How do many who record at once share a commit? Single events that arrive while another is being written go together.
 
-Who comes while a transaction of the programme is under way waits for the next one, and whoever begins it takes all who
-wait. Each event is judged by itself, and none waits longer than it would behind the others one by one. A list of events
-has a transaction of its own.
+Who comes while a transaction of the programme is under way waits for the next one, and whoever leads it takes all who
+wait; where several went together just before, it gives them a moment to come again. Each event is judged by itself, and
+none waits longer than it would behind the others one by one. A list of events has a transaction of its own.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from data.types import StockEvent
 
 #: So many events share a commit at most.
 MOST = 200
+#: So long, in seconds, a transaction waits for those who were in the last ones: a commit takes longer.
+GATHER = 0.002
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +40,8 @@ class Job:
     events: Sequence[StockEvent]
     partial: bool = False
     answers: Future[list[Answer]] = field(default_factory=Future)
+    #: Set when its answers are there, or it is its turn to lead.
+    called: threading.Event = field(default_factory=threading.Event)
 
 
 class Recorder:
@@ -48,21 +52,26 @@ class Recorder:
         #: What PostgreSQL is told, where the engine's role has walls: a shipment has an end outside the area of who
         #: records, and events of several people share a commit. Each is judged by the rights of its sender below.
         self._whole = whole
-        #: One transaction of single events at a time in a programme.
-        self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._waiting: list[Job] = []
-        self._lock = threading.Lock()
+        #: Single events that wait, by programme; and the programmes in which somebody leads a transaction of such.
+        self._waiting: dict[str, list[Job]] = defaultdict(list)
+        self._led: set[str] = set()
+        #: How many went together the last two times.
+        self._sizes: dict[str, tuple[int, int]] = defaultdict(lambda: (1, 1))
+        self._came = threading.Condition()
 
     def record(self, job: Job) -> list[Answer]:
         """Record a job durably. Raises its error where it is not partial; then nothing of it is on record."""
         if len(job.events) != 1:
             return self._record([job])[0] if job.events else []
-        with self._lock:
-            self._waiting.append(job)
-            turn = self._turns[job.programme]
-        with turn:
-            if jobs := self._next(job):
-                self._together(jobs)
+        with self._came:
+            self._waiting[job.programme].append(job)
+            leads = job.programme not in self._led
+            self._led.add(job.programme)
+            self._came.notify_all()
+        if not leads:
+            job.called.wait()
+        if not job.answers.done():
+            self._lead(job.programme)
         [answer] = job.answers.result()
         if isinstance(answer, errors.DataError):
             answer.details["index"] = 0
@@ -70,14 +79,28 @@ class Recorder:
                 raise answer
         return [answer]
 
-    def _next(self, job: Job) -> list[Job]:
-        """This job and those that wait for the same programme; nothing where somebody has taken it along."""
-        with self._lock:
-            if job not in self._waiting:
-                return []
-            others = [j for j in self._waiting if j is not job and j.programme == job.programme]
-            jobs = [job, *others[: MOST - 1]]
-            self._waiting = [j for j in self._waiting if j not in jobs]
+    def _lead(self, programme: str) -> None:
+        """Record all who wait, in one transaction; then whoever came meanwhile leads the next."""
+        jobs = self._gather(programme)
+        try:
+            self._together(jobs)
+        finally:
+            with self._came:
+                if following := self._waiting[programme]:
+                    following[0].called.set()
+                else:
+                    self._led.discard(programme)
+            for job in jobs:
+                job.called.set()
+
+    def _gather(self, programme: str) -> list[Job]:
+        """Those who wait, the first of them first; as many as went together lately are given a moment to come."""
+        with self._came:
+            before, last = self._sizes[programme]
+            self._came.wait_for(lambda: len(self._waiting[programme]) >= max(before, last), GATHER)
+            waiting = self._waiting[programme]
+            jobs, self._waiting[programme] = waiting[:MOST], waiting[MOST:]
+            self._sizes[programme] = (last, len(jobs))
             return jobs
 
     def _together(self, jobs: Sequence[Job]) -> None:

@@ -58,6 +58,10 @@ class Overdraw(DataError):
     """{facility} holds {balance} usable doses of {product}, fewer than the {doses} to take out."""
 
 
+class Overfull(DataError):
+    """{facility} would hold {balance} doses of {product}, more than any place does."""
+
+
 class ConflictingRepeat(DataError):
     """The event {source} / {source_id} is recorded already, with other content."""
 

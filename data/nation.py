@@ -97,6 +97,9 @@ def _close_months(conn: sa.Connection, programme: Programme, today: date) -> dat
     if programme.assessed_on is None:
         return None
     number, running = (d.year * 12 + d.month - 1 for d in (programme.assessed_on, today))
+    if number < running:
+        # Whoever records holds a position before its months: the other way round each would wait for the other.
+        conn.execute(SQL["hold_all"], {"programme_id": programme.id})
     for month in range(number, running):
         first, following = _month(month), _month(month + 1)
         asked = {

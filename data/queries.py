@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 _HEAD = re.compile(r"^-- ([a-z_0-9]+) --$", re.MULTILINE)
+_COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
+_DRIVER = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy has no types for its dialects
+_INDENT = re.compile(r"\n\s+")
 
 
 class Statements:
@@ -18,12 +24,24 @@ class Statements:
         pieces = _HEAD.split(path.read_text(encoding="utf-8"))
         # Made once: reading a statement's parameters costs more than handing it to the driver.
         self._texts = {name: sa.text(text) for name, text in zip(pieces[1::2], pieces[2::2], strict=True)}
+        self._sent: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> sa.TextClause:
         """The statement of that name; a name that is not in the file is a KeyError that says which file."""
         if name not in self._texts:
             raise KeyError(f"{name} is not in {self.path.name}")
         return self._texts[name]
+
+    def run(self, conn: sa.Connection, name: str, asked: Mapping[str, Any]) -> sa.CursorResult[*tuple[Any, ...]]:
+        """Execute the statement of that name as the driver takes it: for what is done thousands of times a second.
+
+        To go through SQLAlchemy's own language takes it longer than PostgreSQL needs for most of them. The driver
+        remembers how it reads a statement of up to 4,096 characters and 50 parameters.
+        """
+        if name not in self._sent:
+            compiled = str(self[name].compile(dialect=_DRIVER))
+            self._sent[name] = _INDENT.sub("\n", _COMMENT.sub("", compiled)).strip()
+        return conn.exec_driver_sql(self._sent[name], dict(asked))
 
     def names(self) -> list[str]:
         """Every name in the file, in its order."""

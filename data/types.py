@@ -116,6 +116,8 @@ class StockEvent:
     #: What `doses` counts until it is resolved: doses, vials or packs of the product.
     unit: Unit = Unit.DOSE
     lot: str | None = None
+    #: Only doses of no known lot are meant; without it, an event that names no lot takes or counts all lots.
+    without_lot: bool = False
     expiry: date | None = None
     reason: str | None = None
     document: str | None = None

@@ -51,6 +51,7 @@ class Event(BaseModel):
     source: Text
     source_id: Text
     lot: Annotated[Trimmed, Field(min_length=1, max_length=20)] | None = None
+    without_lot: StrictBool = False
     expiry: date | None = None
     stage: StrictInt | None = None
     reason: Text | None = None

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NoReturn
 
@@ -25,7 +25,8 @@ import sqlalchemy as sa
 from data import errors
 from data.record import counts, ledger, submission
 from data.record.counts import SQL, AlreadyCounted, Cause, Count, CountLine, InvalidCount, Moved, SavedByAnother
-from data.record.submission import CLOCK_SKEW, MOST_DOSES, Entry
+from data.record.rules import MOST_DOSES
+from data.record.submission import CLOCK_SKEW
 from data.types import Kind, StockEvent
 
 #: The name under which counts are in the record.
@@ -369,15 +370,6 @@ def _check_seen(conn: sa.Connection, programme_id: int, count: Count, seen: str 
     return counts.read(conn, programme_id, count.number)
 
 
-class _OfNoLot(Entry):
-    """The count of the doses whose lot nobody knows, and of no others: without a lot the ledger counts the total."""
-
-    def say(self) -> None:
-        """As usual, and no lot is what is named."""
-        super().say()
-        self.said = replace(self.said, named=True)
-
-
 def _post(conn: sa.Connection, programme_id: int, count: Count, now: datetime) -> None:
     """Put it into the record: one COUNT a lot, under its number, at the moment at which the lot was counted."""
 
@@ -385,10 +377,6 @@ def _post(conn: sa.Connection, programme_id: int, count: Count, now: datetime) -
         raise error
 
     entries = submission.resolve(conn, programme_id, [_event(count, line) for line in count.lines], now, refuse)
-    entries = [
-        _OfNoLot(e.index, e.event, e.facility, e.product) if line.lot is None else e
-        for e, line in zip(entries, count.lines, strict=True)
-    ]
     for entry, line in zip(entries, count.lines, strict=True):
         entry.actor_id = line.counted_by
     ledger.keep(conn, programme_id, entries, now, partial=False)
@@ -401,7 +389,7 @@ def _event(count: Count, line: CountLine) -> StockEvent:
     return StockEvent(
         facility=count.facility, product=line.product, kind=Kind.COUNT, doses=line.counted,
         occurred_at=line.counted_at, source=SOURCE, source_id=f"{count.number}/{line.id}", lot=line.lot,
-        expiry=line.expiry, reason=line.reason, document=count.number, note=line.note,
+        without_lot=line.lot is None, expiry=line.expiry, reason=line.reason, document=count.number, note=line.note,
     )  # fmt: skip
 
 

@@ -21,6 +21,9 @@ from data.record.submission import Entry
 from data.types import Entry as Why
 from data.types import Kind
 
+#: What a shelf says no with.
+_IMPOSSIBLE = (errors.Overdraw, errors.Overfull)
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -110,7 +113,7 @@ class Desk:
         for entry in entries:
             try:
                 entry.lines = self.shelf.apply(entry.said, entry.lots)
-            except errors.Overdraw as error:
+            except _IMPOSSIBLE as error:
                 entry.error = error
                 refuse(entry)
                 continue
@@ -124,13 +127,13 @@ class Desk:
     def _insert(self, entries: Sequence[Entry], past: Past, refuse: Callable[[Entry], None]) -> None:
         try:
             accepted, (shelf, lines) = list(entries), self._again(entries, past)
-        except errors.Overdraw:
+        except _IMPOSSIBLE:
             # One of them is impossible: which?
             accepted, (shelf, lines) = [], self._again([], past)
             for entry in entries:
                 try:
                     shelf, lines = self._again([*accepted, entry], past)
-                except errors.Overdraw as error:
+                except _IMPOSSIBLE as error:
                     entry.error = error
                     refuse(entry)
                 else:
@@ -146,7 +149,7 @@ class Desk:
             self._revise(past, lines, accepted[0])
 
     def _again(self, entries: Sequence[Entry], past: Past) -> tuple[Shelf, dict[tuple[str, str], list[Line]]]:
-        """Everything since, with these entries where they belong; raises `Overdraw` with the day that breaks."""
+        """Everything since, with these entries where they belong; what is impossible is raised with the day."""
         gone = {e.target.first_id for e in entries if e.target is not None}
         steps: list[tuple[Said, Entry | None]] = [
             (r.said, None) for r in past.since if not r.reversed and r.first_id not in gone
@@ -156,9 +159,15 @@ class Desk:
         for said, entry in sorted(steps, key=lambda step: step[0].place):
             try:
                 lines[said.key] = shelf.apply(said, entry.lots if entry else past.shelf.held)
-            except errors.Overdraw as error:
+            except _IMPOSSIBLE as error:
                 if entry is not None:
                     raise
+                if isinstance(error, errors.Overfull):
+                    raise errors.Overfull(
+                        remedy=f"Recording it would leave too much after the {said.kind} of {said.doses:,} on"
+                        f" {said.day:%d %b %Y} ({said.key[0]} / {said.key[1]}).",
+                        balance=error.details["balance"],
+                    ) from error
                 details: dict[str, Any] = error.details
                 raise errors.Overdraw(
                     remedy=f"Recording it would leave too little for the {said.kind} of {said.doses:,} on"

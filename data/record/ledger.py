@@ -91,7 +91,7 @@ def digest(event: StockEvent) -> bytes:
     said = [getattr(event, name) for name in _FIRST_FIELDS]
     moment = None if event.kind is Kind.REVERSAL else event.occurred_at.astimezone(UTC).isoformat()
     said[_FIRST_FIELDS.index("occurred_at")] = moment
-    for name in ("partner", "order", "stage", "opened_vial", "reverses", "attachment"):
+    for name in ("partner", "order", "stage", "opened_vial", "reverses", "attachment", "without_lot"):
         if value := getattr(event, name):
             said.append(f"{name}={value}")
     return hashlib.sha256(_ENCODER.encode(said).encode()).digest()
@@ -150,7 +150,7 @@ class _Keeping:
             "sources": texts([e.event.source for e in reversals]),
             "source_ids": texts([e.event.reverses for e in reversals]),
         }
-        rows = self.conn.execute(SQL["targets"], {"programme_id": self.programme_id, **asked})
+        rows = SQL.run(self.conn, "targets", {"programme_id": self.programme_id, **asked})
         found = {(r.source, r.source_id): r for r in rows}
         for entry in reversals:
             r = found.get((entry.event.source, str(entry.event.reverses)))
@@ -167,10 +167,10 @@ class _Keeping:
     def _lock(self, entries: Sequence[Entry]) -> dict[tuple[int, int], Desk]:
         positions = sorted({e.position for e in entries})
         asked = {"facility_ids": ints([p[0] for p in positions]), "product_ids": ints([p[1] for p in positions])}
-        locked = self.conn.execute(SQL["lock_positions"], asked).all()
+        locked = SQL.run(self.conn, "lock_positions", asked).all()
         if len(locked) < len(positions):
-            self.conn.execute(SQL["open_positions"], asked)
-            locked = self.conn.execute(SQL["lock_positions"], asked).all()
+            SQL.run(self.conn, "open_positions", asked)
+            locked = SQL.run(self.conn, "lock_positions", asked).all()
         return {
             (r.facility_id, r.product_id): Desk(
                 r.facility_id, r.product_id, rules.Shelf(), r.last_event_at, r.version, bytes(r.chain),
@@ -183,7 +183,7 @@ class _Keeping:
         """What was answered to these keys before; read after the locks, so that a twin has committed or waits."""
         keys = list({e.key for e in entries})
         asked = {"sources": texts([k[0] for k in keys]), "source_ids": texts([k[1] for k in keys])}
-        rows = self.conn.execute(SQL["known_keys"], {"programme_id": self.programme_id, **asked})
+        rows = SQL.run(self.conn, "known_keys", {"programme_id": self.programme_id, **asked})
         return {(r.source, r.source_id): r for r in rows}
 
     def _firsts(
@@ -222,7 +222,7 @@ class _Keeping:
         if not named:
             return
         asked = {"product_ids": ints([e.product.id for e in named]), "numbers": texts([e.event.lot for e in named])}
-        known = {(r.product_id, r.number): r for r in self.conn.execute(SQL["lots"], asked)}
+        known = {(r.product_id, r.number): r for r in SQL.run(self.conn, "lots", asked)}
         new = [e for e in named if (e.product.id, e.event.lot) not in known and e.event.expiry is not None]
         if new:
             columns = {
@@ -230,8 +230,8 @@ class _Keeping:
                 "numbers": texts([e.event.lot for e in new]),
                 "expiries": days([e.event.expiry for e in new]),
             }
-            self.conn.execute(SQL["add_lots"], columns)
-            known = {(r.product_id, r.number): r for r in self.conn.execute(SQL["lots"], asked)}
+            SQL.run(self.conn, "add_lots", columns)
+            known = {(r.product_id, r.number): r for r in SQL.run(self.conn, "lots", asked)}
         for entry in named:
             lot = known.get((entry.product.id, str(entry.event.lot)))
             if lot is None:
@@ -256,11 +256,11 @@ class _Keeping:
             "lot_ids": ints(list({lot for of in wanted.values() for e in of for lot in e.lots if lot is not None})),
         }
         held: dict[tuple[int, int], list[rules.Held]] = defaultdict(list)
-        for facility_id, product_id, *lot in self.conn.execute(SQL["held_lots"], asked):
+        for facility_id, product_id, *lot in SQL.run(self.conn, "held_lots", asked):
             held[facility_id, product_id].append(rules.Held(*lot))
         promised: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)
         if any(desks[p].reserved for p in wanted):
-            for r in self.conn.execute(SQL["promised"], asked):
+            for r in SQL.run(self.conn, "promised", asked):
                 promised[r.facility_id, r.product_id][r.order_number] = r.reserved
         for position in wanted:
             desks[position].shelf = rules.Shelf(held[position], promised[position])
@@ -271,12 +271,7 @@ class _Keeping:
         pasts = self._pasts({p: (desks[p], of) for p, of in by_position.items()})
         for position, of in by_position.items():
             today = of[0].facility.day(self.now)
-            desks[position].work(of, pasts.get(position), today, self._overdrawn)
-            if desks[position].shelf.total > submission.MOST_DOSES:
-                reason = (
-                    f"{of[0].facility.name} would hold {desks[position].shelf.total:,} doses of {of[0].product.name}"
-                )
-                raise errors.InvalidEvent("doses", "Check the number and the unit.", reason=reason, index=of[-1].index)
+            desks[position].work(of, pasts.get(position), today, self._impossible)
 
     def _pasts(self, work: dict[tuple[int, int], tuple[Desk, list[Entry]]]) -> dict[tuple[int, int], Past]:
         """For each position that something comes late to: what it was then, and what has happened since."""
@@ -290,11 +285,11 @@ class _Keeping:
             "earliest": min(late.values()),
         }
         rows: dict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)
-        for r in self.conn.execute(SQL["rows_since"], asked).mappings():
+        for r in SQL.run(self.conn, "rows_since", asked).mappings():
             rows[r["facility_id"], r["product_id"]].append(dict(r))
         states = {
             (r.facility_id, r.product_id, r.lot_id): (r.vvm_stage, r.quarantined)
-            for r in self.conn.execute(SQL["lot_states"], asked)
+            for r in SQL.run(self.conn, "lot_states", asked)
         }
         return {
             p: desk.past(work[p][0].shelf, rows[p], {k[2]: v for k, v in states.items() if k[:2] == p}, late[p],
@@ -302,7 +297,7 @@ class _Keeping:
             for p in late
         }  # fmt: skip
 
-    def _overdrawn(self, entry: Entry) -> None:
+    def _impossible(self, entry: Entry) -> None:
         """The shelf said no: say it with the names, and with the event that would become impossible."""
         error = entry.error
         if isinstance(error, errors.Overdraw):
@@ -312,6 +307,10 @@ class _Keeping:
                 remedy = f"{said['reserved']:,} doses are reserved for orders. {remedy}"
             named = {"facility": entry.facility.name, "product": entry.product.name}
             self._refuse(entry, errors.Overdraw("doses", remedy, **named, **said))
+        if isinstance(error, errors.Overfull):
+            reason = f"{entry.facility.name} would hold {error.details['balance']:,} doses of {entry.product.name}"
+            self._refuse(entry, errors.InvalidEvent("doses", error.remedy or "Check the number and the unit.",
+                                                    reason=reason))  # fmt: skip
 
     # -- answer --------------------------------------------------------------------------------------------------
 

@@ -84,13 +84,13 @@ def follow(conn: sa.Connection, rows: Sequence[tuple[Desk, Row]], now: datetime)
     }
     flows = {name: ints([getattr(m, name) for m in every]) for name in ("received", "used", "lost", "adjusted")}
     known = [at.last_event_at for at, _ in rows if at.last_event_at is not None]
-    conn.execute(SQL["fold_months"], asked | flows | {
+    SQL.run(conn, "fold_months", asked | flows | {
         "anew": bools([m.anew for m in every]),
         "starts": moments([m.starts for m in every]), "ends": moments([m.ends for m in every]),
         "earliest": min(m.starts for m in every), "latest": max([*known, *(row.said.moment for _, row in rows)]),
     })  # fmt: skip
     if any(m.ends <= now + CLOCK_SKEW for m in every):
-        conn.execute(SQL["shift_months"], asked)
+        SQL.run(conn, "shift_months", asked)
 
 
 @lru_cache(maxsize=1000)

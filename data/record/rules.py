@@ -33,6 +33,9 @@ from types import MappingProxyType
 from data import errors
 from data.types import Kind, Loss
 
+#: No place holds more: far above any store, and sums of it still fit the columns.
+MOST_DOSES = 100_000_000
+
 #: The highest stage of the vaccine vial monitor at which a vial may still be used.
 LAST_USABLE_STAGE = 2
 
@@ -46,6 +49,8 @@ SENDS = frozenset({Kind.ISSUE, Kind.TRANSFER_OUT, Kind.RETURN})
 #: What changes a lot and no balance.
 LOT_STATES = frozenset({Kind.VVM, Kind.QUARANTINE, Kind.RELEASE})
 RESERVES = frozenset({Kind.RESERVE, Kind.UNRESERVE})
+#: What chooses among the lots on the shelf where none is named; or takes, or counts, only doses without a known one.
+CHOOSES = ISSUES | {Kind.LOSS, Kind.ADJUSTMENT, Kind.COUNT}
 #: What comes in whole vials unless an opened one is meant.
 WHOLE_VIALS = frozenset({*ADDS, *SHIPS, Kind.RETURN, Kind.LOSS, Kind.RESERVE, Kind.UNRESERVE})
 
@@ -141,9 +146,13 @@ class Shelf:
     def apply(self, said: Said, lots: Mapping[int | None, Held] = MappingProxyType({})) -> list[Line]:
         """Fold an event in and return its lines; `lots` describes those that the shelf has not held before.
 
-        Raises `Overdraw` (without names; the ledger adds them) where there is too little; then nothing has changed.
+        Raises `Overdraw` where there is too little and `Overfull` where there would be too much, both without names,
+        which the ledger adds; then nothing has changed.
         """
         lines = self._lines(said)
+        gained = sum(line.doses for line in lines)
+        if gained > 0 and self.total + gained > MOST_DOSES:
+            raise errors.Overfull(balance=self.total + gained, doses=said.doses)
         for line in lines:
             held = self.held.get(line.lot_id) or lots.get(line.lot_id) or Held(line.lot_id, None, None, 0)
             came = said.moment if line.doses > 0 and said.kind in ADDS else None

@@ -35,14 +35,14 @@ def save(
     days = {row.said.moment.astimezone(UTC).date() for _, row in rows}
     needed = {partitions.name(day) for day in days}
     columns = _columns(rows, now)
-    ids, there = conn.execute(SQL["next_ids"], {"count": len(rows), "partitions": texts(list(needed))}).one()
+    ids, there = SQL.run(conn, "next_ids", {"count": len(rows), "partitions": texts(list(needed))}).one()
     if len(there) < len(needed):
         partitions.ensure_partitions(conn, min(days), max(days))
     for (_, row), row_id in zip(rows, ids, strict=True):
         if row.why is not Why.REVISION:
             row.entry.ids.append(row_id)
     asked = {"programme_id": programme_id, "recorded_at": now, "id": bigints(ids)}
-    conn.execute(SQL["save"], asked | columns | _shelves(desks) | _positions(desks, now) | _told(entries, desks))
+    SQL.run(conn, "save", asked | columns | _shelves(desks) | _positions(desks, now) | _told(entries, desks))
     shipments.follow(conn, rows)
     months.follow(conn, rows, now)
 

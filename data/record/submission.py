@@ -23,8 +23,6 @@ SQL = queries.read(Path(__file__).parent / "sql" / "ledger.sql")
 CLOCK_SKEW = timedelta(minutes=5)
 #: Records are kept seven years (DOMAIN section 7); nothing older is taken in.
 OLDEST = timedelta(days=7 * 366)
-#: No place holds more: far above any store, and sums of it still fit the columns.
-MOST_DOSES = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +67,13 @@ class Target:
 
 def facilities(conn: sa.Connection, programme_id: int, codes: Sequence[str]) -> dict[str, Facility]:
     """The facilities with these codes; codes that nobody has are left out."""
-    rows = conn.execute(SQL["facilities"], {"programme_id": programme_id, "codes": texts(list(set(codes)))})
+    rows = SQL.run(conn, "facilities", {"programme_id": programme_id, "codes": texts(list(set(codes)))})
     return {r.code: Facility(r.id, r.code, r.name, r.open, tuple(r.lineage), ZoneInfo(r.timezone)) for r in rows}
 
 
 def products(conn: sa.Connection, programme_id: int, codes: Sequence[str]) -> dict[str, Product]:
     """The products with these codes; codes that nobody has are left out."""
-    rows = conn.execute(SQL["products"], {"programme_id": programme_id, "codes": texts(list(set(codes)))})
+    rows = SQL.run(conn, "products", {"programme_id": programme_id, "codes": texts(list(set(codes)))})
     return {r.code: Product(**r._mapping) for r in rows}
 
 
@@ -112,8 +110,8 @@ class Entry:
         moment = self.target.occurred_at if self.target else event.occurred_at
         self.said = Said(
             key=self.key, kind=event.kind, doses=event.doses, moment=moment, day=self.facility.day(moment),
-            named=event.lot is not None, lot_id=self.lot.lot_id if self.lot else None, reason=event.reason,
-            order=event.order, stage=event.stage, fixed=self.fixed,
+            named=event.lot is not None or event.without_lot, lot_id=self.lot.lot_id if self.lot else None,
+            reason=event.reason, order=event.order, stage=event.stage, fixed=self.fixed,
         )  # fmt: skip
 
     @property
@@ -206,6 +204,10 @@ def _check(
         refuse("reason", f"{_named(event.kind)} needs its reason", "Say in a few words why.")
     if event.lot is not None and not 1 <= len(event.lot.strip()) <= 20:
         refuse("lot", "a lot number has 1 to 20 characters", "Copy it from the vial's label.")
+    if event.without_lot and event.lot is not None:
+        refuse("without_lot", "a lot is named", "Send either the lot or without_lot: true.")
+    if event.without_lot and event.kind not in rules.CHOOSES:
+        refuse("without_lot", f"{_named(event.kind)} chooses no lot", "Leave it out.")
     if event.kind in rules.LOT_STATES and event.lot is None:
         refuse("lot", f"{_named(event.kind)} is of one lot", "Send the lot number from the label.")
     if event.kind is Kind.VVM and event.stage not in (1, 2, 3, 4):
@@ -224,9 +226,9 @@ def _check_amount(event: StockEvent, product: Product, refuse: Callable[[str, st
         if event.doses:
             refuse("doses", f"{_named(event.kind)} moves no doses of its own", "Leave the amount out.")
         return
-    least = {Kind.COUNT: 0, Kind.ADJUSTMENT: -MOST_DOSES}.get(event.kind, 1)
-    if not least <= event.doses <= MOST_DOSES or (event.kind is Kind.ADJUSTMENT and event.doses == 0):
-        remedy = f"Send a whole number of doses, from {max(least, 0)} to {MOST_DOSES:,}."
+    least = {Kind.COUNT: 0, Kind.ADJUSTMENT: -rules.MOST_DOSES}.get(event.kind, 1)
+    if not least <= event.doses <= rules.MOST_DOSES or (event.kind is Kind.ADJUSTMENT and event.doses == 0):
+        remedy = f"Send a whole number of doses, from {max(least, 0)} to {rules.MOST_DOSES:,}."
         refuse("doses", f"{event.doses:,} is not an amount for {event.kind}", remedy)
     opened = event.opened_vial or (event.kind is Kind.LOSS and event.reason == Loss.OPENED)
     below, above = rules.whole_vials(event.doses, product.doses_per_vial)

@@ -178,6 +178,14 @@ with held as (
 )
 select string_agg(int4send(place), '') filter (where overtaken) as place from held
 
+-- hold_all --
+-- Hold every position of a programme until commit, in the ledger's order: who writes months has held their positions.
+select from position p
+join facility f on f.id = p.facility_id
+where f.programme_id = :programme_id
+order by p.facility_id, p.product_id
+for update of p
+
 -- close_month --
 -- A month that has ended keeps the state in which it ended, also where nothing happened in it: then what was there stayed,
 -- and what was used is not known.

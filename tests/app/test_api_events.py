@@ -202,6 +202,15 @@ def test_a_malformed_body_is_refused_and_records_nothing(site: Any, body: bytes,
     assert site.recorded() == before
 
 
+@pytest.mark.parametrize(
+    "path", ["stock-events", "small/shipments/resolve", "small/counts"], ids=["events", "shipments", "counts"]
+)
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000, b"5"], ids=["lists", "objects", "a number"])
+def test_a_body_of_brackets_within_brackets_is_no_object(site: Any, path: str, body: bytes) -> None:
+    headers = site.signed("national") | {"Content-Type": "application/json"}
+    refused(Client(site.app).post(f"/api/v1/{path}", data=body, headers=headers), 400, "InvalidBody")
+
+
 def test_a_body_that_is_not_called_json_is_refused_with_the_remedy(site: Any, event: Any) -> None:
     answer = Client(site.app).post("/api/v1/stock-events", data=json.dumps(event()), headers=site.signed("machine"))
     assert "Content-Type: application/json" in refused(answer, 400, "InvalidBody")
@@ -226,6 +235,14 @@ def test_stock_cannot_grow_beyond_what_can_be_counted(site: Any, event: Any) -> 
     refused(site.post(event(facility="F-W2b", doses=1)), 422, "InvalidEvent", "doses")
     assert site.recorded() == before
     assert site.post(event(facility="F-W2b", kind="count", doses=0)).status_code == 201
+
+
+def test_doses_of_no_known_lot_are_counted_by_themselves(site: Any, event: Any) -> None:
+    assert site.post(event(facility="F-W2b", kind="count", doses=7, without_lot=True)).status_code == 201
+    assert site.post(event(facility="F-W2b", lot="N1", expiry="2099-01-31", doses=20)).status_code == 201
+    answer = site.post(event(facility="F-W2b", kind="count", doses=5, without_lot=True))
+    assert answer.json["lots"] == [{"lot": None, "doses": -2}]
+    refused(site.post(event(without_lot=1)), 422, "InvalidEvent", "without_lot")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import watching
 
 from app import pipeline, push
+from app.local import children
 from data import db, errors, programmes
 from data.record import ledger, outbox
 from data.types import Kind, State, StockEvent
@@ -416,3 +417,39 @@ def test_what_a_batch_stored_is_sent_at_once_unless_something_before_it_was_not(
     assert browser.seq == before
     pipeline.publish(engine, link, browser.hear)
     assert browser.shown() == watching.Browser(engine).shown()
+
+
+def test_a_month_is_closed_without_standing_in_the_way_of_who_records_in_it(engine: sa.Engine) -> None:
+    """Positions first, then months, for everybody: otherwise this would be a deadlock."""
+    record(engine, event(Kind.RECEIPT, 100), event(Kind.RECEIPT, 100, "F-E1"))
+    pipeline.advance(engine)
+    following = (datetime.now(UTC).replace(day=1) + timedelta(days=40)).replace(day=5)
+    closing = threading.Thread(target=refresh, args=(engine, following))
+    with db.transaction(engine) as conn:
+        # Somebody is about to record at one place, and has not come to its month yet.
+        held = {"facility_ids": _ids(conn, "facility", "F-W1"), "product_ids": _ids(conn, "product", "BCG")}
+        assert len(conn.execute(ledger.SQL["lock_positions"], held).all()) == 1
+        closing.start()
+        assert children.wait_until(lambda: _waiting(engine) == 1, 20)
+        conn.execute(sa.text("set local lock_timeout = '2s'"))
+        place = "facility_id = :facility_id and product_id = :product_id"
+        months = sa.text(f"update stock_month set closing = closing where {place}")  # noqa: S608
+        asked = {name.removesuffix("s"): values[0] for name, values in held.items()}
+        assert conn.execute(months, asked).rowcount == 1
+    closing.join(30)
+    assert not closing.is_alive()
+    with db.transaction(engine) as conn:
+        assert conn.scalar(sa.text("select count(*) from stock_month where state is not null")) >= 2
+
+
+def _ids(conn: sa.Connection, table: str, code: str) -> list[int]:
+    statement = f"select id from {table} where code = :code"  # noqa: S608
+    return list(conn.execute(sa.text(statement), {"code": code}).scalars())
+
+
+def _waiting(engine: sa.Engine) -> int:
+    """How many wait for a lock of somebody else's."""
+    with db.transaction(engine) as conn:
+        return int(conn.scalar(sa.text(
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        )) or 0)  # fmt: skip

@@ -33,9 +33,9 @@ _SHELVES = sa.text("""
 
 #: All that a recorded event writes: its row of the record, its key with the answer, its line in the outbox; and its
 #: lot, its position and its month as they stand then. Rows of each that were recorded a moment ago go into tables with
-#: the same columns, checks and indexes, one plain INSERT each, by as many writers and as many to a commit. Where a row
-#: is there already it is written over, as recording does. Nothing is read, checked or worked out, and these tables hold
-#: nothing but the rows written, so that they are quicker than ours.
+#: the same columns, checks and indexes, one plain INSERT each, by as many writers and as many to a commit. Where the
+#: row is there already it is written over, as recording does. Nothing is read, checked or worked out, and these tables
+#: hold nothing but the rows written, so that they are quicker than ours.
 _RECENT = {
     "stock_event": "select * from stock_event where source = 'bench' limit %s",
     "event_key": "select * from event_key where source = 'bench' limit %s",
@@ -54,7 +54,7 @@ _KEYS = {
     "stock_month": "facility_id, product_id, month",
 }
 _LIKE = "create table floor.{table} (like {like} including all excluding identity)"
-_INSERT = "insert into floor.{table} values ({values})"
+_INSERT = "insert into floor.{table} values {values}"
 _OVER = " on conflict ({key}) do update set {columns}"
 _COLUMNS = (
     "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum"
@@ -129,13 +129,19 @@ def _followed(stack: Stack) -> float:
 
 
 def _floor(stack: Stack, size: int) -> float:
-    """Events a second, where each is only plain INSERTs and `size` of them share a commit."""
+    """Events a second, where each is only plain INSERTs and `size` of them share a commit.
+
+    A program may send its rows one by one without waiting, or all of a table in one statement: what is faster counts.
+    """
     with psycopg.connect(stack.database_url, autocommit=True) as connection:
         connection.execute("drop schema if exists floor cascade")
         connection.execute("create schema floor")
         statements = [_plain(connection, table) for table in _RECENT]
     try:
-        return size * _rate([_inserter(stack, statements, number, size) for number in range(WRITERS)])
+        return size * max(
+            _rate([_inserter(stack, statements, number, size, together=together) for number in range(WRITERS)])
+            for together in {False, size > 1}
+        )
     finally:
         with psycopg.connect(stack.database_url, autocommit=True) as connection:
             connection.execute("drop schema floor cascade")
@@ -154,13 +160,13 @@ def _plain(connection: psycopg.Connection, table: str) -> _Plain:
     connection.execute(_LIKE.format(table=table, like=like))
     columns = [name for (name,) in connection.execute(_COLUMNS, [table])]
     rows = connection.execute(_RECENT[table].format(positions=_POSITIONS), [8 * BATCH]).fetchall()
-    statement = _INSERT.format(table=table, values=", ".join(["%s"] * len(columns)))
-    if table in _KEYS:
-        written = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in _KEYS[table].split(", "))
-        statement += _OVER.format(key=_KEYS[table], columns=written)
+    written = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in _KEYS.get(table, "").split(", "))
+    over = _OVER.format(key=_KEYS[table], columns=written) if table in _KEYS else ""
+    plain = _Plain(table, len(columns), over, rows)
+    if over:
         with connection.cursor() as cursor:
-            cursor.executemany(statement, rows)
-    return _Plain(table, statement, rows)
+            cursor.executemany(plain.statement(1), rows)
+    return plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +174,20 @@ class _Plain:
     """What is written to one table."""
 
     table: str
-    statement: str
+    columns: int
+    over: str
     rows: Sequence[tuple[object, ...]]
 
+    def statement(self, rows: int) -> str:
+        """The INSERT of so many rows."""
+        row = f"({', '.join(['%s'] * self.columns)})"
+        return _INSERT.format(table=self.table, values=", ".join([row] * rows)) + self.over
 
-def _inserter(stack: Stack, tables: Sequence[_Plain], writer: int, size: int) -> Callable[[], None]:
+
+def _inserter(stack: Stack, tables: Sequence[_Plain], writer: int, size: int, *, together: bool) -> Callable[[], None]:
     connection = psycopg.connect(stack.database_url)
-    numbers = itertools.count(writer * 10_000_000)
+    numbers = itertools.count((writer + WRITERS * together) * 10_000_000)
+    statements = {t.table: t.statement(size if together else 1) for t in tables}
     # Each writer has rows of its own, so that none waits for another.
     rows = {t.table: itertools.cycle(t.rows[writer::WRITERS]) for t in tables}
 
@@ -188,10 +201,10 @@ def _inserter(stack: Stack, tables: Sequence[_Plain], writer: int, size: int) ->
         for each in tables:
             parameters = [fresh(each.table, next(rows[each.table])) for _ in range(size)]
             with connection.cursor() as cursor:
-                if size > 1:
-                    cursor.executemany(each.statement, parameters)
+                if together or size == 1:
+                    cursor.execute(statements[each.table], [value for row in parameters for value in row])
                 else:
-                    cursor.execute(each.statement, parameters[0])
+                    cursor.executemany(statements[each.table], parameters)
         connection.commit()
 
     return insert

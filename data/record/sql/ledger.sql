@@ -226,13 +226,11 @@ select array(select nextval('stock_event_id_seq') from generate_series(1, CAST(:
 -- Nobody else makes lots of a position that is held: those that are not there to be updated are new.
 with appended as (
     insert into stock_event (
-        id, programme_id, facility_id, product_id, lot_id, kind, entry, doses, counted, reserved, lot_named, reason,
-        stage, occurred_at, recorded_at, source, source_id, actor_id, document, partner_id, order_number, note,
-        attachment_id, reverses_id, shipment_id, digest
+        programme_id, recorded_at, id, facility_id, product_id, lot_id, kind, entry, doses, counted, reserved, lot_named,
+        reason, stage, occurred_at, source, source_id, actor_id, document, partner_id, order_number, note, attachment_id,
+        reverses_id, shipment_id, digest
     )
-    select id, :programme_id, facility_id, product_id, lot_id, kind, entry, doses, counted, reserved, lot_named, reason,
-           stage, occurred_at, :recorded_at, source, source_id, actor_id, document, partner_id, order_number, note,
-           attachment_id, reverses_id, shipment_id, digest
+    select :programme_id, :recorded_at, *
     from unnest(
         CAST(:id AS bigint[]), CAST(:facility_id AS int[]), CAST(:product_id AS int[]), CAST(:lot_id AS int[]),
         CAST(:kind AS text[]), CAST(:entry AS text[]), CAST(:doses AS int[]), CAST(:counted AS int[]),
@@ -241,10 +239,6 @@ with appended as (
         CAST(:actor_id AS int[]), CAST(:document AS text[]), CAST(:partner_id AS int[]), CAST(:order_number AS text[]),
         CAST(:note AS text[]), CAST(:attachment_id AS bigint[]), CAST(:reverses_id AS bigint[]),
         CAST(:shipment_id AS bigint[]), CAST(:digest AS bytea[])
-    ) as e (
-        id, facility_id, product_id, lot_id, kind, entry, doses, counted, reserved, lot_named, reason, stage,
-        occurred_at, source, source_id, actor_id, document, partner_id, order_number, note, attachment_id, reverses_id,
-        shipment_id, digest
     )
 ),
 lots as materialized (

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data import errors
-from data.record import audit, ledger, shipments
+from data.record import audit, ledger, rules, shipments
 from data.types import Kind, Recorded, StockEvent
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -348,3 +348,53 @@ def test_a_receipt_that_was_taken_back_does_not_make_its_lot_the_oldest(place: P
     place.record(event(Kind.RECEIPT, 20, lot="A", expiry=FAR, hours=5))
     [issued] = place.record(event(Kind.ISSUE, 20, hours=1))
     assert issued.lots == (("B", -20),), "B is the oldest receipt that there was"
+
+
+def test_doses_of_no_known_lot_are_counted_and_taken_by_themselves(conn: sa.Connection) -> None:
+    place = Place(conn)
+    place.record(
+        event(Kind.RECEIPT, 100, hours=9, lot="A", expiry=FAR),
+        event(Kind.RECEIPT, 60, hours=9),
+        event(Kind.COUNT, 50, hours=8, without_lot=True),
+        event(Kind.LOSS, 20, hours=7, without_lot=True, reason="broken"),
+    )
+    assert place.lots() == {"A": 100, None: 30}
+    # What comes late finds the same doses again.
+    place.record(event(Kind.RECEIPT, 20, hours=8.5, lot="A"), event(Kind.RECEIPT, 20, hours=8.5))
+    assert place.lots() == {"A": 120, None: 30}
+    with pytest.raises(errors.Overdraw):
+        place.record(event(Kind.ADMINISTERED, 31, without_lot=True))
+    assert place.wrong() == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": Kind.LOSS, "lot": "A", "expiry": FAR, "reason": "heat"},
+        {"kind": Kind.RECEIPT},
+        {"kind": Kind.RESERVE, "order": "1"},
+    ],
+    ids=["with a lot", "of a receipt", "of a reservation"],
+)
+def test_doses_of_no_known_lot_are_meant_only_where_lots_are_chosen(conn: sa.Connection, wrong: dict[str, Any]) -> None:
+    place = Place(conn)
+    with pytest.raises(errors.InvalidEvent) as refused:
+        place.record(event(doses=20, without_lot=True, **wrong))
+    assert refused.value.field == "without_lot"
+
+
+def test_too_many_doses_refuse_their_own_event_only(conn: sa.Connection) -> None:
+    place = Place(conn)
+    most = rules.MOST_DOSES
+    answers = ledger.record_each(
+        conn, place.programme_id,
+        [event(Kind.COUNT, most, hours=3), event(Kind.RECEIPT, 20, hours=2), event(Kind.LOSS, 20, reason="heat")],
+    )  # fmt: skip
+    assert [isinstance(answer, Recorded) for answer in answers] == [True, False, True]
+    assert place.position().total == most - 20
+    # Also where it would become so only later.
+    [late] = ledger.record_each(conn, place.programme_id, [event(Kind.ADJUSTMENT, 10, hours=2.5, reason="found")])
+    assert isinstance(late, errors.InvalidEvent)
+    assert late.field == "doses"
+    assert f"{most + 10:,} doses" in late.message
+    assert place.wrong() == []

@@ -9,9 +9,9 @@ import pytest
 import small
 import sqlalchemy as sa
 
-from data import errors
-from data.record import audit, ledger
-from data.types import Kind, StockEvent
+from data import errors, programmes
+from data.record import audit, ledger, rebuild
+from data.types import Kind, Recorded, StockEvent
 
 _WRONG = sa.text(
     "select m.month, m.opening, m.closing, e.*"
@@ -59,3 +59,43 @@ def test_every_month_opens_and_closes_with_what_its_events_say(conn: sa.Connecti
     assert conn.execute(_WRONG).all() == []
     assert conn.scalar(sa.text("select count(*) from stock_month")) >= 4
     assert [d for d in audit.differences(conn) if "sum_of_its" in d.check] == []
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_months_that_were_added_to_are_the_months_that_a_replay_folds(conn: sa.Connection, seed: int) -> None:
+    chance = random.Random(seed)
+    country = small.build(conn)
+    programme = programmes.find(conn, "small")
+    now = datetime.now(UTC)
+    recorded: list[str] = []
+    for number in range(60):
+        events = []
+        for part in range(chance.choice([1, 1, 3])):
+            kind = chance.choice([Kind.RECEIPT, Kind.RECEIPT, Kind.ADMINISTERED, Kind.LOSS, Kind.COUNT, Kind.REVERSAL])
+            back = chance.choice(recorded) if kind is Kind.REVERSAL and recorded else None
+            if kind is Kind.REVERSAL and back is None:
+                continue
+            events.append(StockEvent(
+                "F-W1", "BCG", kind, 0 if back else chance.choice([10, 20, 30]),
+                now - timedelta(days=chance.choice([0, 0, 1, 20, 50, 80]), minutes=1), "test", f"{number}/{part}",
+                reason="other", opened_vial=True, reverses=back,
+            ))  # fmt: skip
+        answers = ledger.record_each(conn, country.programme_id, events, now=now)
+        recorded += [
+            event.source_id
+            for event, answer in zip(events, answers, strict=True)
+            if isinstance(answer, Recorded) and event.kind is not Kind.REVERSAL
+        ]
+    added = _months(conn)
+    rebuild.facilities(conn, programme, list(country.facilities.values()), programme.day(now))
+    assert len(recorded) > 20
+    assert len(added) >= 3
+    assert _months(conn) == added
+
+
+def _months(conn: sa.Connection) -> list[tuple[object, ...]]:
+    rows = conn.execute(sa.text(
+        "select facility_id, product_id, month, opening, received, used, lost, adjusted, closing"
+        " from stock_month order by 1, 2, 3"
+    ))  # fmt: skip
+    return [tuple(row) for row in rows]
