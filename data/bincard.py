@@ -157,7 +157,7 @@ def read(
         raise TooLong("from", "Ask for a shorter period.", most=f"{most:,}")
     rows = in_order(rows)
     spells = shelf_days.spells(
-        {r.lot_id: _on_shelf(r) for r in opening}, any(r.had for r in opening), rows, starts,
+        {r.lot_id: on_shelf(r) for r in opening}, any(r.had for r in opening), rows, starts,
         min(ends, asked.as_of or now, now), programme.timezone,
     )  # fmt: skip
     mine = [r for r in opening if asked.lot is None or r.lot_id == lot_id]
@@ -195,7 +195,8 @@ def _lot(conn: sa.Connection, product: Product, number: str | None) -> int | Non
     return int(row.id)
 
 
-def _on_shelf(r: Row) -> OnShelf:
+def on_shelf(r: Row) -> OnShelf:
+    """A lot as it lay there: its doses and expiry, and what all that was said of its state makes of it."""
     lot = OnShelf(r.doses, r.expiry)
     said = r.said or ()
     gone = {reverses for *_, reverses in said}

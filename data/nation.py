@@ -16,7 +16,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from data import assess, columns, need, queries
+from data import assess, columns, days_out, need, queries
 from data.assess import Answer, Transition
 from data.columns import NULL, Floats, Ints
 from data.insight import ahead, delay
@@ -105,14 +105,11 @@ def _close_months(conn: sa.Connection, programme: Programme, today: date) -> dat
         asked = {
             "programme_id": programme.id,
             "month": first,
-            "next_month": following,
-            "starts": programme.midnight(first),
             "ends": programme.midnight(following),
-            "timezone": programme.timezone,
             "no_report": int(State.NO_REPORT),
         }
         conn.execute(SQL["close_month"], asked)
-        conn.execute(SQL["count_days_out"], asked)
+        days_out.fold(conn, programme, first, following)
     return _month(number) if number < running else None
 
 

@@ -5,9 +5,10 @@ To keep that sum short, the beginning of each month has a mark: what lay where b
 happened before it. A mark is never wrong later: what comes late has a larger id, and is added when it is read.
 
     true at T  = mark + rows from the mark's month up to T + rows before it that the mark lacks
-    known at T = the same of rows recorded up to T, less what the mark has that was recorded after T
+    known at T = the same of rows recorded up to T, from the newest mark that has none recorded after T
 
-Without a mark (there need not be any) it is the sum of all rows.
+Without such a mark (there need not be any) it is the sum of all rows; of those recorded before a country was loaded
+there are few, and an index on the moment of recording finds them.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def read(
         "product_ids": None if product_ids is None else list(product_ids),
     }
     day = programme.day(as_of.moment)
-    keys, doses = _summed(_pieces(conn, programme, asked, day.replace(day=1), as_of.sense))
+    keys, doses = _summed(_pieces(conn, programme, asked, day.replace(day=1)))
     there = doses != 0 if product_ids is None else (doses != 0) & np.isin(keys[1], list(product_ids))
     facility_id, product_id, lot_id = (part[there] for part in keys)
     stage, quarantined = _states(conn, asked, (facility_id, product_id, lot_id))
@@ -133,18 +134,13 @@ Key = tuple[Ints, Ints, Ints]
 Piece = tuple[Ints, Ints, Ints, Ints]
 
 
-def _pieces(
-    conn: sa.Connection, programme: Programme, asked: dict[str, Any], month: date, sense: Sense
-) -> Iterator[Piece]:
+def _pieces(conn: sa.Connection, programme: Programme, asked: dict[str, Any], month: date) -> Iterator[Piece]:
     """The parts of the sum."""
-    mark = conn.execute(SQL["mark"], {"programme_id": programme.id, "month": month}).one_or_none()
+    mark = conn.execute(SQL["mark"], asked | {"month": month}).one_or_none()
     asked = asked | {"starts": _EVER, "last_id": 0}
     if mark is not None:
         asked |= {"starts": programme.midnight(mark.month).astimezone(UTC).isoformat(), "last_id": mark.last_id}
         yield from _marked(conn, programme.id, mark.month, asked["facility_ids"])
-        unknown_then = mark.recorded_until is not None and mark.recorded_until > asked["moment"]
-        if sense is Sense.RECORDED and unknown_then:
-            yield piece(conn.execute(SQL["not_yet_known"], asked).one())
     yield piece(conn.execute(SQL["since" if asked["facility_ids"] is None else "since_at"], asked).one())
 
 
@@ -289,7 +285,8 @@ def mark(conn: sa.Connection, programme: Programme, month: date, last_id: int) -
 
 def _pieces_up_to(conn: sa.Connection, programme: Programme, month: date, last_id: int) -> Iterator[Piece]:
     before = date(month.year - (month.month == 1), (month.month - 2) % 12 + 1, 1)
-    found = conn.execute(SQL["mark"], {"programme_id": programme.id, "month": before}).one_or_none()
+    said = {"programme_id": programme.id, "month": before, "known": _ALWAYS}
+    found = conn.execute(SQL["mark"], said).one_or_none()
     asked = {"programme_id": programme.id, "ends": programme.midnight(month), "upto": last_id}
     asked |= {"starts": _EVER, "last_id": 0}
     if found is not None:

@@ -203,38 +203,3 @@ where f.programme_id = :programme_id and f.open and p.state <> :no_report
 on conflict (facility_id, product_id, month) do update
 set state = excluded.state, probability = excluded.probability, within_30 = excluded.within_30
 where m.state is null
-
--- count_days_out --
--- Days out of stock of a month that has ended, where nobody reported them: full local days on which the balance over all
--- lots was zero from midnight to midnight. The day it ran out and the day it was refilled do not count, and empty spells
--- that touch are one. The month begins with its opening.
-update stock_month m
-set days_out = c.days_out
-from (
-    select t.facility_id, t.product_id, coalesce(sum(s.days), 0) as days_out
-    from stock_month t
-    join facility f on f.id = t.facility_id
-    left join lateral (
-        select greatest(0, CAST(upto AS date) - CAST(begins + interval '1 day' - interval '1 microsecond' AS date)) as days
-        from (
-            select at as begins, empty, coalesce(lead(at) over (order by at, id), CAST(:next_month AS timestamp)) as upto
-            from (
-                select at, id, empty, lag(empty) over (order by at, id) as was_empty
-                from (
-                    select CAST(:month AS timestamp) as at, CAST(0 AS bigint) as id, t.opening = 0 as empty
-                    union all
-                    select e.occurred_at at time zone :timezone, e.id,
-                           t.opening + sum(e.doses) over (order by e.occurred_at, e.id) = 0
-                    from stock_event e
-                    where e.facility_id = t.facility_id and e.product_id = t.product_id
-                      and e.occurred_at >= :starts and e.occurred_at < :ends
-                ) line
-            ) told
-            where empty is distinct from was_empty
-        ) spell
-        where empty
-    ) s on true
-    where f.programme_id = :programme_id and t.month = :month and t.days_out is null and t.opening is not null
-    group by t.facility_id, t.product_id
-) c
-where m.facility_id = c.facility_id and m.product_id = c.product_id and m.month = :month

@@ -3,11 +3,13 @@
 select set_config('plan_cache_mode', 'force_custom_plan', true)
 
 -- mark --
--- The newest mark at or before the beginning of a month: by then it stands, these rows are in it, recorded until then.
-select month, max(last_id) as last_id, max(recorded_until) as recorded_until
+-- The newest mark at or before the beginning of a month that holds no row which was recorded after a moment: by then it
+-- stands, and by these rows.
+select month, max(last_id) as last_id
 from lot_month
 where programme_id = :programme_id and month <= :month
 group by month
+having coalesce(max(recorded_until), '-infinity') <= CAST(:known AS timestamptz)
 order by month desc
 limit 1
 
@@ -62,20 +64,6 @@ from (
           and id > :last_id and recorded_at <= CAST(:known AS timestamptz)
     ) e
     group by facility_id, product_id, lot_id
-) l
-where doses <> 0
-
--- not_yet_known --
--- What a mark has in it that was recorded only after a moment, to be taken off.
-select string_agg(int4send(facility_id), '') as facility_id, string_agg(int4send(product_id), '') as product_id,
-       string_agg(int4send(lot_id), '') as lot_id, string_agg(int4send(doses), '') as doses
-from (
-    select facility_id, product_id, coalesce(lot_id, 0) as lot_id, -CAST(sum(doses) AS int) as doses
-    from stock_event
-    where programme_id = :programme_id and occurred_at < CAST(:starts AS timestamptz) and id <= :last_id
-      and recorded_at > CAST(:known AS timestamptz)
-      and (CAST(:facility_ids AS int[]) is null or facility_id = any(CAST(:facility_ids AS int[])))
-    group by facility_id, product_id, coalesce(lot_id, 0)
 ) l
 where doses <> 0
 
