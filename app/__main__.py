@@ -131,6 +131,34 @@ def audit(args: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
+def backtest(args: argparse.Namespace) -> int:
+    """Foretell past months of a pack as it could have been done then, and print how good that was."""
+    from app import backtest
+    from data import errors
+
+    pack, files = (args.folder, None) if args.pack is None else (args.pack, args.folder)
+    try:
+        print(backtest.run(pack, files, args.first, args.last, args.horizon, args.out, _say))
+    except errors.DataError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    return 0
+
+
+def train(args: argparse.Namespace) -> int:
+    """Learn from a pack's past how likely a stockout next month is, and write the model."""
+    from app import backtest
+    from data import errors
+
+    pack, files = (args.folder, None) if args.pack is None else (args.pack, args.folder)
+    try:
+        print(f"Wrote {backtest.train(pack, files, args.last, args.orders, args.out, _say)}.")
+    except errors.DataError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    return 0
+
+
 def rebuild(args: argparse.Namespace) -> int:
     """Make all that is kept beside the record from it again: balances, months, states, roll-ups, alerts."""
     from app import rebuild, settings
@@ -204,6 +232,11 @@ def _say(text: str) -> None:
     print(f"    {text}", flush=True)
 
 
+def _pack(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", type=Path, metavar="FOLDER", help="the country's folder, with its pack.toml")
+    command.add_argument("--pack", type=Path, metavar="PACK", help="its pack.toml, where that lies elsewhere")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m app", description="VaxTrace: a nation's vaccine stock on a live map."
@@ -227,15 +260,24 @@ def _parser() -> argparse.ArgumentParser:
     add(live)
     add(worker)
     add(migrate)
-    command = add(load)
-    command.add_argument("folder", type=Path, metavar="FOLDER", help="the country's folder, with its pack.toml")
-    command.add_argument("--pack", type=Path, metavar="PACK", help="its pack.toml, where that lies elsewhere")
+    _pack(add(load))
     command = add(demo)
     command.add_argument("--facilities", type=int, default=8000, metavar="N", help="health facilities (8000)")
     command.add_argument("--seed", type=int, default=7, metavar="S", help="another country of the same shape (7)")
     command = add(day)
     command.add_argument("--every", type=float, default=2.0, metavar="EVERY", help="seconds between events (2)")
     add(audit)
+    command = add(backtest)
+    _pack(command)
+    command.add_argument("--from", dest="first", required=True, metavar="YYYY-MM", help="the first month foretold")
+    command.add_argument("--to", dest="last", required=True, metavar="YYYY-MM", help="the last month foretold")
+    command.add_argument("--horizon", type=int, default=1, metavar="N", help="foretold so many months before (1)")
+    command.add_argument("--out", type=Path, metavar="DIR", help="write the figures and pictures there as well")
+    command = add(train)
+    _pack(command)
+    command.add_argument("--to", dest="last", metavar="YYYY-MM", help="learn from the months up to this one (all)")
+    command.add_argument("--orders", action="store_true", help="read what was ordered, too: the record lacks it")
+    command.add_argument("--out", type=Path, metavar="FILE", help="the model (data/insight/models/PROGRAMME.npz)")
     command = add(rebuild)
     command.add_argument("programme", nargs="?", metavar="PROGRAMME", help="only this one, such as nigeria-demo (all)")
     command = add(user)
