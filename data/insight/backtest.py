@@ -28,8 +28,9 @@ Bools = NDArray[np.bool_]
 THRESHOLDS = (0.2, 0.5, 0.8)
 
 CLIMATOLOGY = "climatology"
+#: The learned model on all that the pack reports; where that includes orders, also without them, as the record has it.
 LEARNED = "learned"
-WITH_ORDERS = "learned, with orders"
+WITHOUT_ORDERS = "learned, without orders"
 MONTHS_OF_STOCK = "months of stock, isotonic"
 POISSON = "Poisson rule"
 COUNTS = "count model"
@@ -163,9 +164,11 @@ def _chances(asked: _Asked) -> Iterator[tuple[str, Floats]]:
     chance, kind, stock, poisson = asked.counts
     n, happened = int(cases.sum()), known.happened
     until = asked.history.until(asked.origin)
-    yield LEARNED, _learned(until, known, learned.KEPT, asked)
-    if asked.ordered is not None:
-        yield WITH_ORDERS, _learned(until, asked.ordered, AMOUNTS, asked)
+    if asked.ordered is None:
+        yield LEARNED, _learned(until, known, learned.KEPT, asked)
+    else:
+        yield LEARNED, _learned(until, asked.ordered, AMOUNTS, asked)
+        yield WITHOUT_ORDERS, _learned(until, known, learned.KEPT, asked)
     yield COUNTS, chance[cases]
     yield (
         COUNTS_TRANSLATED,
@@ -247,11 +250,6 @@ def score(backtest: Backtest, method: str, held: bool) -> Score:
         scores.reliability(p, y),
         [(limit, *scores.precision_recall(p, y, limit)) for limit in THRESHOLDS],
     )
-
-
-def best(backtest: Backtest) -> str:
-    """The learned model that reads all there is: with orders where they were reported."""
-    return WITH_ORDERS if WITH_ORDERS in backtest.chances else LEARNED
 
 
 def name(month: int) -> str:

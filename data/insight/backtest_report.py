@@ -14,7 +14,7 @@ from data.insight.backtest import Backtest, Score
 
 _SAID = {
     backtest.LEARNED: "learned",
-    backtest.WITH_ORDERS: "learned, with what was ordered",
+    backtest.WITHOUT_ORDERS: "learned, without what was ordered (as the record has it)",
     backtest.COUNTS: "count model, as the product shows it (before a delivery)",
     backtest.COUNTS_TRANSLATED: "count model, translated to the month's end",
     backtest.MONTHS_OF_STOCK: "months of stock with an isotonic fit",
@@ -26,15 +26,14 @@ _SAID = {
 
 def text(found: Backtest, country: str) -> str:
     """All figures, as lines for a terminal; columns are aligned and separated by bars as in Markdown."""
-    best = backtest.best(found)
     first, last = backtest.name(int(found.month.min())), backtest.name(int(found.month.max()))
     parts = [
         f"{country}: out of stock {found.horizon} month{'s' if found.horizon > 1 else ''} after the forecast,"
         f" {first} to {last}. {len(found.month):,} forecasts, {int(found.held.sum()):,} of them with stock.",
         *(_methods(found, held) for held in (False, True)),
-        *(_bins(backtest.score(found, best, held), best, held) for held in (False, True)),
+        *(_bins(backtest.score(found, backtest.LEARNED, held), held) for held in (False, True)),
         *(_warnings(found, held) for held in (False, True)),
-        _months(found, best),
+        _months(found),
         _demand(found),
     ]
     return "\n\n".join(parts)
@@ -65,12 +64,14 @@ def _methods(found: Backtest, held: bool) -> str:
     return _table(f"Methods, {_where(held)}", head, rows)
 
 
-def _bins(one: Score, method: str, held: bool) -> str:
+def _bins(one: Score, held: bool) -> str:
     rows = [
         [f"{b.low:.0%} to {b.high:.0%}", f"{b.count:,}", f"{b.predicted:.1%}", f"{b.happened:.1%}"] for b in one.bins
     ]
     return _table(
-        f"Reliability of {_SAID[method]}, {_where(held)}", ["shown", "forecasts", "mean shown", "happened"], rows
+        f"Reliability of {_SAID[backtest.LEARNED]}, {_where(held)}",
+        ["shown", "forecasts", "mean shown", "happened"],
+        rows,
     )
 
 
@@ -86,18 +87,20 @@ def _warnings(found: Backtest, held: bool) -> str:
     return _table(f"Warnings, {_where(held)}", head, rows)
 
 
-def _months(found: Backtest, method: str) -> str:
+def _months(found: Backtest) -> str:
     rows = []
     for month in np.unique(found.month).tolist():
         at = found.month == month
-        p, y = found.chances[method][at], found.happened[at]
+        p, y = found.chances[backtest.LEARNED][at], found.happened[at]
         rows.append(
             [
                 backtest.name(month), f"{len(p):,}", f"{p.mean():.1%}", f"{y.mean():.1%}", _number(scores.auc(p, y)),
                 _number(scores.brier(p, y)),
             ]
         )  # fmt: skip
-    return _table(f"Month by month, {_SAID[method]}", ["month", "forecasts", "foretold", "out", "AUC", "Brier"], rows)
+    return _table(
+        f"Month by month, {_SAID[backtest.LEARNED]}", ["month", "forecasts", "foretold", "out", "AUC", "Brier"], rows
+    )
 
 
 def _demand(found: Backtest) -> str:
@@ -128,12 +131,11 @@ _SIZE, _LEFT, _TOP = 240, 46, 34
 
 def reliability_svg(found: Backtest) -> str:
     """Shown against happened, of the learned model and of months of stock: all forecasts, and those with stock."""
-    best = backtest.best(found)
     panels = []
     for number, held in enumerate((False, True)):
         drawn = [_axes("shown", "happened"), f'<text x="0" y="-12">{_where(held).capitalize()}</text>']
         drawn.append(f'<line class="ideal" x1="0" y1="{_SIZE}" x2="{_SIZE}" y2="0"/>')
-        for kind, method in (("b", backtest.MONTHS_OF_STOCK), ("a", best)):
+        for kind, method in (("b", backtest.MONTHS_OF_STOCK), ("a", backtest.LEARNED)):
             bins = backtest.score(found, method, held).bins
             drawn.append(_line(kind, [(b.predicted, b.happened) for b in bins]))
             drawn += [
@@ -143,13 +145,12 @@ def reliability_svg(found: Backtest) -> str:
                 for b in bins
             ]
         panels.append(_panel(number, drawn))
-    keys = [("a", _SAID[best]), ("b", _SAID[backtest.MONTHS_OF_STOCK])]
+    keys = [("a", _SAID[backtest.LEARNED]), ("b", _SAID[backtest.MONTHS_OF_STOCK])]
     return _svg("Reliability: what was shown, and how often it happened", panels, keys)
 
 
 def months_svg(found: Backtest) -> str:
     """The share out of stock month by month, foretold and happened: all forecasts, and those with stock."""
-    best = backtest.best(found)
     months = np.unique(found.month).tolist()
     panels = []
     for number, held in enumerate((False, True)):
@@ -157,7 +158,7 @@ def months_svg(found: Backtest) -> str:
         told, was = [], []
         for month in months:
             at = rows & (found.month == month)
-            told.append(float(found.chances[best][at].mean()) if at.any() else 0.0)
+            told.append(float(found.chances[backtest.LEARNED][at].mean()) if at.any() else 0.0)
             was.append(float(found.happened[at].mean()) if at.any() else 0.0)
         top = max(0.05, 1.2 * max([*told, *was]))
         drawn = [
@@ -168,7 +169,9 @@ def months_svg(found: Backtest) -> str:
             drawn.append(_line(kind, [(i / max(1, len(months) - 1), v / top) for i, v in enumerate(values)]))
         panels.append(_panel(number, drawn))
     return _svg(
-        "The share out of stock, month by month", panels, [("a", f"foretold ({_SAID[best]})"), ("b", "happened")]
+        "The share out of stock, month by month",
+        panels,
+        [("a", f"foretold ({_SAID[backtest.LEARNED]})"), ("b", "happened")],
     )
 
 

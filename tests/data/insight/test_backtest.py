@@ -89,7 +89,7 @@ def test_a_scrambled_future_changes_no_forecast(history, horizon):
     other = scrambled(history, 20 - horizon + 1)
     one, two = (backtest.run(h, month, month, horizon=horizon, **QUICK) for h in (history, other))
     assert (one.happened != two.happened).any()
-    assert set(one.chances) >= {backtest.LEARNED, backtest.WITH_ORDERS, backtest.COUNTS, backtest.POISSON}
+    assert set(one.chances) >= {backtest.LEARNED, backtest.WITHOUT_ORDERS, backtest.COUNTS, backtest.POISSON}
     for method, chances in one.chances.items():
         np.testing.assert_array_equal(chances, two.chances[method], err_msg=method)
 
@@ -148,10 +148,11 @@ def test_the_learned_model_finds_what_can_be_learnt(found):
     assert backtest.score(found, backtest.CLIMATOLOGY, held=True).skill == pytest.approx(0)
 
 
-def test_without_orders_there_is_no_model_that_reads_them():
-    found = backtest.run(made(orders=False), FIRST + 21, FIRST + 21, **QUICK)
-    assert backtest.WITH_ORDERS not in found.chances
-    assert backtest.best(found) == backtest.LEARNED
+def test_orders_are_left_out_by_one_model_and_only_where_there_are_any(history, found):
+    without = backtest.run(history.without("ordered"), FIRST + 19, FIRST + 21, **QUICK)
+    assert backtest.WITHOUT_ORDERS not in without.chances
+    np.testing.assert_array_equal(without.chances[backtest.LEARNED], found.chances[backtest.WITHOUT_ORDERS])
+    assert (found.chances[backtest.LEARNED] != found.chances[backtest.WITHOUT_ORDERS]).any()
 
 
 def test_the_error_of_demand_is_worked_out_by_hand():
@@ -204,9 +205,9 @@ def test_a_translation_rises_and_keeps_the_mean():
 def test_the_report_names_every_method_and_its_pictures_are_well_formed(found):
     text = backtest_report.text(found, "Somewhere")
     assert text.startswith("Somewhere: out of stock 1 month after the forecast, 2021-08 to 2021-10.")
-    for words in ("learned, with what was ordered", "Poisson rule", "climatology", "MASE", "calibration error"):
+    for words in ("learned, without what was ordered", "Poisson rule", "climatology", "MASE", "calibration error"):
         assert words in text
-    best = backtest.score(found, backtest.WITH_ORDERS, held=False)
+    best = backtest.score(found, backtest.LEARNED, held=False)
     assert f"{best.auc:.4f}" in text
     for picture in (backtest_report.reliability_svg(found), backtest_report.months_svg(found)):
         assert ElementTree.fromstring(picture).tag.endswith("svg")
