@@ -78,7 +78,7 @@ def load(args: argparse.Namespace) -> int:
 
     try:
         with _database() as engine:
-            pack, files = (args.folder, None) if args.pack is None else (args.pack, args.folder)
+            pack, files = _named(args)
             digest = reader.digest(pack, files)
             country = reader.read(pack, files)
             demo_mode = settings.read().demo
@@ -119,6 +119,20 @@ def audit(args: argparse.Namespace) -> int:
     found = audit.differences(settings.read().database_url.get_secret_value(), args.processes, most=args.most)
     print("\n".join(audit.lines(found, args.most)))
     return 1 if found else 0
+
+
+def backtest(args: argparse.Namespace) -> None:
+    """Foretell past months of a pack as it could have been done then, and print how good that was."""
+    from app import backtest
+
+    print(backtest.run(*_named(args), args.first, args.last, args.horizon, args.out, _say))
+
+
+def train(args: argparse.Namespace) -> None:
+    """Learn from a pack's past how likely a stockout next month is, and write the model."""
+    from app import backtest
+
+    print(f"Wrote {backtest.train(*_named(args), args.last, args.orders, args.out, _say)}.")
 
 
 def rebuild(args: argparse.Namespace) -> None:
@@ -229,6 +243,16 @@ def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
+def _pack(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", type=Path, metavar="FOLDER", help="the country's folder, with its pack.toml")
+    command.add_argument("--pack", type=Path, metavar="PACK", help="its pack.toml, where that lies elsewhere")
+
+
+def _named(args: argparse.Namespace) -> tuple[Path, Path | None]:
+    """The pack, and the folder of its files where that is another one."""
+    return (args.folder, None) if args.pack is None else (args.pack, args.folder)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m app", description="VaxTrace: a nation's vaccine stock on a live map."
@@ -252,9 +276,7 @@ def _parser() -> argparse.ArgumentParser:
     add(live)
     add(worker)
     add(migrate)
-    command = add(load)
-    command.add_argument("folder", type=Path, metavar="FOLDER", help="the country's folder, with its pack.toml")
-    command.add_argument("--pack", type=Path, metavar="PACK", help="its pack.toml, where that lies elsewhere")
+    _pack(add(load))
     command = add(demo)
     command.add_argument("--facilities", type=int, default=8000, metavar="N", help="health facilities (8000)")
     command.add_argument("--seed", type=int, default=7, metavar="S", help="another country of the same shape (7)")
@@ -263,6 +285,17 @@ def _parser() -> argparse.ArgumentParser:
     command = add(audit)
     command.add_argument("--most", type=int, default=100, metavar="N", help="print so many of each check at most (100)")
     command.add_argument("--processes", type=int, metavar="N", help="replay with so many processes (one per core)")
+    command = add(backtest)
+    _pack(command)
+    command.add_argument("--from", dest="first", required=True, metavar="YYYY-MM", help="the first month foretold")
+    command.add_argument("--to", dest="last", required=True, metavar="YYYY-MM", help="the last month foretold")
+    command.add_argument("--horizon", type=int, default=1, metavar="N", help="foretold so many months before (1)")
+    command.add_argument("--out", type=Path, metavar="DIR", help="write the figures and pictures there as well")
+    command = add(train)
+    _pack(command)
+    command.add_argument("--to", dest="last", metavar="YYYY-MM", help="learn from the months up to this one (all)")
+    command.add_argument("--orders", action="store_true", help="read what was ordered, too: the record lacks it")
+    command.add_argument("--out", type=Path, metavar="FILE", help="the model (data/insight/models/PROGRAMME.npz)")
     command = add(rebuild)
     command.add_argument("programme", nargs="?", metavar="PROGRAMME", help="only this one, such as nigeria-demo (all)")
     command = add(user)

@@ -26,7 +26,7 @@ def read(reading: tables.Reading, facilities: pd.DataFrame, products: pd.DataFra
             {"facility": "str", "product": "str", "month": "datetime64[ns]"}
         )
     table = reading.table(spec.file, "history", spec.join)
-    columns = {name: getattr(spec, name) for name in [*_KEY, *AMOUNTS]}
+    columns = {name: getattr(spec, name) for name in [*_KEY, *AMOUNTS, "ordered"]}
     rules = {f"{kind}.{n}": r.column for kind in ("refuse", "blank_zeros") for n, r in enumerate(getattr(spec, kind))}
     reading.need(table, spec.file, {f"history.{k}": v for k, v in {**columns, **rules}.items()})
     rows = pd.DataFrame({name: tables.pick(table, getattr(spec, name)) for name in _KEY})
@@ -42,7 +42,10 @@ def read(reading: tables.Reading, facilities: pd.DataFrame, products: pd.DataFra
     rows = _once(reading, rows)
     rows = _days_out(reading, rows.sort_values(_KEY))
     reading.note("kept", "history", "monthly reports", len(rows))
-    return rows[REPORT].reset_index(drop=True)
+    if spec.ordered is None:
+        return rows[REPORT].reset_index(drop=True)
+    rows["ordered"] = _ordered(reading, rows, table.loc[rows.index, spec.ordered], spec)
+    return rows[[*REPORT, "ordered"]].reset_index(drop=True)
 
 
 def _declared(
@@ -115,6 +118,19 @@ def _amounts(
     nothing = ~unusable & amounts.drop(columns="days_out").isna().all(axis=1)
     reading.note("refused", "history", "no amount is reported", rows["said"][nothing])
     return pd.concat([rows, amounts], axis=1)[~(unusable | nothing)]
+
+
+def _ordered(reading: tables.Reading, rows: pd.DataFrame, text: pd.Series, spec: packs.History) -> pd.Series:
+    """What was ordered, not known where it cannot be: an order is a wish, and moves no stock."""
+    values, bad = tables.whole(text)
+    bad["is negative"] = (values < 0).fillna(False)
+    for reason, where in bad.items():
+        reading.note(
+            "flagged", "history", f"{spec.ordered} {reason}: taken as not known", (rows["said"] + ": " + text)[where],
+            "Correct the order, or blank it.",
+        )  # fmt: skip
+        values = values.mask(where)
+    return values
 
 
 def _blank_zeros(

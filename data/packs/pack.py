@@ -299,6 +299,8 @@ class History(_Closed):
     adjusted: str | None = None
     closing: str | None = None
     days_out: str | None = None
+    # Asked for in the month's report. Not kept on record: `backtest` measures what it would add to a forecast.
+    ordered: str | None = None
     # What "used" means here: given to people, or handed on.
     used_as: Literal["administered", "issue"] = "administered"
     # The unit of the file's amounts; vials are turned into doses.
