@@ -19,7 +19,7 @@ def create_app(settings: Settings) -> WSGIApplication:
     from flask_compress import Compress
 
     from app import errors, headers, logs, static
-    from app.api import attachments, bin_cards, counts, health, reads, shipments, stock_events
+    from app.api import attachments, bin_cards, counts, demand, health, kpis, reads, shipments, stock_events
     from app.auth import routes as auth
     from app.auth.sessions import Sessions
     from app.pages import count_routes, error
@@ -59,7 +59,8 @@ def create_app(settings: Settings) -> WSGIApplication:
     auth.guard(app)
     for blueprint in (
         auth.blueprint, static.blueprint, health.blueprint, reads.blueprint, stock_events.blueprint, counts.blueprint,
-        bin_cards.blueprint, shipments.blueprint, attachments.blueprint, pages.blueprint, count_routes.blueprint,
+        bin_cards.blueprint, shipments.blueprint, attachments.blueprint, demand.blueprint, kpis.blueprint,
+        pages.blueprint, count_routes.blueprint,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     dash = map_page.mount(app, parts)

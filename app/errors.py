@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError as Unstorable
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from data import errors
+from data import doubts, errors, kpis
 from data.record import counts
 from data.record.shipments import UnknownShipment
 from geo.errors import NotThere
@@ -47,6 +47,9 @@ STATUS: tuple[tuple[type[errors.DataError], HTTPStatus], ...] = (
     (errors.UnknownProduct, HTTPStatus.NOT_FOUND),
     (errors.UnknownLot, HTTPStatus.NOT_FOUND),
     (errors.UnknownAttachment, HTTPStatus.NOT_FOUND),
+    (doubts.UnknownFlag, HTTPStatus.NOT_FOUND),
+    (doubts.InvalidVerdict, HTTPStatus.BAD_REQUEST),
+    (kpis.InvalidPeriod, HTTPStatus.BAD_REQUEST),
     (UnknownShipment, HTTPStatus.NOT_FOUND),
     (NotThere, HTTPStatus.NOT_FOUND),
     (counts.UnknownCount, HTTPStatus.NOT_FOUND),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import sqlalchemy as sa
 from flask import Blueprint, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from app import services, shipping
+from app import flagging, services, shipping
 from app.auth import csrf
 from app.auth.routes import form_token
 from app.errors import InvalidBody
-from app.pages import about, alerts, bincard, plain
+from app.pages import about, alerts, bincard, plain, quality
 from data.programmes import Programme
 from data.record import submission
 
@@ -55,19 +55,48 @@ def _records(conn: sa.Connection, programme: Programme, code: str) -> bool:
     return place is not None and services.principal().may("record", programme.id, place.id, place.lineage)
 
 
+@blueprint.get("/<programme>/quality")
+def data_quality(programme: str) -> str:
+    """The values that are doubted."""
+    asked = request.args.get("page", 1, type=int)
+    with services.transaction() as conn:
+        found = services.programme(conn, programme)
+        return quality.page(
+            conn, found, person(programme), services.principal(), min(max(asked, 1), _MOST_PAGES),
+            request.args.get("area") or None, judged=request.args.get("judged") == "true",
+        )  # fmt: skip
+
+
+@blueprint.post("/<programme>/quality/<int:number>")
+def judge(programme: str, number: int) -> AnyResponse:
+    """Say what a doubted value is, and go back to the list."""
+    who, said = services.principal(), request.form
+    _check_form()
+    note = said.get("note", "").strip()[: flagging.MOST_WORDS]
+    with services.transaction() as conn:
+        found = services.programme(conn, programme)
+        flagging.judge(conn, found, who, number, said.get("verdict", ""), note or None, services.now())
+    back = dict(parse_qsl(said.get("back", "")))
+    return redirect(f"/{programme}/quality?{urlencode(back)}", 303)
+
+
 @blueprint.post("/<programme>/bin-card/resolve")
 def resolve(programme: str) -> AnyResponse:
     """Say why what arrived is not what was sent, and go back to the bin card."""
     who, said = services.principal(), request.form
-    key = services.services().settings.secret_key.get_secret_value()
-    if not csrf.holds(key, who.token_hash, said.get(csrf.FIELD)):
-        raise InvalidBody(csrf.FIELD, "Reload the page and send it again.", reason="its form token is missing")
+    _check_form()
     document, product, reason = (said.get(name, "") for name in ("document", "product", "reason"))
     with services.transaction() as conn:
         found = services.programme(conn, programme)
         shipping.resolve(conn, found, who, document, product, reason, services.now())
     back = urlencode({"facility": said.get("facility", ""), "product": product})
     return redirect(f"/{programme}/bin-card?{back}", 303)
+
+
+def _check_form() -> None:
+    key = services.services().settings.secret_key.get_secret_value()
+    if not csrf.holds(key, services.principal().token_hash, request.form.get(csrf.FIELD)):
+        raise InvalidBody(csrf.FIELD, "Reload the page and send it again.", reason="its form token is missing")
 
 
 def person(programme: str) -> plain.Person:

@@ -51,7 +51,7 @@ def as_xlsx(report: Report) -> bytes:
     with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
         book.set_properties({"title": report.title, "created": report.made_at.astimezone(UTC).replace(tzinfo=None)})
         styles = _Styles(book)
-        sheet = book.add_worksheet("Bin card")
+        sheet = book.add_worksheet(report.sheet)
         sheet.write_string(0, 0, report.title, styles.title)
         for number, (name, value) in enumerate(report.facts, 1):
             sheet.write_string(number, 0, name, styles.head)
