@@ -19,7 +19,7 @@ YEAR = 12
 #: Full months of history that a season needs, and months on which it has to prove itself.
 FEWEST_MONTHS, FEWEST_TRIALS = 24, 6
 #: How much better it has to foretell, and by how many standard errors over the months it was tried on.
-LEAST_GAIN, SIGNIFICANT = 0.02, 2.0
+LEAST_GAIN, SIGNIFICANT = 0.02, 3.0
 #: A year of ratios counts as much as this many that say there is no season.
 _PRIOR_YEARS = 1.0
 
