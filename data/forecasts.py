@@ -28,7 +28,8 @@ MONTHS = 36
 class Reading:
     """The forecasts of one position; `amc` is the demand in force, in doses (or pieces) a month, and `why` its reason.
 
-    `first` and `last` are the first days of the months that were looked at.
+    `first` and `last` are the first days of the months that were looked at; `seasonal` says that the product has a
+    season, which is in its forecast of use.
     """
 
     facility: str
@@ -39,6 +40,7 @@ class Reading:
     why: str
     in_force: View | None
     best: View | None
+    seasonal: bool
     forecasts: list[Forecast]
     first: date
     last: date
@@ -62,7 +64,8 @@ def read(conn: sa.Connection, programme: Programme, facility: str, product: str,
     source = Source.NONE if held is None or held.demand_source is None else Source(held.demand_source)
     return Reading(
         facility, product, about.unit, None if held is None else held.amc, source, forecast.why(source, found),
-        forecast.VIEW_OF.get(source), forecast.best(found), found, span.first, monthly.first_day(until - 1),
+        forecast.VIEW_OF.get(source), forecast.best(found), about.season is not None, found,
+        span.first, monthly.first_day(until - 1),
     )  # fmt: skip
 
 
@@ -89,5 +92,6 @@ def _history(
     per_child = math.nan if about.doses_per_child is None else about.doses_per_child
     return forecast.History(
         line(told, "used"), out, span.days, line(given, "administered"), wastage,
-        float(demand.from_population(children, per_child, wastage)), *chosen, first_month=span.since % 12,
+        float(demand.from_population(children, per_child, wastage)), *chosen,
+        season=None if about.season is None else np.array(about.season), first_month=span.since % 12,
     )  # fmt: skip

@@ -16,7 +16,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from data import assess, columns, need, queries
+from data import assess, columns, need, queries, seasons
 from data.assess import Answer, Transition
 from data.columns import NULL, Floats, Ints
 from data.programmes import Programme
@@ -71,6 +71,8 @@ def refresh(conn: sa.Connection, programme: Programme, today: date, *, demand: b
     nation = _read(conn, programme, today)
     if demand or marked or closed is not None or np.isnan(nation.stored["dispersion"]).any():
         need.refresh(conn, programme, nation, list(_chunks(nation)), today)
+    if closed is not None:
+        seasons.learn(conn, programme, today)
     transitions: list[Transition] = []
     pairs: list[tuple[int, int]] = []
     for rows in _chunks(nation):

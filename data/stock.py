@@ -11,6 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from data import errors, queries
+from data.insight import policy
+from data.insight.demand import Source
 from data.types import Entry, Kind, State
 
 SQL = queries.read(Path(__file__).parent / "sql" / "stock.sql")
@@ -87,6 +89,9 @@ class Position:
     next_delivery_on: date | None
     last_event_at: datetime | None
     out_since: datetime | None
+    #: The name of the preset whose levels hold here, and where the demand comes from; None for a past month.
+    preset: str | None = None
+    demand_source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +192,16 @@ def positions(conn: sa.Connection, facility_id: int, month: date | None = None) 
     """Every product that the facility handles, in screen order: now, or at the end of a month (its first day)."""
     statement = SQL["positions"] if month is None else SQL["positions_at"]
     rows = conn.execute(statement, {"facility_id": facility_id} | ({} if month is None else {"month": month}))
-    return [Position(**(r._asdict() | {"state": State(r.state)})) for r in rows]
+    return [Position(**(r._asdict() | {"state": State(r.state)} | _judged_by(r))) for r in rows]
+
+
+def _judged_by(row: sa.Row[Any]) -> dict[str, str | None]:
+    """Preset and source of demand by their names."""
+    source, preset = row._mapping.get("demand_source"), row._mapping.get("preset")
+    return {
+        "demand_source": None if source is None else Source(source).name.lower(),
+        "preset": None if preset is None else policy.NAMES[preset],
+    }
 
 
 def usable(conn: sa.Connection, facility_ids: Sequence[int], product_id: int) -> dict[int, int]:

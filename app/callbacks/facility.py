@@ -131,14 +131,15 @@ def choice(
 def _band(programme: Programme, facility: Facility, position: Position) -> tuple[float, float] | None:
     if not position.amc:
         return None
-    low, high = policy.bands_of(
-        programme.preset,
-        position.amc,
-        facility.lead_time_days,
-        facility.delivery_interval_days,
-        supplies=np.bool_(facility.supplies),
+    low, high = policy.bands(
+        _preset(programme, facility, position), position.amc, facility.lead_time_days, facility.delivery_interval_days
     )
     return float(low), float(high)
+
+
+def _preset(programme: Programme, facility: Facility, position: Position) -> str:
+    """Whose levels hold for this position."""
+    return position.preset or (policy.STORES if facility.supplies else programme.preset)
 
 
 def _facts(
@@ -214,7 +215,7 @@ def _formulas(
     """Each formula in force, followed by this place's own figures."""
     full = [m for m in months if m.month < today.replace(day=1) and m.used is not None][-demand.WINDOW :]
     used, out = sum(m.used or 0 for m in full), sum(m.days_out or 0 for m in full)
-    preset = policy.PRESETS[programme.preset]
+    preset = policy.PRESETS[_preset(programme, facility, position)]
     interval, lead = (words.counted(d, "day") for d in (facility.delivery_interval_days, facility.lead_time_days))
     said = {
         "amc": f"{demand.FORMULA.format(window=demand.WINDOW)}. Here, in {words.counted(len(full), 'full month')}:"

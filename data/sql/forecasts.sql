@@ -6,7 +6,9 @@ where f.programme_id = :programme_id and f.code = :facility
 
 -- product --
 -- A product by its code.
-select id, unit, open_vial_wastage, doses_per_child from product where programme_id = :programme_id and code = :product
+select id, unit, open_vial_wastage, doses_per_child, season
+from product
+where programme_id = :programme_id and code = :product
 
 -- position --
 -- The demand in force.
