@@ -17,7 +17,18 @@ def create_app(settings: Settings) -> WSGIApplication:
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     from app import errors, headers, limits, logs, static
-    from app.api import ahead, attachments, bin_cards, counts, health, reads, shipments, stock_events
+    from app.api import (
+        ahead,
+        attachments,
+        bin_cards,
+        counts,
+        demand,
+        health,
+        kpis,
+        reads,
+        shipments,
+        stock_events,
+    )
     from app.auth import csrf, oidc, reset_routes, sealed, token_routes
     from app.auth import routes as auth
     from app.auth.sessions import Sessions
@@ -78,6 +89,7 @@ def create_app(settings: Settings) -> WSGIApplication:
         people_routes.blueprint, log_routes.blueprint, static.blueprint, health.blueprint, reads.blueprint,
         stock_events.blueprint, counts.blueprint, bin_cards.blueprint, shipments.blueprint, attachments.blueprint,
         pages.blueprint, count_routes.blueprint, ahead.blueprint, insight_routes.blueprint,
+        demand.blueprint, kpis.blueprint,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     dash = map_page.mount(app, parts)

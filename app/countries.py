@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app import pipeline
 from app.auth import demo as demo_users
-from data import db, programmes
+from data import db, doubts, programmes, seasons
 from data.packs import demo, load
 from data.packs.country import Country
 from data.packs.load import Loaded
@@ -28,6 +28,10 @@ def bring_in(engine: sa.Engine, country: Country, *, digest: str, say: Say, demo
         outlines.draw(conn, programme.id)
         say("Assessing every position and rolling up the areas.")
         pipeline.refresh(conn, programme, programme.day(now), now, "a country was loaded", most_alerts=0)
+        say("Looking for values that cannot be right.")
+        found = doubts.find_earlier(conn, programme, programme.day(now))
+        say(f"{found:,} values are doubted: see Data quality.")
+        seasons.learn(conn, programme, programme.day(now))
         say("Rolling up the months.")
         aggregates.rebuild_months(conn, programme.id)
 

@@ -16,7 +16,7 @@ from app.auth.links import LinkGone
 from app.auth.people import UnknownPerson
 from app.auth.throttle import TooOften
 from app.auth.tokens import UnknownSession
-from data import errors
+from data import doubts, errors, kpis
 from data.record import counts
 from data.record.shipments import UnknownShipment
 from geo.errors import NotThere
@@ -59,6 +59,9 @@ STATUS: tuple[tuple[type[errors.DataError], HTTPStatus], ...] = (
     (errors.UnknownProduct, HTTPStatus.NOT_FOUND),
     (errors.UnknownLot, HTTPStatus.NOT_FOUND),
     (errors.UnknownAttachment, HTTPStatus.NOT_FOUND),
+    (doubts.UnknownFlag, HTTPStatus.NOT_FOUND),
+    (doubts.InvalidVerdict, HTTPStatus.BAD_REQUEST),
+    (kpis.InvalidPeriod, HTTPStatus.BAD_REQUEST),
     (UnknownShipment, HTTPStatus.NOT_FOUND),
     (NotThere, HTTPStatus.NOT_FOUND),
     (UnknownSession, HTTPStatus.NOT_FOUND),

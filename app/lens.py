@@ -58,7 +58,7 @@ def asked(view: Mapping[str, str | None]) -> Lens:
 def preset_of(programme_preset: str, facility: Facility, position: Position) -> str:
     """The name of the preset in force for a position."""
     if position.preset is not None:
-        return policy.NAMES[position.preset]
+        return position.preset
     return policy.STORES if facility.supplies else programme_preset
 
 

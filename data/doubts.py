@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from data import columns, errors, monthly, queries
 from data.columns import Floats, Ints
 from data.insight import quality
+from data.insight.history import WINDOW_MONTHS
 from data.insight.quality import KINDS, RULES, Flags
 from data.monthly import Span
 from data.programmes import Programme
@@ -60,6 +61,8 @@ class Flag:
     area_name: str
     product: str
     product_name: str
+    facility_id: int
+    lineage: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ def weights(
             ],
             dtype=bool,
         )
-        counts = Flags(*(getattr(flags, name)[stands] for name in Flags.__slots__))
+        counts = _some(flags, stands)
     weight = quality.weights(counts, shape)
     wrong = [r for r in said if r.verdict == "wrong"]
     for r in wrong:
@@ -147,15 +150,18 @@ def weights(
     return weight
 
 
-def find_all(conn: sa.Connection, programme: Programme, today: date) -> int:
-    """Look at the whole history of a programme, full months only; returns how many flags there are then."""
+def find_earlier(conn: sa.Connection, programme: Programme, today: date) -> int:
+    """Look at the months before those that demand is worked out from; returns how many flags there are then.
+
+    The later ones are looked at whenever demand is worked out (`data.need`).
+    """
     begins = monthly.earliest(conn, programme.id)
-    if begins is not None:
+    if begins is not None and monthly.number(begins) < monthly.number(today) - WINDOW_MONTHS:
         span = Span(monthly.number(begins), monthly.number(today))
         ids = np.array(conn.execute(SQL["facilities"], {"programme_id": programme.id}).scalars().all(), dtype=np.int64)
         about = {r.id: r for r in conn.execute(SQL["products"], {"programme_id": programme.id})}
-        held = conn.execute(SQL["campaigns"], {"programme_id": programme.id}).all() if span.until > span.since else []
-        for start in range(0, ids.size if span.until > span.since else 0, _CHUNK):
+        held = conn.execute(SQL["campaigns"], {"programme_id": programme.id}).all()
+        for start in range(0, ids.size, _CHUNK):
             part = ids[start : start + _CHUNK]
             _find_in(conn, programme.id, span, int(part[0]), int(part[-1]), about, held)
     return count(conn, programme.id)
@@ -180,7 +186,13 @@ def _find_in(
     known = np.ones(row.size, dtype=bool)
     shape = (keys.size, span.until - span.since)
     grids = {name: rows.grid(name, row, known, shape) for name in monthly.AMOUNTS}
-    keep(conn, programme_id, span, lines, find(grids, lines, campaigns(held, span, facility_id, product_id)))
+    flags = find(grids, lines, campaigns(held, span, facility_id, product_id))
+    earlier = Span(span.since, span.until - WINDOW_MONTHS)
+    keep(conn, programme_id, earlier, lines, _some(flags, flags.column < earlier.until - earlier.since))
+
+
+def _some(flags: Flags, which: NDArray[np.bool_]) -> Flags:
+    return Flags(*(getattr(flags, name)[which] for name in Flags.__slots__))
 
 
 def campaigns(held: Sequence[Any], span: Span, facility_ids: Ints, product_ids: Ints) -> NDArray[np.bool_] | None:
@@ -203,10 +215,18 @@ def listed(
     return [Flag(**r._asdict()) for r in conn.execute(SQL["listed"], asked | {"skip": skip, "limit": limit})]
 
 
-def count(conn: sa.Connection, programme_id: int, *, area_id: int | None = None, judged: bool = False) -> int:
+def count(
+    conn: sa.Connection, programme_id: int, *, area_id: int | None = None, facility: str | None = None,
+    judged: bool = False,
+) -> int:  # fmt: skip
     """How many flags there are."""
-    asked = {"programme_id": programme_id, "area_id": area_id, "judged": judged}
+    asked = {"programme_id": programme_id, "area_id": area_id, "facility": facility, "judged": judged}
     return int(conn.execute(SQL["count"], asked).scalar_one())
+
+
+def areas(conn: sa.Connection, programme_id: int) -> list[tuple[str, str]]:
+    """Code and name of the first-level areas, by which the list is filtered."""
+    return [(r.code, r.name) for r in conn.execute(SQL["areas"], {"programme_id": programme_id})]
 
 
 @dataclass(frozen=True, slots=True)

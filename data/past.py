@@ -71,9 +71,8 @@ def read(
     total = np.bincount(place, held.doses[known], minlength=key.size)
     usable = np.bincount(place, (held.doses * held.usable)[known], minlength=key.size)
     need = _demand(conn, asked, key, day)
-    low, high = policy.bands_of(
-        programme.preset, need.amc, at["lead_time_days"], at["delivery_interval_days"], supplies=at["supplies"] > 0
-    )
+    preset = policy.held(at["preset"], programme.preset, supplies=at["supplies"] > 0)
+    low, high = policy.bands_of(preset, need.amc, at["lead_time_days"], at["delivery_interval_days"])
     since_event, due = _seen(conn, programme, as_of, asked, at, key)
     state = risk.states(
         risk.Positions(

@@ -11,6 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from data import errors, queries
+from data.insight import policy
+from data.insight.demand import Source
 from data.scope import EVERYTHING
 from data.types import Entry, Kind, State
 
@@ -88,10 +90,12 @@ class Position:
     next_delivery_on: date | None
     last_event_at: datetime | None
     out_since: datetime | None
-    #: How a month's demand varies around `amc`, how unsure that is itself, and the number of the preset in force.
+    #: How a month's demand varies around `amc`, and how unsure that is itself; the name of the preset whose levels hold
+    #: here, and where the demand comes from. None for a past month.
     dispersion: float | None = None
     uncertainty: float | None = None
-    preset: int | None = None
+    preset: str | None = None
+    demand_source: str | None = None
     #: P(running out within each of `data.insight.ahead.HORIZONS`); doses short and children missed in the next 30 days;
     #: doses that will expire unused; doses on their way, and when the first is expected. None where it is not judged.
     within: list[float] | None = None
@@ -202,7 +206,16 @@ def positions(conn: sa.Connection, facility_id: int, month: date | None = None) 
     """Every product that the facility handles, in screen order: now, or at the end of a month (its first day)."""
     statement = SQL["positions"] if month is None else SQL["positions_at"]
     rows = conn.execute(statement, {"facility_id": facility_id} | ({} if month is None else {"month": month}))
-    return [Position(**(r._asdict() | {"state": State(r.state)})) for r in rows]
+    return [Position(**(r._asdict() | {"state": State(r.state)} | _judged_by(r))) for r in rows]
+
+
+def _judged_by(row: sa.Row[Any]) -> dict[str, str | None]:
+    """Preset and source of demand by their names."""
+    source, preset = row._mapping.get("demand_source"), row._mapping.get("preset")
+    return {
+        "demand_source": None if source is None else Source(source).name.lower(),
+        "preset": None if preset is None else policy.NAMES[preset],
+    }
 
 
 def usable(conn: sa.Connection, facility_ids: Sequence[int], product_id: int) -> dict[int, int]:

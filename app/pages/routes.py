@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import sqlalchemy as sa
 from flask import Blueprint, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from app import services, shipping
+from app import flagging, services, shipping
 from app.auth import rights
 from app.auth.routes import form_token
-from app.pages import about, alerts, bincard, plain
+from app.pages import about, alerts, bincard, plain, quality
 from data.programmes import Programme
 from data.record import submission
 
@@ -59,6 +59,32 @@ def _records(conn: sa.Connection, programme: Programme, code: str) -> bool:
     """Whether who asks may record at this facility."""
     place = submission.facilities(conn, programme.id, [code]).get(code)
     return place is not None and services.principal().may("record", programme.id, place.id, place.lineage)
+
+
+@blueprint.get("/<programme>/quality")
+@rights.needs("see", rights.Where.PROGRAMME)
+def data_quality(programme: str) -> str:
+    """The values that are doubted."""
+    asked = request.args.get("page", 1, type=int)
+    with services.transaction() as conn:
+        found = services.programme(conn, programme)
+        return quality.page(
+            conn, found, person(programme), services.principal(), min(max(asked, 1), _MOST_PAGES),
+            request.args.get("area") or None, judged=request.args.get("judged") == "true",
+        )  # fmt: skip
+
+
+@blueprint.post("/<programme>/quality/<int:number>")
+@rights.needs("record", rights.Where.INSIDE)
+def judge(programme: str, number: int) -> AnyResponse:
+    """Say what a doubted value is, and go back to the list."""
+    who, said = services.principal(), request.form
+    note = said.get("note", "").strip()[: flagging.MOST_WORDS]
+    with services.transaction() as conn:
+        found = services.programme(conn, programme)
+        flagging.judge(conn, found, who, number, said.get("verdict", ""), note or None, services.now())
+    back = dict(parse_qsl(said.get("back", "")))
+    return redirect(f"/{programme}/quality?{urlencode(back)}", 303)
 
 
 @blueprint.post("/<programme>/bin-card/resolve")

@@ -30,7 +30,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report; `mark` is what every page of it has to say, such as that its data is simulated."""
+    """A report; `mark` is what every page of it has to say, such as that its data is simulated.
+
+    `sheet` is its name in a workbook.
+    """
 
     title: str
     mark: str

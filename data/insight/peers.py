@@ -24,6 +24,9 @@ DEFAULT_DISPERSION = 10.0
 #: Fewer places than this do not tell how places differ, and fewer areas not how areas do.
 FEWEST = 3
 
+#: Areas differ where they do by more than so many standard deviations of what chance makes of them.
+SIGNIFICANT = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class Peers:
@@ -98,12 +101,22 @@ def _in_areas(at: _Places, wide: Peers, group: Indices, area: Indices, areas: in
         noise = np.nan_to_num(wide.dispersion, nan=DEFAULT_DISPERSION)[above] * wide.level[above] / amount
         # How much a mean over these places would differ from the group's by chance and by its places alone.
         chance = noise + np.nan_to_num(wide.spread)[above] * squares
-        known = amount > 0
-        excess = _total(above, (own - wide.level[above]) ** 2 - chance, known, wide.level.size)
-        several = np.bincount(above[known], minlength=wide.level.size)
-        between = np.where(several >= FEWEST, np.maximum(excess / np.maximum(several, 1), 0.0), 0.0)[above]
+        known = (amount > 0) & (chance > 0)
+        between = _between_areas(own - wide.level[above], chance, above, known, wide.level.size)[above]
         credible = np.where(known & (between > 0), between / (between + chance), 0.0)
         level = np.where(credible > 0, credible * own + (1 - credible) * wide.level[above], wide.level[above])
         # What differs between the areas does not differ within one.
         spread = np.maximum(wide.spread[above] - between * credible, 0.0)
     return Peers(level, spread, wide.dispersion[above], areas)
+
+
+def _between_areas(difference: Floats, chance: Floats, above: Indices, known: Bools, groups: int) -> Floats:
+    """The variance between the areas of each group, by DerSimonian and Laird; 0 where chance alone may explain it."""
+    precision = np.where(known, 1.0 / np.where(known, chance, 1.0), 0.0)
+    mean = _total(above, precision * difference, known, groups) / _total(above, precision, known, groups)
+    spread = _total(above, precision * (difference - mean[above]) ** 2, known, groups)
+    freedom = np.bincount(above[known], minlength=groups) - 1.0
+    whole = _total(above, precision, known, groups)
+    scale = whole - _total(above, precision**2, known, groups) / whole
+    told = (freedom >= FEWEST - 1) & (spread > freedom + SIGNIFICANT * np.sqrt(2 * np.maximum(freedom, 0)))
+    return np.where(told, np.maximum((spread - freedom) / scale, 0.0), 0.0)

@@ -157,8 +157,9 @@ def blanks(at: Reports) -> Bools:
     known = ~np.isnan(at.used)
     months = known.sum(axis=1)
     active = (at.used > 0).sum(axis=1) >= USUALLY * np.maximum(months, 1)
-    # A place that was out could use nothing.
-    possible = known & ~((held == 0) & ~(at.received > 0))
+    # A place that was out could use nothing; and where the balances add up without any use, there was none.
+    left = at.opening + at.received + np.nan_to_num(at.adjusted) - np.nan_to_num(at.lost)
+    possible = known & ~((held == 0) & ~(at.received > 0)) & ~((at.used == 0) & (left == at.closing))
     could = possible & (active & (months >= MONTHS))[:, None]
     idle = could & (at.used == 0)
     everywhere = (

@@ -121,6 +121,8 @@ product = sa.Table(
     sa.Column("given_at", sa.Text, nullable=False, server_default=""),
     sa.Column("freeze_sensitive", sa.Boolean, nullable=False, server_default="false"),
     sa.Column("tracer", sa.Boolean, nullable=False, server_default="true"),
+    # How use follows the calendar months, January first, against the mean; null where the data carry no season.
+    sa.Column("season", ARRAY(sa.REAL)),
     # Of one dose, in an ISO 4217 currency; null where nobody has said.
     sa.Column("price", sa.Numeric(14, 4)),
     sa.Column("currency", sa.Text),

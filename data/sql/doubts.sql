@@ -49,7 +49,7 @@ group by c.id
 select g.id, g.month, g.kind, g.severity, g.words,
        case g.verdict when 'right' then 1 when 'wrong' then 0 else g.weight end as weight,
        g.verdict, g.note, g.judged_at, u.name as judged_by, f.code as facility, f.name as facility_name,
-       a.name as area_name, p.code as product, p.name as product_name
+       a.name as area_name, p.code as product, p.name as product_name, g.facility_id, a.lineage
 from flag g
 join facility f on f.id = g.facility_id
 join area a on a.id = f.area_id
@@ -69,6 +69,11 @@ join facility f on f.id = g.facility_id
 join area a on a.id = f.area_id
 where g.programme_id = :programme_id and (CAST(:judged AS boolean) or g.verdict is null)
   and (CAST(:area_id AS int) is null or a.lineage @> array[CAST(:area_id AS int)])
+  and (CAST(:facility AS text) is null or f.code = :facility)
+
+-- areas --
+-- The areas of the first level.
+select code, name from area where programme_id = :programme_id and level = 1 order by name
 
 -- place --
 -- The facility of a flag.

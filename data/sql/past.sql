@@ -5,9 +5,10 @@ select string_agg(int4send(facility_id), '') as facility_id, string_agg(int4send
        string_agg(int4send(delivery_interval_days), '') as delivery_interval_days,
        string_agg(int4send(lead_time_days), '') as lead_time_days,
        string_agg(int4send(report_interval_days), '') as report_interval_days,
-       string_agg(int4send(supplies), '') as supplies
+       string_agg(int4send(supplies), '') as supplies,
+       string_agg(int4send(coalesce(CAST(preset AS int), -2147483648)), '') as preset
 from (
-    select p.facility_id, p.product_id, f.ordinal, CAST(r.doses_per_vial AS int), f.supplies,
+    select p.preset, p.facility_id, p.product_id, f.ordinal, CAST(r.doses_per_vial AS int), f.supplies,
            f.delivery_interval_days, f.lead_time_days, f.report_interval_days
     from (
         select f.id, f.ordinal, CAST(f.delivery_interval_days AS int), CAST(f.lead_time_days AS int),

@@ -17,7 +17,8 @@ SELECT code, name, level, seat FROM area WHERE id = ANY(CAST(:ids AS integer[]))
 -- What one facility holds of every product that it handles, as it is now, in screen order.
 SELECT r.id AS product_id, r.code, r.name, r.seat, r.unit, r.doses_per_vial, p.usable, p.total, p.amc, p.state,
        p.probability, p.cover_p10, p.cover_p50, p.cover_p90, p.next_delivery_on, p.last_event_at, p.out_since,
-       p.dispersion, p.uncertainty, p.preset, p.within, p.short, p.missed, p.expiring, p.coming, p.coming_on
+       p.dispersion, p.uncertainty, p.preset, p.within, p.short, p.missed, p.expiring, p.coming, p.coming_on,
+       p.demand_source
 FROM position p
 JOIN product r ON r.id = p.product_id
 WHERE p.facility_id = :facility_id

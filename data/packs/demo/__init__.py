@@ -2,7 +2,8 @@
 
 `build` makes the same country from the same arguments, and knows no database. One module for each question: `places`
 (areas), `network` (stores and facilities), `catalogue` (vaccines and lots), `scenario` (what happens), `stock` (how it
-moves), `books` (what is reported of it). `outlines` made the two GeoJSON files and is not run again.
+moves), `books` (what is reported of it), `sessions` (what is given). `outlines` made the two GeoJSON files and is not
+run again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import date
 import numpy as np
 
 from data.packs import country
-from data.packs.demo import books, calendar, catalogue, network, places, scenario, stock
+from data.packs.demo import books, calendar, catalogue, network, places, scenario, sessions, stock
 
 CODE = "nigeria-demo"
 
@@ -61,11 +62,14 @@ def build(
     )
     events = written.events(names)
     seen = lots.frame["number"].isin(events["lot"].unique())
+    reports = written.reports(names)
     return country.Country(
         programme=country.Programme(
             CODE, "Nigeria (simulated)", "Africa/Lagos", ("Nation", "State", "LGA"),
             preset="NPHCDA", simulated=True, notice=NOTICE, sources=SOURCES,
         ),
         areas=areas, facilities=net.frame, products=catalogue.public(products),
-        lots=lots.frame[seen].reset_index(drop=True), reports=written.reports(names), events=events,
+        lots=lots.frame[seen].reset_index(drop=True), reports=reports, events=events,
+        sessions=sessions.reported(seed, net, products, reports),
+        campaigns=sessions.campaigns(net, days, happens),
     )  # fmt: skip

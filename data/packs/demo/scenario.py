@@ -52,6 +52,7 @@ class Scenario:
     """What was drawn. `deliveries` are (day, facility) pairs by day; `reported` is [facilities, months].
 
     `demand` is [states, products, months] against a usual month; `boost` what is ordered ahead of a campaign, alike.
+    `campaigns` are product, month and which states took part.
     """
 
     hard: NDArray[np.bool_]
@@ -60,6 +61,7 @@ class Scenario:
     demand: Floats
     boost: Floats
     reported: NDArray[np.bool_]
+    campaigns: list[tuple[str, int, NDArray[np.bool_]]]
 
 
 def draw(rng: np.random.Generator, network: Network, products: list[str], calendar: Calendar) -> Scenario:
@@ -70,27 +72,29 @@ def draw(rng: np.random.Generator, network: Network, products: list[str], calend
     state_of_lga[network.lga[in_state]] = network.state[in_state]
     hard_lga = rng.random(lgas) < network.states["hard_to_reach"].to_numpy()[state_of_lga]
     hard = hard_lga[network.lga] & (network.tier >= 3)
-    demand, boost = _demand(rng, network, products, calendar)
+    demand, boost, campaigns = _demand(rng, network, products, calendar)
     return Scenario(
         hard, _deliveries(rng, network, hard, calendar), _shocks(rng, network, products, calendar),
-        demand, boost, _reported(rng, network, hard, calendar),
+        demand, boost, _reported(rng, network, hard, calendar), campaigns,
     )  # fmt: skip
 
 
 def _demand(
     rng: np.random.Generator, network: Network, products: list[str], calendar: Calendar
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, list[tuple[str, int, NDArray[np.bool_]]]]:
     months = np.array([month.month for month in calendar.months])
     north = network.states["zone"].str.startswith("N").to_numpy()
     season = np.where(north[:, None], np.array(SEASON["north"])[months - 1], np.array(SEASON["south"])[months - 1])
     demand = np.repeat(season[:, None, :], len(products), axis=1)
     boost = np.ones_like(demand)
+    campaigns = []
     for product, ago, share, factor in CAMPAIGNS:
         month, seat = 12 - ago, products.index(product)
         taking_part = rng.random(len(north)) < share
+        campaigns.append((product, month, taking_part))
         demand[taking_part, seat, month] *= factor
         boost[taking_part, seat, month - 1 : month + 1] *= 1 + (factor - 1) * 1.15
-    return demand, boost
+    return demand, boost, campaigns
 
 
 def _deliveries(

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.insight import consumption, demand, months
+from data.insight import consumption, demand, months, policy
 from data.insight.policy import DAYS_PER_MONTH
 
 YEAR = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=float)
@@ -217,3 +217,107 @@ def test_a_change_is_not_told_from_an_incomplete_quarter():
 
 def test_a_stored_mean_is_demand_only_where_it_is_above_zero():
     assert demand.plain([np.nan, 0.0, 12.0]).active.tolist() == [False, False, True]
+
+
+# Like places of the same area, and other views of need
+
+
+def test_a_thin_place_leans_on_the_places_of_its_own_area_where_areas_differ():
+    rng = np.random.default_rng(5)
+    area = np.repeat(np.arange(6), 20)
+    level = np.array([20, 30, 40, 150, 200, 300])[area] * rng.gamma(20, 1 / 20, 120)
+    used = rng.poisson(level[:, None], (120, 12)).astype(float)
+    thin = np.arange(120) % 20 == 0
+    used[thin] = np.nan
+    days, out = np.full(12, 30.0), np.zeros_like(used)
+    handles = np.ones(120, dtype=bool)
+    wide = demand.estimate(used, out, ~np.isnan(used), days, handles=handles).amc[thin]
+    near = demand.estimate(used, out, ~np.isnan(used), days, handles=handles, area=area).amc[thin]
+    assert np.abs(near - level[thin]).sum() < np.abs(wide - level[thin]).sum() / 3
+
+
+def test_where_areas_do_not_differ_an_area_of_few_places_is_not_believed():
+    rng = np.random.default_rng(6)
+    used = rng.poisson(rng.gamma(5, 12, (200, 1)), (200, 12)).astype(float)
+    used[0] = np.nan
+    days, out, area = np.full(12, 30.0), np.zeros_like(used), np.arange(200) // 4
+    told = [
+        demand.estimate(used, out, ~np.isnan(used), days, handles=np.ones(200, dtype=bool), **more).amc[0]
+        for more in ({}, {"area": area})
+    ]
+    assert told[1] == pytest.approx(told[0], rel=0.1)
+
+
+def test_peers_learnt_by_area_estimate_one_place_as_they_do_all():
+    rng = np.random.default_rng(7)
+    used = rng.poisson(rng.gamma(5, 12, (90, 1)), (90, 12)).astype(float)
+    used[:, :9] = np.where(rng.random((90, 1)) < 0.5, np.nan, used[:, :9])
+    group, area, out, said = np.arange(90) % 3, np.arange(90) // 18, np.zeros_like(used), ~np.isnan(used)
+    together = demand.estimate(used, out, said, YEAR, group=group, area=area)
+    peers = demand.learn(used, out, said, YEAR, group=group, area=area)
+    for i in (0, 41, 89):
+        row = slice(i, i + 1)
+        alone = demand.estimate(used[row], out[row], said[row], YEAR, group=group[row], area=area[row], peers=peers)
+        assert alone.amc.item() == together.amc[i]
+
+
+def test_sessions_are_in_force_where_too_few_months_of_use_are_known():
+    used = np.array([[np.nan] * 12, [np.nan] * 10 + [50, 55], [60.0] * 12])
+    given = demand.from_sessions(np.full((3, 12), 30.0), [0.5] * 3, np.zeros((3, 12)), np.full(12, 30.0))
+    found = demand.estimate(used, np.zeros((3, 12)), ~np.isnan(used), np.full(12, 30.0), given=given)
+    assert found.amc.tolist() == [60, 60, 60]
+    assert [demand.Source(s).name for s in found.source] == ["SESSIONS", "SESSIONS", "CONSUMPTION"]
+
+
+def test_the_source_in_force_follows_from_what_is_known():
+    used = np.array([[60.0] * 12, [np.nan] * 6 + [50.0] * 6, [np.nan] * 12, [np.nan] * 12, [70.0] * 12, [80.0] * 12])
+    need = np.array([60.0, 60.0, 60.0, np.nan, 60.0, 60.0])
+    handles = np.array([True, True, True, False, True, True])
+    found = demand.estimate(
+        used, np.zeros_like(used), ~np.isnan(used), np.full(12, 30.0), expected_monthly=need, handles=handles
+    )
+    assert [demand.Source(s).name for s in found.source[:4]] == ["CONSUMPTION", "BLEND", "POPULATION", "NONE"]
+    peers = demand.estimate(used[[0, 4, 5, 2]], np.zeros((4, 12)), ~np.isnan(used[[0, 4, 5, 2]]), np.full(12, 30.0),
+                            handles=np.ones(4, dtype=bool))  # fmt: skip
+    assert demand.Source(peers.source[3]) is demand.Source.PEERS
+    assert set(demand.WHY) == set(demand.Source)
+
+
+def test_population_needs_children_doses_and_what_is_wasted():
+    # 1,200 children a year x 3 doses x 90 % / 12 months / (1 - 0.25).
+    assert demand.from_population(1200, 3, 0.25, coverage=0.9) == pytest.approx(360)
+    assert np.isnan(demand.from_population(np.nan, 3, 0.25))
+
+
+@pytest.mark.parametrize("method", consumption.METHODS)
+def test_any_method_of_amc_can_be_in_force(method):
+    used, out = np.array([[40, 55, 30, 0, 61, 47.0]]), np.array([[0, 0, 10, 31, 0, 0.0]])
+    days = np.array([31, 28, 31, 31, 30, 31.0])
+    found = demand.estimate(
+        used, out, ~np.isnan(used), days, method=[policy.METHOD_CODES[method]], window=[6], handles=[True]
+    )
+    assert found.amc.item() == pytest.approx(float(consumption.amc(method, used, out, days)[0]))
+
+
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=12))
+def test_without_days_out_the_methods_agree_but_for_rounding_and_the_length_of_a_month(used):
+    used = [float(u) for u in used]
+    days, out = [30.5] * len(used), [0.0] * len(used)
+    found = {method: float(consumption.amc(method, used, out, days)) for method in consumption.METHODS}
+    mean = sum(used) / len(used)
+    assert found["mSupply"] == pytest.approx(mean)
+    assert found["MSH"] == pytest.approx(mean)
+    assert found["BHIMA"] == pytest.approx(mean)
+    assert mean <= found["OpenLMIS"] + 1e-9 < mean + 1 + 1e-6
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 50), min_size=1, max_size=6), min_size=12, max_size=12),
+    st.sampled_from(list(consumption.METHODS)),
+)
+def test_how_a_months_use_is_split_into_events_changes_no_amc(events, method):
+    whole = [float(sum(month)) for month in events]
+    split = [float(sum(sorted(month, reverse=True))) for month in events]
+    halves = [sum(part / 2 + part / 2 for part in month) for month in events]
+    answers = {float(consumption.amc(method, used, [2.0] * 12, YEAR)) for used in (whole, split, halves)}
+    assert len(answers) == 1

@@ -74,6 +74,14 @@ def test_a_place_that_says_it_used_nothing_of_anything_left_the_sheet_blank():
     assert found(reports(used, LEFT, facility=[0, 0, 0])) == {(i, 3, "blank") for i in range(3)}
 
 
+def test_no_use_that_the_balances_bear_out_is_believed():
+    used, left = np.array(USED, dtype=float), np.array(LEFT, dtype=float)
+    used[:, 3] = 0
+    opening = np.roll(left, 1, axis=1)
+    at = reports(used, left, facility=[0, 0, 0], opening=opening, received=left + used - opening)
+    assert found(at) == set()
+
+
 def test_a_product_that_a_place_did_not_use_in_one_month_is_not_doubted():
     used = np.array(USED, dtype=float)
     used[2, 3] = 0
