@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from data import errors, stock
-from data.insight import demand, policy, risk
+from data import errors
+from data.insight import ahead, demand, policy, risk
 from data.stock import Facility, Position
 from data.types import State
 
@@ -44,8 +44,8 @@ def asked(view: Mapping[str, str | None]) -> Lens:
         return PLAIN
     horizon, preset = view.get("horizon"), view.get("preset")
     if view.get("colour") == "probability" and horizon:
-        if horizon not in map(str, stock.HORIZONS):
-            days = ", ".join(map(str, stock.HORIZONS))
+        if horizon not in map(str, ahead.HORIZONS):
+            days = ", ".join(map(str, ahead.HORIZONS))
             raise UnknownLens("horizon", f"Choose one of {days} days.", value=horizon)
         return Lens(horizon=int(horizon))
     if view.get("colour") == "state" and preset:
@@ -73,7 +73,7 @@ def band(preset: str, facility: Facility, position: Position) -> tuple[float, fl
 def through(lens: Lens, facility: Facility, positions: Sequence[Position]) -> list[Position]:
     """The positions as they are seen: with another probability, or another state."""
     if lens.horizon is not None:
-        place = stock.HORIZONS.index(lens.horizon)
+        place = ahead.HORIZONS.index(lens.horizon)
         return [replace(p, probability=None if p.within is None else p.within[place]) for p in positions]
     if lens.preset is not None:
         return [replace(p, state=_state(lens.preset, facility, p)) for p in positions]

@@ -74,7 +74,8 @@ def follow(conn: sa.Connection, now: datetime) -> Told:
         by_programme[change.programme_id].append(change)
     for programme_id, own in sorted(by_programme.items()):
         programme = push.lock(conn, programme_id)
-        names = _hold(conn, list(dict.fromkeys((c.facility_id, c.product_id) for c in own)))
+        touched = dict.fromkeys((c.facility_id, c.product_id) for c in own)
+        names = _hold(conn, list(touched | dict.fromkeys(_receivers(conn, list(touched)))))
         told.pushes[programme_id] = (programme.code, _follow(conn, programme, own, names, now))
         facilities = {n.facility: n for n in names.values()}
         told.facilities[programme.code] = [
@@ -252,6 +253,15 @@ def _hold(conn: sa.Connection, pairs: Sequence[tuple[int, int]]) -> Names:
         "product_ids": columns.ints([p[1] for p in pairs]),
     }
     return {(r.facility_id, r.product_id): r for r in conn.execute(SQL["hold"], asked)}
+
+
+def _receivers(conn: sa.Connection, pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Who waits for what these positions have sent: what is on the way changes what is ahead of them."""
+    asked = {
+        "facility_ids": columns.ints([p[0] for p in pairs]),
+        "product_ids": columns.ints([p[1] for p in pairs]),
+    }
+    return [(r.facility_id, r.product_id) for r in conn.execute(SQL["receivers"], asked)]
 
 
 def _stock_update(changes: Sequence[Change], names: Names) -> push.StockUpdate:

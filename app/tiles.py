@@ -22,11 +22,13 @@ import sqlalchemy as sa
 
 from app import past
 from app.errors import NotSignedIn, body, status, unforeseen
-from data import db, programmes
+from data import db, lens, programmes
 from data.errors import DataError, UnknownProgramme
+from data.lens import Lens
 from geo import errors, tiles
 from geo.cache import Cache, Key, Recent
 from geo.held import Finished, Held, Which
+from geo.lens import Lenses
 from geo.past import Pasts
 from geo.registry import Registries, Registry
 from geo.values import Values, Vector
@@ -87,6 +89,7 @@ class Front:
         cache: Cache,
         who: Callable[[Mapping[str, Any]], Principal | None],
         pasts: Pasts | None = None,
+        lenses: Lenses | None = None,
     ) -> None:
         self._behind = behind
         self._engine = engine
@@ -94,6 +97,7 @@ class Front:
         self._who = who
         self._values = Values(engine, cache.link)
         self._pasts = pasts or Pasts(engine)
+        self._lenses = lenses or Lenses(engine)
         self._registries = Registries(engine)
         self._zipped = Recent(8 << 20)
         self._held = Held(8 << 20)
@@ -138,6 +142,8 @@ class Front:
                 registry = self._find(principal, code, version)
                 partition = None if place == "areas" else int(place)
                 query = environ.get("QUERY_STRING", "")
+                if through := _lens(query):
+                    return _vector(known, self._through(registry, partition, int(product), through, environ))
                 if "as_of=" in query:
                     return _vector(known, self._past(registry, partition, int(product), query))
                 month = _month(query)
@@ -191,6 +197,15 @@ class Front:
             return self._packed(self._pasts.areas(registry, product, as_of))
         return self._packed(self._pasts.facilities(registry, partition, product, as_of))
 
+    def _through(
+        self, registry: Registry, partition: int | None, product: int, through: Lens, environ: WSGIEnvironment
+    ) -> Finished:
+        """The vector of now through a lens."""
+        after = _after(environ.get("HTTP_VAXTRACE_AFTER"))
+        if partition is None:
+            return self._packed(self._lenses.areas(registry, product, through, after))
+        return self._packed(self._lenses.facilities(registry, partition, product, through, after))
+
     def _packed(self, vector: Vector) -> Finished:
         key = ZippedKey(vector.etag)
         content = self._zipped.get(key)
@@ -224,6 +239,16 @@ def _after(said: str | None) -> int:
     if said is None:
         return 0
     return int(said) if _PUSH.fullmatch(said) else _LATEST
+
+
+def _lens(query: str) -> Lens | None:
+    if "preset=" not in query and "horizon=" not in query:
+        return None
+    asked = {name: values[-1] for name, values in parse_qs(query).items()}
+    through = lens.asked(asked.get("preset"), asked.get("horizon"))
+    if through and ("month" in asked or "as_of" in asked):
+        raise lens.OnlyNow("month" if "month" in asked else "as_of", "Leave either out.")
+    return through
 
 
 def _month(query: str) -> date | None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from data import columns, queries
 from data.columns import Floats, Ints
-from data.insight import demand, expiry, policy, risk
+from data.insight import ahead, delay, demand, expiry, policy, risk
 from data.programmes import Programme
 from data.record import rules
 from data.types import WORST, State
@@ -27,10 +27,16 @@ SQL = queries.read(Path(__file__).parent / "sql" / "assess.sql")
 
 #: A report counts as missing only this many days after its interval.
 GRACE_DAYS = 15
-#: Probabilities are kept to so many decimals: a far smaller chance is nobody's, and need not be written every night.
-DECIMALS = 4
+#: Probabilities are kept in whole percent, days of cover to a tenth, doses and children whole: nobody decides by less,
+#: and what stays the same need not be written every night.
+DECIMALS = 2
+#: What was sent and has not arrived after so many days beyond its time on the way is on its way no more.
+GIVEN_UP_DAYS = 60
 
-FLOATS = frozenset({"amc", "dispersion", "uncertainty", "probability", "tracer_probability", "tracer_was_probability"})
+FLOATS = frozenset({
+    "amc", "dispersion", "uncertainty", "probability", "tracer_probability", "tracer_was_probability",
+    "on_time", "days_late", "doses_per_child",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,11 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was assessed of n positions; `due` are days until the planned delivery, NaN where there is none."""
+    """What was assessed of n positions, as it is stored; `due` are days until the next delivery, NaN for none.
+
+    `within` [n, 5] goes by `ahead.HORIZONS`; `short` and `missed` are of the next 30 days; `expiring` as in
+    data.insight.expiry. `coming` doses are expected in `coming_due` days.
+    """
 
     usable: Ints
     state: NDArray[np.uint8]
@@ -60,6 +70,12 @@ class Answer:
     cover_p50: NDArray[np.float32]
     cover_p90: NDArray[np.float32]
     due: Floats
+    within: NDArray[np.float32]
+    short: NDArray[np.float32]
+    missed: NDArray[np.float32]
+    expiring: Floats
+    coming: Ints
+    coming_due: Floats
 
 
 def touched(
@@ -74,14 +90,7 @@ def touched(
     facility_ids, product_ids = np.array(touched_pairs, dtype=np.int64).T
     order = np.lexsort((product_ids, facility_ids))
     facility_ids, product_ids = facility_ids[order], product_ids[order]
-    asked = {
-        "facility_ids": columns.ints(facility_ids),
-        "product_ids": columns.ints(product_ids),
-        "today": today,
-        "timezone": programme.timezone,
-        "last_usable_stage": rules.LAST_USABLE_STAGE,
-    }
-    i = columns.read(conn.execute(SQL["touched"], asked).one(), FLOATS)
+    i = read(conn, programme, facility_ids, product_ids, today)
     found = answer(programme, i, i["lot_place"], i["lot_doses"], columns.nullable(i["lot_days_left"]))
 
     # The other tracers of these facilities stay as they are.
@@ -104,34 +113,81 @@ def touched(
     ]  # fmt: skip
 
 
+def read(
+    conn: sa.Connection, programme: Programme, facility_ids: Ints, product_ids: Ints, today: date
+) -> dict[str, NDArray[Any]]:
+    """What the assessment needs of single positions, in their order; see the statement."""
+    asked = {
+        "facility_ids": columns.ints(facility_ids),
+        "product_ids": columns.ints(product_ids),
+        "today": today,
+        "timezone": programme.timezone,
+        "last_usable_stage": rules.LAST_USABLE_STAGE,
+        "given_up_days": GIVEN_UP_DAYS,
+    }
+    return columns.read(conn.execute(SQL["touched"], asked).one(), FLOATS)
+
+
 def answer(
     programme: Programme, i: dict[str, NDArray[Any]], lot_place: Ints, lot_doses: Ints, lot_days_left: Floats
 ) -> Answer:
     """Judge positions by what was read of them; their usable lots in the order of place and expiry."""
+    known = positions(programme, i, lot_place, lot_doses, lot_days_left)
+    found = risk.assess(known, lateness(i["on_time"], i["days_late"]))
+    short = found.short[:, ahead.MONTH]
+    p10, p50, p90 = (np.round(days, 1) for days in (found.cover_p10, found.cover_p50, found.cover_p90))
+    return Answer(
+        np.asarray(known.usable).astype(np.int64),
+        found.state,
+        np.round(found.probability, DECIMALS),
+        p10,
+        p50,
+        p90,
+        np.asarray(known.days_to_next_delivery),
+        np.round(found.within, DECIMALS),
+        np.round(short),
+        np.round(short / i["doses_per_child"].astype(np.float32)),
+        np.round(np.asarray(known.expiring)),
+        i["coming"],
+        columns.nullable(i["coming_day"]),
+    )
+
+
+def positions(
+    programme: Programme, i: dict[str, NDArray[Any]], lot_place: Ints, lot_doses: Ints, lot_days_left: Floats
+) -> risk.Positions:
+    """What was read of positions, as data.insight.risk wants it."""
     need = demand.plain(i["amc"], dispersion=i["dispersion"], uncertainty=i["uncertainty"])
-    usable = np.bincount(lot_place, lot_doses, minlength=i["amc"].size)
-    due = columns.nullable(i["received_day"]) + i["delivery_interval_days"]
     preset = policy.held(i["preset"], programme.preset, supplies=i["supplies"] > 0)
     low, high = policy.bands_of(preset, need.amc, i["lead_time_days"], i["delivery_interval_days"])
-    found = risk.assess(
-        risk.Positions(
-            usable=usable,
-            doses_per_vial=i["doses_per_vial"],
-            demand=need,
-            days_to_next_delivery=due,
-            days_since_report=-columns.nullable(i["event_day"]),
-            minimum=low,
-            maximum=high,
-            delivery_interval_days=i["delivery_interval_days"],
-            report_interval_days=i["report_interval_days"],
-            grace_days=GRACE_DAYS,
-            expiring=expiry.expiring(lot_place, lot_doses, lot_days_left, need.daily_mean),
-        )
+    return risk.Positions(
+        usable=np.bincount(lot_place, lot_doses, minlength=i["amc"].size),
+        doses_per_vial=i["doses_per_vial"],
+        demand=need,
+        # What is known to be on the way is the next delivery; otherwise it is due an interval after the last one.
+        days_to_next_delivery=np.where(i["coming"] > 0, columns.nullable(i["coming_day"]), planned(i)),
+        days_since_report=-columns.nullable(i["event_day"]),
+        minimum=low,
+        maximum=high,
+        delivery_interval_days=i["delivery_interval_days"],
+        report_interval_days=i["report_interval_days"],
+        grace_days=GRACE_DAYS,
+        expiring=expiry.expiring(lot_place, lot_doses, lot_days_left, need.daily_mean),
+        coming=i["coming"],
+        lots=expiry.lots(lot_place, lot_doses, lot_days_left),
     )
-    return Answer(
-        usable.astype(np.int64), found.state, np.round(found.probability, DECIMALS),
-        found.cover_p10, found.cover_p50, found.cover_p90, due,
-    )  # fmt: skip
+
+
+def planned(i: dict[str, NDArray[Any]]) -> Floats:
+    """Days until an interval after the last delivery; NaN where there was none."""
+    return np.asarray(columns.nullable(i["received_day"]) + i["delivery_interval_days"])
+
+
+def lateness(on_time: Floats, days_late: Floats) -> delay.Delay:
+    """The delays that were learnt; what is assumed of all where nothing was."""
+    return delay.Delay(
+        np.where(np.isnan(on_time), delay.ON_TIME, on_time), np.where(np.isnan(days_late), delay.DAYS_LATE, days_late)
+    )
 
 
 def key(facility_ids: Ints, product_ids: Ints) -> Ints:
@@ -179,6 +235,12 @@ def store(
             "cover_p50": columns.floats(found.cover_p50),
             "cover_p90": columns.floats(found.cover_p90),
             "due": columns.whole(found.due),
+            **{f"within_{days}": columns.floats(found.within[:, k]) for k, days in enumerate(ahead.HORIZONS)},
+            "short": columns.floats(found.short),
+            "missed": columns.floats(found.missed),
+            "expiring": columns.floats(found.expiring),
+            "coming": columns.ints(found.coming),
+            "coming_due": columns.whole(found.coming_due),
             "status_facility_ids": columns.ints(facilities),
             "status_states": columns.ints(worst_state),
             "status_probabilities": columns.floats(worst_probability),

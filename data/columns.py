@@ -6,6 +6,7 @@ As text, to write a nation's numbers takes longer than to work them out.
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -30,12 +31,23 @@ _FLOAT4_ITEM = np.dtype([("size", ">i4"), ("value", ">f4")])
 
 def read(row: sa.Row[Any], floats: frozenset[str]) -> dict[str, NDArray[Any]]:
     """Columns that PostgreSQL packed as big-endian bytes of four each; an empty result is empty columns."""
+    return read_packed(dict(row._mapping), floats)
+
+
+def read_packed(packed: Mapping[Any, Any], floats: frozenset[str]) -> dict[str, NDArray[Any]]:
+    """The same of a part of a row, by name."""
     return {
         name: np.frombuffer(value or b"", dtype=">f4" if name in floats else ">i4").astype(
             np.float64 if name in floats else np.int64
         )
-        for name, value in row._mapping.items()
+        for name, value in packed.items()
     }
+
+
+def arrays(packed: bytes | None, width: int) -> Floats:
+    """Arrays of `width` reals each, as `array_send` packs them: [n, width]."""
+    row = np.dtype([("head", "V20"), ("items", [("size", ">i4"), ("value", ">f4")], width)])
+    return np.frombuffer(packed or b"", dtype=row)["items"]["value"].astype(np.float64)
 
 
 def nullable(values: Ints) -> Floats:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from data import assess, columns, need, queries
 from data.assess import Answer, Transition
 from data.columns import NULL, Floats, Ints
+from data.insight import ahead, delay
 from data.programmes import Programme
 from data.record import rules
 from data.types import WORST, State
@@ -27,9 +28,12 @@ SQL = queries.read(Path(__file__).parent / "sql" / "nation.sql")
 
 #: So many facilities are worked on at a time: memory stays flat for any nation.
 _CHUNK = 6_000
-_FLOATS = assess.FLOATS | {"cover_p10", "cover_p50", "cover_p90", "was_probability"}
+#: Receipts of so many days say how late deliveries come; what is overdue counts for at most so many days.
+_DELIVERIES_DAYS, _MOST_OVERDUE_DAYS = 365, 90
+_OF_CHILDREN = ("need", "doses_per_child")
 #: What the answer is compared with, besides the state.
-_SHOWN = ("probability", "cover_p10", "cover_p50", "cover_p90")
+_SHOWN = ("probability", "cover_p10", "cover_p50", "cover_p90", "short", "missed", "expiring")
+_FLOATS = assess.FLOATS | {*_SHOWN, "was_probability"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,8 @@ def refresh(conn: sa.Connection, programme: Programme, today: date, *, demand: b
     nation = _read(conn, programme, today)
     if demand or marked or closed is not None or np.isnan(nation.stored["dispersion"]).any():
         need.refresh(conn, programme, nation, list(_chunks(nation)), today)
+    if demand or closed is not None:
+        _learn_delays(conn, programme, nation, today)
     transitions: list[Transition] = []
     pairs: list[tuple[int, int]] = []
     for rows in _chunks(nation):
@@ -116,20 +122,58 @@ def _read(conn: sa.Connection, programme: Programme, today: date) -> _Nation:
     facilities = columns.read(conn.execute(SQL["facilities"], asked).one(), _FLOATS)
     rows = conn.execute(SQL["products"], asked).all()
     products = {
-        name: np.array([row._mapping[name] for row in rows], dtype=np.float64 if name == "need" else np.int64)
-        for name in ("id", "seat", "doses_per_vial", "tracer", "need")
+        name: np.array([row._mapping[name] for row in rows], dtype=np.float64 if name in _OF_CHILDREN else np.int64)
+        for name in ("id", "seat", "doses_per_vial", "tracer", *_OF_CHILDREN)
     }
-    stored = columns.read(conn.execute(SQL["positions"], asked).one(), _FLOATS)
+    row = conn.execute(SQL["positions"], asked).one()
+    within = columns.arrays(row.within, len(ahead.HORIZONS))
+    stored = columns.read(row, _FLOATS) | {"within": within}
     key = assess.key(stored["facility_id"], stored["product_id"])
     order = np.argsort(key)
     stored = {name: values[order] for name, values in stored.items()}
+    key = key[order]
+    stored |= _coming(conn, asked, key)
     return _Nation(
-        key=key[order],
+        key=key,
         facility=np.searchsorted(facilities["id"], stored["facility_id"]),
         product=np.searchsorted(products["id"], stored["product_id"]),
         stored=stored,
         facilities=facilities,
         products=products,
+    )
+
+
+def _coming(conn: sa.Connection, asked: dict[str, Any], keys: Ints) -> dict[str, Ints]:
+    """What is on the way to each position, and in how many days it is expected."""
+    told = columns.read(conn.execute(SQL["coming"], asked | {"given_up_days": assess.GIVEN_UP_DAYS}).one(), _FLOATS)
+    doses, day = np.zeros(keys.size, dtype=np.int64), np.full(keys.size, NULL)
+    place, known = _find(keys, told["facility_id"], told["product_id"])
+    doses[place[known]], day[place[known]] = told["doses"][known], told["day"][known]
+    return {"coming": doses, "coming_day": day}
+
+
+def _learn_delays(conn: sa.Connection, programme: Programme, nation: _Nation, today: date) -> None:
+    """How late deliveries come to each facility, from the receipts of the last year."""
+    at = nation.facilities
+    asked = {
+        "programme_id": programme.id,
+        "timezone": programme.timezone,
+        "today": today,
+        "starts": programme.midnight(today - timedelta(days=_DELIVERIES_DAYS)),
+        "ends": programme.midnight(today + timedelta(days=1)),
+        "tolerance": delay.TOLERANCE_DAYS,
+        "most_overdue": _MOST_OVERDUE_DAYS,
+    }
+    told = columns.read(conn.execute(SQL["deliveries"], asked).one(), _FLOATS)
+    supplier = np.unique(at["supplier_id"], return_inverse=True)[1]
+    on_time, days_late = delay.learn(told["came"], told["late"], told["days"], [at["tier"], supplier])
+    # As PostgreSQL will have it: what is judged now and after an event must be the same number.
+    at["on_time"], at["days_late"] = (v.astype(np.float32).astype(np.float64) for v in (on_time, days_late))
+    named = {"facility_id": "facility_id", "came": "deliveries", "late": "late", "days": "days_late"}
+    conn.execute(
+        SQL["store_delays"],
+        {name: columns.ints(told[column]) for column, name in named.items()}
+        | {"on_time": columns.floats(on_time), "mean_days_late": columns.floats(days_late)},
     )
 
 
@@ -149,7 +193,13 @@ def _range(nation: _Nation, rows: slice) -> dict[str, int]:
 
 def _places(nation: _Nation, rows: slice, facility_ids: Ints, product_ids: Ints) -> tuple[Ints, NDArray[np.bool_]]:
     """Where these are among the positions of a slice, and which of them are there at all."""
-    keys, wanted = nation.key[rows], assess.key(facility_ids, product_ids)
+    return _find(nation.key[rows], facility_ids, product_ids)
+
+
+def _find(keys: Ints, facility_ids: Ints, product_ids: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    wanted = assess.key(facility_ids, product_ids)
+    if not keys.size:
+        return np.zeros(wanted.size, dtype=np.int64), np.zeros(wanted.size, dtype=bool)
     place = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
     return place, keys[place] == wanted
 
@@ -199,11 +249,14 @@ def _judged(
 ) -> tuple[dict[str, NDArray[Any]], Answer]:
     """What is stored of a slice of positions, with what it is judged by; and the answer."""
     facility, product = nation.facility[rows], nation.product[rows]
-    of_facility = ("delivery_interval_days", "lead_time_days", "report_interval_days", "supplies", "ordinal")
+    of_facility = (
+        "delivery_interval_days", "lead_time_days", "report_interval_days", "supplies", "ordinal", "on_time",
+        "days_late",
+    )  # fmt: skip
     i = (
         {name: values[rows] for name, values in nation.stored.items()}
         | {name: nation.facilities[name][facility] for name in of_facility}
-        | {name: nation.products[name][product] for name in ("seat", "doses_per_vial")}
+        | {name: nation.products[name][product] for name in ("seat", "doses_per_vial", "doses_per_child")}
     )
     return i, assess.answer(programme, i, *_lots(conn, programme, nation, rows, today))
 
@@ -212,6 +265,8 @@ def _differing(stored: dict[str, NDArray[Any]], found: Answer) -> NDArray[np.boo
     """Which of some positions are stored otherwise than they were judged."""
     differs = (stored["usable"] != found.usable) | (stored["state"] != found.state)
     differs |= need.differing(columns.nullable(stored["due"]), found.due)
+    differs |= (stored["was_coming"] != found.coming) | (stored["was_coming_day"] != stored["coming_day"])
+    differs |= need.differing(stored["within"], found.within).any(axis=1)
     for name in _SHOWN:
         differs |= need.differing(stored[name], getattr(found, name))
     return np.asarray(differs)

@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from data import queries
-from data.insight import fan, policy, risk
+from data.insight import delay, fan, policy
 from data.insight.fan import Deliveries, Fan, Lot
 from data.programmes import Programme
 from data.record import rules
@@ -103,7 +103,6 @@ def _deliveries(
 ) -> tuple[list[Due], Deliveries]:
     """What is due within the days ahead, and the same for the range: a delivery every interval after the next one."""
     learnt = conn.execute(SQL["standing"], {"facility_id": facility.id}).one_or_none()
-    usual = risk.Delay()
     interval = facility.delivery_interval_days
     first = (position.coming_on if position.coming else None) or position.next_delivery_on
     days = interval if first is None else (first - today).days
@@ -115,8 +114,8 @@ def _deliveries(
     return due, Deliveries(
         days=days,
         interval=interval,
-        on_time=float(usual.on_time if learnt is None else learnt.on_time),
-        mean_days_late=float(usual.mean_days_late if learnt is None else learnt.mean_days_late),
+        on_time=delay.ON_TIME if learnt is None else float(learnt.on_time),
+        mean_days_late=delay.DAYS_LATE if learnt is None else float(learnt.mean_days_late),
         fill_to=need if maximum is None else maximum,
         coming=position.coming,
     )

@@ -15,9 +15,6 @@ from data.types import Entry, Kind, State
 
 SQL = queries.read(Path(__file__).parent / "sql" / "stock.sql")
 
-#: The days of `Position.within`, in its order.
-HORIZONS = (7, 14, 30, 60, 90)
-
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -94,8 +91,8 @@ class Position:
     dispersion: float | None = None
     uncertainty: float | None = None
     preset: int | None = None
-    #: P(running out within `HORIZONS` days); doses short and children missed in the next 30; doses that will
-    #: expire unused; doses on their way, and when the first of them is expected. None where it is not judged.
+    #: P(running out within each of `data.insight.ahead.HORIZONS`); doses short and children missed in the next 30 days;
+    #: doses that will expire unused; doses on their way, and when the first of them is expected. None where it is not judged.
     within: list[float] | None = None
     short: float | None = None
     missed: float | None = None
@@ -129,6 +126,8 @@ class Month:
     days_out: int | None
     state: int | None
     probability: float | None
+    #: P(running out within the 30 days after it), as assessed at its end.
+    within_30: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A place that lacks a product: help is from `least` doses on, by who still keeps so many months of its own need."""
+    """A place that lacks a product: help is `least` doses or more, of who keeps so many months of its own need."""
 
     facility_id: int
     product_id: int
@@ -69,7 +69,7 @@ def spare(
 
 
 def nearest_spare(conn: sa.Connection, needs: Sequence[Need], km: float = 60) -> dict[int, Neighbour]:
-    """For each of many places the nearest within `km` that can help, by its number in `needs`; absent where none can."""
+    """For each of many places the nearest within `km` that can help, by its number in `needs`; none where none can."""
     if not needs:
         return {}
     asked = {

@@ -15,7 +15,7 @@ from app import lens as lenses
 from app.components import chart, panel_facility
 from app.components.panel_product import Chosen
 from app.lens import PLAIN, Lens
-from data import outlook, stock
+from data import outlook, stock, why
 from data.insight import demand, expiry, policy, reasons
 from data.programmes import Programme
 from data.record import rules, shipments
@@ -121,7 +121,7 @@ def choice(
     maximum = None if in_force is None else in_force[1]
     return Chosen(
         position=position,
-        reasons=reasons.explain(facts),
+        reasons=why.explain(conn, programme, facility.id, position.product_id, facts.today, facts),
         spare=_spare(conn, facility, position, in_force),
         band=seen,
         formulas=explained.position(

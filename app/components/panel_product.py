@@ -11,7 +11,7 @@ from dash import dcc, html
 from app.components import chart, chart_fan, panel_record, parts, words
 from app.components.parts import Node
 from app.lens import PLAIN, Lens
-from data import stock
+from data.insight import ahead
 from data.insight.formula import Formula
 from data.outlook import Outlook
 from data.record.shipments import Shipment
@@ -202,7 +202,7 @@ def _chances(p: Position) -> list[Node]:
     if p.within is None:
         return []
     cells = [parts.cell(words.percent(value)) for value in p.within]
-    heads = [(words.counted(days, "day"), True) for days in stock.HORIZONS]
+    heads = [(words.counted(days, "day"), True) for days in ahead.HORIZONS]
     return [
         html.P("Chance of running out within", className="note chances-title"),
         parts.table(heads, [parts.row(cells)], f"Chance of running out of {p.name}, by days from now"),

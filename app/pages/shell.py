@@ -12,8 +12,7 @@ from app.components import parts
 from app.components.ids import Id
 from app.components.map_view import MapView
 from app.pages import plain
-from data import stock
-from data.insight import policy
+from data.insight import ahead, policy
 from data.programmes import Programme
 from data.stock import Product
 from data.types import WORST
@@ -134,7 +133,7 @@ def _choice(id: Id, label: str, options: Sequence[tuple[str, str]]) -> html.Labe
 
 def _key(programme: Programme) -> html.Div:
     """The legend, and what the colours are looked at through; on a phone the choice of colours too."""
-    horizons = [("", "before the next delivery"), *((str(d), f"within {d} days") for d in stock.HORIZONS)]
+    horizons = [("", "before the next delivery"), *((str(d), f"within {d} days") for d in ahead.HORIZONS)]
     own = policy.PRESETS[programme.preset]
     presets = [html.Option(f"{own.name}, the programme's own", value="", **_says(own))]
     presets += [html.Option(p.name, value=p.name, **_says(p)) for p in policy.PRESETS.values() if p is not own]

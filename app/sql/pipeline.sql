@@ -10,6 +10,14 @@ join position n on n.facility_id = t.facility_id and n.product_id = t.product_id
 order by t.facility_id, t.product_id
 for update of n
 
+-- receivers --
+-- The positions to which these ones have sent something that has not arrived.
+select distinct s.receiver_id as facility_id, s.product_id
+from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[])) as t (facility_id, product_id)
+join shipment s on s.sender_id = t.facility_id and s.product_id = t.product_id
+join position n on n.facility_id = s.receiver_id and n.product_id = s.product_id
+where s.resolved_at is null and s.sent <> s.received
+
 -- waiting --
 -- Whether something was committed, or is about to be, that the reader has not read.
 select count(*) > 0

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.insight import demand, policy, risk
+from data.insight import ahead, demand, policy, risk
 from data.types import State
 
 #: The fewest full months that a position is judged by.
@@ -35,8 +35,8 @@ def states(
     preset: str | NDArray[np.integer[Any]],
     method: NDArray[np.integer[Any]] | None = None,
     window: NDArray[np.integer[Any]] | int = policy.WINDOW,
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """State and probability at the end of every month, both [n, m]; amounts are doses, NaN where not reported.
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    """State, probability and P(out within 30 days) at the end of every month, all [n, m]; doses, NaN if not reported.
 
     Months are columns, oldest first, without gaps; `days` [m] are their lengths. Each month is judged by itself and the
     eleven before it, never by a later one. `preset`, `method` and `window` are what `policy.choose` gives for each
@@ -44,7 +44,7 @@ def states(
     """
     n, m = closing.shape
     state = np.full((n, m), int(State.NO_REPORT), dtype=np.uint8)
-    probability = np.full((n, m), np.nan, dtype=np.float32)
+    probability, within_30 = (np.full((n, m), np.nan, dtype=np.float32) for _ in range(2))
     out = demand.days_out_at_least(days_out, opening, received, days)
     reported = ~np.isnan(closing)
     # A place that reports zeros of a product which it never had is not out of it.
@@ -73,4 +73,5 @@ def states(
             )
         )
         state[:, t], probability[:, t] = answer.state, answer.probability
-    return state, probability
+        within_30[:, t] = answer.within[:, ahead.MONTH]
+    return state, probability, within_30

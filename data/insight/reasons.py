@@ -1,11 +1,36 @@
-"""Why is a position in its state? Sentences for a person, from known facts only, the weightiest first."""
+"""Why is a position in its state? Sentences for a person, from known facts only, the weightiest first.
+
+How much a fact weighs is computed: the probability of running out before the next delivery, less what it would be
+without that fact (`weigh`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
+from enum import StrEnum, unique
 
+import numpy as np
+
+from data.insight import delay, expiry, risk
+from data.insight.policy import DAYS_PER_MONTH
 from data.types import State
+
+#: Deliveries that are late less often than this are not worth a sentence.
+NOTABLE_LATE = 0.25
+
+
+@unique
+class Factor(StrEnum):
+    """What may raise or lower a probability, besides the stock itself."""
+
+    OVERDUE = "overdue"
+    UNPUNCTUAL = "unpunctual"
+    COMING = "coming"
+    USE = "use"
+    EXPIRY = "expiry"
+
 
 #: A change of use smaller than this is not worth a sentence.
 NOTABLE_CHANGE = 0.2
@@ -16,7 +41,8 @@ class Facts:
     """What is known of one position on one day; None is what is not known, and is never put into words.
 
     Amounts are in `unit`; `use_ratio` is recent use over usual use (`demand.shift`) and `use_since` the first of
-    the recent months.
+    the recent months. `coming` doses are on the way; of the last `deliveries` so many were late. `weights` are those of
+    `weigh`; what has none keeps its place.
     """
 
     state: State
@@ -36,14 +62,55 @@ class Facts:
     use_since: date | None = None
     last_report_on: date | None = None
     report_interval_days: int | None = None
+    coming: int = 0
+    coming_on: date | None = None
+    deliveries: int = 0
+    late_deliveries: int = 0
+    weights: Mapping[Factor, float] = field(default_factory=dict)
 
 
 def explain(facts: Facts) -> list[str]:
-    """Return the reasons as whole sentences; never empty."""
+    """Return the reasons as whole sentences, never empty: how stock stands, then what made it so by weight."""
     if facts.state == State.NO_REPORT:
         return [_silence(facts)]
-    sentences = [_stock(facts), _delivery(facts), _expiry(facts), _use(facts)]
-    return [sentence for sentence in sentences if sentence]
+    sentences = [
+        (Factor.OVERDUE, _delivery(facts)),
+        (Factor.COMING, _coming(facts)),
+        (Factor.EXPIRY, _expiry(facts)),
+        (Factor.USE, _use(facts)),
+        (Factor.UNPUNCTUAL, _unpunctual(facts)),
+    ]
+    sentences.sort(key=lambda told: -abs(facts.weights.get(told[0], 0.0)))
+    return [sentence for sentence in (_stock(facts), *(words for _, words in sentences)) if sentence]
+
+
+def weigh(
+    position: risk.Positions, late: delay.Delay, *, planned_due: float, use_ratio: float | None
+) -> dict[Factor, float]:
+    """How much each fact raises (or, below 0, lowers) the probability of one position, an array of one.
+
+    The probability less what it would be without that fact: had the delivery come, were deliveries punctual, were
+    nothing on the way (and the next delivery due in `planned_due` days), were use the usual, did nothing expire. Empty
+    where there is no probability.
+    """
+    need = position.demand
+    usual = need.amc / (use_ratio or 1.0)
+    without = {
+        Factor.OVERDUE: replace(position, days_to_next_delivery=np.maximum(position.days_to_next_delivery, 0.0)),
+        Factor.UNPUNCTUAL: position,
+        Factor.COMING: replace(position, coming=0, days_to_next_delivery=planned_due),
+        Factor.USE: replace(position, demand=replace(need, amc=usual, daily_mean=usual / DAYS_PER_MONTH)),
+        Factor.EXPIRY: replace(position, lots=expiry.NONE, expiring=np.nan),
+    }
+    punctual = replace(late, on_time=1.0)
+    before = float(risk.assess(position, late).probability[0])
+    if np.isnan(before):
+        return {}
+    chances = {
+        factor: risk.assess(other, punctual if factor in (Factor.OVERDUE, Factor.UNPUNCTUAL) else late).probability
+        for factor, other in without.items()
+    }
+    return {factor: before - float(chance[0]) for factor, chance in chances.items() if not np.isnan(chance[0])}
 
 
 def _stock(facts: Facts) -> str | None:
@@ -91,7 +158,7 @@ def _cover(facts: Facts) -> str | None:
 
 def _delivery(facts: Facts) -> str | None:
     due = facts.next_delivery_on
-    if due is None:
+    if due is None or facts.coming:
         return None
     if due < facts.today:
         return f"The delivery due {_day(due, facts.today)} is {_days((facts.today - due).days)} late."
@@ -100,6 +167,23 @@ def _delivery(facts: Facts) -> str | None:
     return (
         f"The next delivery is due {_until(due, facts.today)}." if facts.state != State.INACTIVE and not told else None
     )
+
+
+def _coming(facts: Facts) -> str | None:
+    if not facts.coming:
+        return None
+    verb = "is" if facts.coming == 1 else "are"
+    if facts.coming_on is None:
+        return f"{_amount(facts.coming, facts)} {verb} on the way."
+    late = (facts.today - facts.coming_on).days
+    when = f"expected {_days(late)} ago" if late > 0 else f"due {_weekday(facts.coming_on, facts.today)}"
+    return f"{_amount(facts.coming, facts)} {verb} on the way, {when}."
+
+
+def _unpunctual(facts: Facts) -> str | None:
+    if facts.deliveries < 3 or facts.late_deliveries < NOTABLE_LATE * facts.deliveries:
+        return None
+    return f"Delivered late {facts.late_deliveries} of the last {facts.deliveries} times."
 
 
 def _expiry(facts: Facts) -> str | None:
@@ -139,6 +223,11 @@ def _amount(value: float, facts: Facts) -> str:
 
 def _days(count: int) -> str:
     return f"{count:,} day{'' if count == 1 else 's'}"
+
+
+def _weekday(day: date, today: date) -> str:
+    ahead = (day - today).days
+    return "today" if ahead == 0 else f"{day:%A}" if ahead < 7 else _day(day, today)
 
 
 def _day(day: date, today: date) -> str:

@@ -1,49 +1,32 @@
 """Will this place run out before its next delivery arrives? State, probability and days of cover of positions.
 
 One position is the same code as a nation: arrays of one. What counts as demand is decided in `demand`, what is
-too little or too much in `policy`; this module reads neither tables nor clocks.
+too little or too much in `policy`, what lies ahead in `ahead`; this module reads neither tables nor clocks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage, special
 
+from data.insight import ahead, expiry
+from data.insight.ahead import HORIZONS, MOST_COVER_DAYS
+from data.insight.delay import Delay
 from data.insight.demand import Demand
+from data.insight.expiry import Lots
 from data.insight.policy import DAYS_PER_MONTH
 from data.types import NO_PROBABILITY, WORST_FIRST, State
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-#: Days of cover are shown up to two years; what would last longer is this.
-MOST_COVER_DAYS = 730.0
+#: The states that a band decides.
+_BY_BAND = (State.LOW, State.OVERSTOCK, State.ADEQUATE)
 
 #: Bands come from real-valued AMC: a stock that differs from its band by less than this share of it is exactly at it.
 _AT_THE_BAND = 1e-6
-
-#: Gauss-Laguerre, three nodes: the mean over an exponential delay, exact for polynomials to the fifth degree.
-_DELAY_NODES, _DELAY_WEIGHTS = special.roots_laguerre(3)
-
-#: The axes of the table of cover: stock in units of the dispersion, and the uncertainty of demand.
-_LOG_LOTS = np.linspace(np.log(1e-2), np.log(1e5), 97)
-_LOG_UNCERTAINTY = np.linspace(np.log(1e-3), np.log(1e1), 33)
-
-
-@dataclass(frozen=True, slots=True)
-class Delay:
-    """How late deliveries are: a share arrives by the day it is due, the others an exponential time later.
-
-    An exponential wait has no memory, so what is overdue is expected `mean_days_late` from now, however long it
-    has been overdue.
-    """
-
-    on_time: float = 0.75
-    mean_days_late: float = 7.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +40,8 @@ class Positions:
     - `minimum`, `maximum`: doses, see `policy.bands`; NaN where not known.
     - `expiring`: doses that will expire before they can be used; NaN where expiry is not known.
     - `handles`: the facility is meant to have the product, so that a demand that is not known counts as demand.
+    - `coming`: doses that are known to be on the way: `days_to_next_delivery` is then when these are expected.
+    - `lots`: what `usable` is made of, as far as it has an expiry; the place of a lot is the row of its position.
     """
 
     usable: ArrayLike
@@ -71,6 +56,8 @@ class Positions:
     grace_days: ArrayLike = 7
     expiring: ArrayLike = np.nan
     handles: ArrayLike = False
+    coming: ArrayLike = 0
+    lots: Lots = field(default=expiry.NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +69,9 @@ class Assessment:
     - `cover_p10`, `cover_p50`, `cover_p90`: days until the last dose is used if nothing arrives; with 10, 50 and
       90 % probability it is gone by then. At most `MOST_COVER_DAYS`; 0 when out; NaN where there is no probability.
     - `cover_days`: usable / daily demand, the plain rule that the state goes by; `wait_days`: until the delivery.
+    - `within` [n, 5]: the probability of running out within each of `ahead.HORIZONS`, with the deliveries until then.
+    - `short` [n, 5]: doses that will be asked for within them and not be there, also of a STOCKOUT; NaN where the
+      demand is not known.
     """
 
     state: NDArray[np.uint8]
@@ -91,6 +81,8 @@ class Assessment:
     cover_p90: NDArray[np.float32]
     cover_days: NDArray[np.float32]
     wait_days: NDArray[np.float32]
+    within: NDArray[np.float32]
+    short: NDArray[np.float32]
 
 
 def assess(positions: Positions, delay: Delay | None = None) -> Assessment:
@@ -115,23 +107,43 @@ def assess(positions: Positions, delay: Delay | None = None) -> Assessment:
     state, judged, cover, wait = _judge(at, delay)
 
     out = state == State.STOCKOUT
-    probability = np.full(at.n, np.nan)
-    probability[out] = 1.0
-    covers = [np.where(out, 0.0, np.nan) for _ in range(3)]
-    which = np.flatnonzero(judged)
+    probability, within = np.full(at.n, np.nan, dtype=np.float32), np.full((at.n, len(HORIZONS)), np.nan, np.float32)
+    short = np.full((at.n, len(HORIZONS)), np.nan, dtype=np.float32)
+    covers = np.full((3, at.n), np.nan, dtype=np.float32)
+    # A place that is out is looked at for what it lacks until a delivery comes; that it is out is no forecast.
+    which = np.flatnonzero(judged | (out & at.known))
     if which.size:
-        usable, monthly, dispersion, uncertainty = (
-            values[which] for values in (at.usable, at.monthly, at.dispersion, at.uncertainty)
-        )
-        probability[which] = _runs_out(
-            usable, monthly, dispersion, uncertainty, at.due[which], at.interval[which], delay
-        )
-        for values, share in zip(covers, (0.1, 0.5, 0.9), strict=True):
-            values[which] = _cover(usable, monthly, dispersion, uncertainty, share)
+        found = ahead.look(_held(at, which, delay), positions.lots.of(which, at.n))
+        probability[which], within[which], short[which] = found.probability, found.within, found.short
+        covers[:, which] = found.cover
+    probability[out], within[out] = 1, 1
+    covers[:, out] = 0
     shown = np.where(out, 0.0, np.minimum(cover, MOST_COVER_DAYS))
-    p10, p50, p90 = (values.astype(np.float32) for values in covers)
     return Assessment(
-        state, probability.astype(np.float32), p10, p50, p90, shown.astype(np.float32), wait.astype(np.float32)
+        state, probability, covers[0], covers[1], covers[2], shown.astype(np.float32), wait.astype(np.float32), within,
+        short,
+    )  # fmt: skip
+
+
+def _held(at: _At, which: NDArray[np.intp], delay: Delay) -> ahead.Held:
+    def single(values: ArrayLike) -> NDArray[np.float32]:
+        every = np.asarray(values)
+        return every[which].astype(np.float32) if every.shape else np.full(which.size, every, dtype=np.float32)
+
+    daily = single(at.daily)
+    refill, interval = single(at.maximum), single(at.interval)
+    return ahead.Held(
+        stock=single(at.usable),
+        daily=daily,
+        dispersion=single(at.dispersion),
+        uncertainty=single(at.uncertainty),
+        due=single(at.due),
+        interval=interval,
+        on_time=single(delay.on_time),
+        days_late=single(delay.mean_days_late),
+        refill=np.where(np.isnan(refill), daily * interval, refill),
+        coming=single(at.coming),
+        lost=np.nan_to_num(single(at.expiring)),
     )
 
 
@@ -170,13 +182,15 @@ class _At:
     minimum: Floats
     maximum: Floats
     expiring: Floats
+    coming: Floats
 
 
 def _arrays(p: Positions) -> _At:
     n = np.broadcast(np.atleast_1d(p.usable), np.atleast_1d(p.demand.amc)).size
 
     def full(values: ArrayLike) -> Floats:
-        return np.broadcast_to(np.asarray(values, dtype=np.float64), (n,))
+        every = np.asarray(values, dtype=np.float64)
+        return every if every.shape == (n,) else np.broadcast_to(every, (n,))
 
     monthly = full(p.demand.amc)
     known = np.isfinite(monthly) & (monthly > 0)
@@ -199,13 +213,12 @@ def _arrays(p: Positions) -> _At:
         minimum=full(p.minimum),
         maximum=full(p.maximum),
         expiring=full(p.expiring),
+        coming=full(p.coming),
     )
 
 
 def _state(at: _At, reported: Bools, judged: Bools, cover: Floats, wait: Floats) -> NDArray[np.uint8]:
-    # Comparisons with NaN are false, which is what "an unknown never decides" means.
-    below = at.usable < at.minimum * (1 - _AT_THE_BAND)
-    above = (at.usable > at.maximum * (1 + _AT_THE_BAND)) | (at.expiring >= 1)
+    below, above = _beside_the_band(at.usable, at.minimum, at.maximum, at.expiring)
     rules = (
         (~reported, State.NO_REPORT),
         (at.active & (at.usable < at.vial), State.STOCKOUT),
@@ -221,73 +234,26 @@ def _state(at: _At, reported: Bools, judged: Bools, cover: Floats, wait: Floats)
     )
 
 
+def _beside_the_band(usable: Floats, minimum: Floats, maximum: Floats, expiring: Floats) -> tuple[Bools, Bools]:
+    # Comparisons with NaN are false, which is what "an unknown never decides" means.
+    below = usable < minimum * (1 - _AT_THE_BAND)
+    return below, (usable > maximum * (1 + _AT_THE_BAND)) | (expiring >= 1)
+
+
+def under_bands(
+    state: NDArray[np.uint8], usable: Floats, minimum: Floats, maximum: Floats, expiring: Floats
+) -> NDArray[np.uint8]:
+    """The states of `assess` under other bands: only those that go by the band can be others."""
+    below, above = _beside_the_band(usable, minimum, maximum, expiring)
+    banded = np.select([below, above], [np.uint8(State.LOW), np.uint8(State.OVERSTOCK)], np.uint8(State.ADEQUATE))
+    return np.where(np.isin(state, _BY_BAND), banded, state).astype(np.uint8)
+
+
 def expected_wait(due: ArrayLike, interval: ArrayLike, delay: Delay) -> Floats:
     """Days until the next delivery: until it is due; its mean delay when overdue; an interval when none is planned."""
     days, planned = np.asarray(due, dtype=np.float64), np.asarray(interval, dtype=np.float64)
-    return np.where(np.isnan(days), planned, np.where(days < 0, delay.mean_days_late, days))
-
-
-def _runs_out(
-    usable: Floats,
-    monthly: Floats,
-    dispersion: Floats,
-    uncertainty: Floats,
-    due: Floats,
-    interval: Floats,
-    delay: Delay,
-) -> Floats:
-    """P(demand until the next delivery arrives takes the last dose), over the time at which it may arrive."""
-    overdue = due < 0
-    base = np.where(np.isnan(due), interval, np.maximum(due, 0.0))
-    punctual = np.where(overdue, 0.0, delay.on_time)
-    probability = punctual * _takes_all(usable, monthly, dispersion, uncertainty, base)
-    for node, weight in zip(_DELAY_NODES, _DELAY_WEIGHTS, strict=True):
-        days = base + node * delay.mean_days_late
-        probability += (1 - punctual) * weight * _takes_all(usable, monthly, dispersion, uncertainty, days)
-    return np.clip(probability, 0.0, 1.0)
-
-
-def _takes_all(usable: Floats, monthly: Floats, dispersion: Floats, uncertainty: Floats, days: Floats) -> Floats:
-    """P(D >= usable) where D, the demand of so many days, is negative binomial.
-
-    Its mean is m = monthly x days / 30.44 and its variance dispersion x m + uncertainty x m^2, which makes its
-    shape m / (dispersion - 1 + uncertainty x m); P(D >= k) is the regularised incomplete beta I(k, shape) at
-    m / (m + shape).
-    """
-    mean = np.maximum(monthly * days / DAYS_PER_MONTH, 1e-9)
-    excess = np.maximum(dispersion - 1 + uncertainty * mean, 1e-6)
-    return np.asarray(special.betainc(np.maximum(usable, 1e-9), mean / excess, excess / (1 + excess)))
-
-
-def _cover(usable: Floats, monthly: Floats, dispersion: Floats, uncertainty: Floats, share: float) -> Floats:
-    """Days by which the last dose is used with probability `share`: the time at which `_takes_all` reaches it.
-
-    Taken from the gamma of the same mean and variance, with half a dose for going from counts to amounts: in
-    units of the dispersion its answer depends on stock and uncertainty alone, so that a table holds it.
-    """
-    lots = (usable - np.minimum(0.5, usable / 2)) / dispersion
-    at = (_place(lots, _LOG_LOTS), _place(uncertainty, _LOG_UNCERTAINTY))
-    mean = np.exp(ndimage.map_coordinates(_cover_table(share), at, order=1, mode="nearest", prefilter=False))
-    return np.asarray(np.minimum(mean * lots * dispersion / monthly * DAYS_PER_MONTH, MOST_COVER_DAYS))
-
-
-def _place(values: Floats, axis: Floats) -> Floats:
-    return np.asarray((np.log(np.maximum(values, 1e-12)) - axis[0]) / (axis[1] - axis[0]))
-
-
-@cache
-def _cover_table(share: float) -> Floats:
-    """Log of (mean demand at which P(gamma >= stock) = share) / stock, by log stock and log uncertainty."""
-    lots, uncertainty = np.exp(_LOG_LOTS)[:, None], np.exp(_LOG_UNCERTAINTY)[None, :]
-    shape = (lots.size, uncertainty.size)
-    low, high = np.full(shape, -12.0), np.full(shape, 12.0)
-    for _ in range(26):
-        middle = (low + high) / 2
-        mean = lots * np.exp(middle)
-        scale = 1 + uncertainty * mean
-        reached = special.gammaincc(mean / scale, lots / scale) >= share
-        low, high = np.where(reached, low, middle), np.where(reached, middle, high)
-    return np.asarray((low + high) / 2)
+    late = np.asarray(delay.mean_days_late, dtype=np.float64)
+    return np.where(np.isnan(days), planned, np.where(days < 0, late, days))
 
 
 def decile(probability: ArrayLike) -> NDArray[np.uint8]:

@@ -16,22 +16,24 @@ _AMOUNTS = ["closing", "opening", "received", "used", "days_out"]
 
 
 def judged(country: Country, today: date) -> pd.DataFrame:
-    """The reports with `state` and `probability` as their months ended; missing while a month is running."""
+    """The reports with `state`, `probability` and `within_30` as their months ended; missing while one is running."""
     reports = country.reports
     ended = (reports["month"] < pd.Timestamp(today.replace(day=1))).to_numpy()
     state = pd.array([pd.NA] * len(reports), dtype="Int16")
-    probability = np.full(len(reports), np.nan, dtype=np.float32)
+    probability, within_30 = (np.full(len(reports), np.nan, dtype=np.float32) for _ in range(2))
     if ended.any():
-        state[ended], probability[ended] = judge(reports[ended], country)
+        state[ended], probability[ended], within_30[ended] = judge(reports[ended], country)
     # Of a month that is running the days out of stock are counted when it has ended.
     days_out = reports["days_out"].astype("Int16").where(ended)
-    return reports.assign(state=state, probability=probability, days_out=days_out)
+    return reports.assign(state=state, probability=probability, within_30=within_30, days_out=days_out)
 
 
-def judge(reports: pd.DataFrame, country: Country) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """State and probability at the end of the month of each report, in their order; NaN where there is none.
+def judge(
+    reports: pd.DataFrame, country: Country
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    """State, probability and P(out within 30 days) at the end of the month of each report, in their order.
 
-    Only full months are to be given: a running month has not ended in any state yet.
+    NaN where there is no probability. Only full months are to be given: a running month has not ended in any state yet.
     """
     facility = country.facilities.set_index("code")
     product = country.products.set_index("code")
@@ -61,7 +63,7 @@ def judge(reports: pd.DataFrame, country: Country) -> tuple[NDArray[np.uint8], N
         country.programme.preset, tier=tiers.codes, product=positions % len(product), supplies=supplies,
         tiers=tiers.categories.to_list(),
     )  # fmt: skip
-    state, probability = history.states(
+    state, probability, within_30 = history.states(
         **{name: grid(name) for name in _AMOUNTS},
         days=pd.period_range(_period(first), _period(last), freq="M").days_in_month.to_numpy(dtype=np.float64),
         group=np.unique((positions % len(product)) * 100 + tiers.codes.astype(np.int64), return_inverse=True)[1],
@@ -72,7 +74,7 @@ def judge(reports: pd.DataFrame, country: Country) -> tuple[NDArray[np.uint8], N
         supplies=supplies,
         preset=chosen.preset, method=chosen.method, window=chosen.window,
     )  # fmt: skip
-    return state[row, column], probability[row, column]
+    return state[row, column], probability[row, column], within_30[row, column]
 
 
 def _expected(at: pd.DataFrame, what: pd.DataFrame) -> NDArray[np.float64]:

@@ -24,18 +24,32 @@ from (
            string_agg(int4send(ordinal), '') as ordinal,
            string_agg(int4send(supplies), '') as supplies,
            string_agg(int4send(seat), '') as seat,
-           string_agg(int4send(doses_per_vial), '') as doses_per_vial
+           string_agg(int4send(doses_per_vial), '') as doses_per_vial,
+           string_agg(float4send(coalesce(doses_per_child, 'NaN')), '') as doses_per_child,
+           string_agg(float4send(coalesce(on_time, 'NaN')), '') as on_time,
+           string_agg(float4send(coalesce(mean_days_late, 'NaN')), '') as days_late,
+           string_agg(int4send(coalesce(coming, 0)), '') as coming,
+           string_agg(int4send(coalesce(coming_day, -2147483648)), '') as coming_day
     from (
         select p.amc, p.dispersion, p.uncertainty, p.preset, p.probability, p.state, p.version,
                (p.last_event_at at time zone :timezone)::date - CAST(:today AS date) as event_day,
                p.last_received_on - CAST(:today AS date) as received_day,
                f.delivery_interval_days, f.lead_time_days, f.report_interval_days, f.ordinal,
                CAST(exists (select from facility s where s.supplier_id = f.id) AS int) as supplies,
-               r.seat, r.doses_per_vial
+               r.seat, r.doses_per_vial, CAST(r.doses_per_child AS real) as doses_per_child, d.on_time, d.mean_days_late,
+               c.doses as coming, c.sent_on + f.lead_time_days - CAST(:today AS date) as coming_day
         from asked a
         join position p on p.facility_id = a.facility_id and p.product_id = a.product_id
         join facility f on f.id = a.facility_id
         join product r on r.id = a.product_id
+        left join facility_delay d on d.facility_id = a.facility_id
+        left join lateral (
+            select CAST(sum(s.sent) AS int) as doses, min((s.sent_at at time zone :timezone)::date) as sent_on
+            from shipment s
+            where s.receiver_id = a.facility_id and s.product_id = a.product_id
+              and s.resolved_at is null and s.sent <> s.received and s.received = 0
+              and (s.sent_at at time zone :timezone)::date + f.lead_time_days + :given_up_days >= :today
+        ) c on true
         order by a.place
     ) i
 ) i
@@ -80,7 +94,8 @@ with assessed as (
     update position p
     set usable = a.usable, state = a.state, probability = a.probability,
         cover_p10 = a.cover_p10, cover_p50 = a.cover_p50, cover_p90 = a.cover_p90,
-        next_delivery_on = a.next_delivery_on,
+        next_delivery_on = a.next_delivery_on, within = a.within, short = a.short, missed = a.missed,
+        expiring = a.expiring, coming = a.coming, coming_on = a.coming_on,
         out_since = case
             when a.state = :stockout then coalesce(p.out_since, greatest(p.last_event_at, (
                 select max(CAST(l.expiry + 1 AS timestamp)) at time zone :timezone
@@ -95,17 +110,26 @@ with assessed as (
         select facility_id, product_id, version, usable, CAST(state AS smallint) as state,
                nullif(probability, 'NaN') as probability, nullif(cover_p10, 'NaN') as cover_p10,
                nullif(cover_p50, 'NaN') as cover_p50, nullif(cover_p90, 'NaN') as cover_p90,
-               CAST(:today AS date) + nullif(due, :null) as next_delivery_on
+               CAST(:today AS date) + nullif(due, :null) as next_delivery_on,
+               case when w7 <> 'NaN' then array[w7, w14, w30, w60, w90] end as within,
+               nullif(short, 'NaN') as short, nullif(missed, 'NaN') as missed, nullif(expiring, 'NaN') as expiring,
+               coming, CAST(:today AS date) + nullif(coming_due, :null) as coming_on
         from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:versions AS int[]),
                     CAST(:usable AS int[]), CAST(:states AS int[]), CAST(:probabilities AS real[]),
                     CAST(:cover_p10 AS real[]), CAST(:cover_p50 AS real[]), CAST(:cover_p90 AS real[]),
-                    CAST(:due AS int[]))
-             as a (facility_id, product_id, version, usable, state, probability, cover_p10, cover_p50, cover_p90, due)
+                    CAST(:due AS int[]), CAST(:within_7 AS real[]), CAST(:within_14 AS real[]),
+                    CAST(:within_30 AS real[]), CAST(:within_60 AS real[]), CAST(:within_90 AS real[]),
+                    CAST(:short AS real[]), CAST(:missed AS real[]), CAST(:expiring AS real[]),
+                    CAST(:coming AS int[]), CAST(:coming_due AS int[]))
+             as a (facility_id, product_id, version, usable, state, probability, cover_p10, cover_p50, cover_p90, due,
+                   w7, w14, w30, w60, w90, short, missed, expiring, coming, coming_due)
     ) a
     where p.facility_id = a.facility_id and p.product_id = a.product_id and p.version = a.version
-      and (p.usable, p.state, p.probability, p.cover_p10, p.cover_p50, p.cover_p90, p.next_delivery_on)
+      and (p.usable, p.state, p.probability, p.cover_p10, p.cover_p50, p.cover_p90, p.next_delivery_on,
+           p.within, p.short, p.missed, p.expiring, p.coming, p.coming_on)
           is distinct from
-          (a.usable, a.state, a.probability, a.cover_p10, a.cover_p50, a.cover_p90, a.next_delivery_on)
+          (a.usable, a.state, a.probability, a.cover_p10, a.cover_p50, a.cover_p90, a.next_delivery_on,
+           a.within, a.short, a.missed, a.expiring, a.coming, a.coming_on)
 )
 insert into facility_status as s (facility_id, state, probability)
 select facility_id, state, nullif(probability, 'NaN')

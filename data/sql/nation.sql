@@ -26,14 +26,18 @@ select string_agg(int4send(id), '') as id,
        string_agg(int4send(tier), '') as tier,
        string_agg(int4send(supplies), '') as supplies,
        string_agg(int4send(coalesce(was, -2147483648)), '') as was,
-       string_agg(float4send(coalesce(was_probability, 'NaN')), '') as was_probability
+       string_agg(float4send(coalesce(was_probability, 'NaN')), '') as was_probability,
+       string_agg(int4send(coalesce(supplier_id, -2147483648)), '') as supplier_id,
+       string_agg(float4send(coalesce(on_time, 'NaN')), '') as on_time,
+       string_agg(float4send(coalesce(mean_days_late, 'NaN')), '') as days_late
 from (
     select f.id, f.ordinal, f.delivery_interval_days, f.lead_time_days, f.report_interval_days, f.catchment,
            CAST(dense_rank() over (order by f.tier) AS int) - 1 as tier,
            CAST(exists (select from facility s where s.supplier_id = f.id) AS int) as supplies,
-           w.state as was, w.probability as was_probability
+           w.state as was, w.probability as was_probability, f.supplier_id, d.on_time, d.mean_days_late
     from facility f
     left join facility_status w on w.facility_id = f.id
+    left join facility_delay d on d.facility_id = f.id
     where f.programme_id = :programme_id
     order by f.id
 ) f
@@ -41,7 +45,7 @@ from (
 -- products --
 -- The products of a programme, by id; `need` is what a child of the catchment needs in a month.
 select id, seat, doses_per_vial, CAST(tracer AS int) as tracer,
-       doses_per_child / 12 / (1 - coalesce(open_vial_wastage, 0)) as need
+       doses_per_child / 12 / (1 - coalesce(open_vial_wastage, 0)) as need, CAST(doses_per_child AS real) as doses_per_child
 from product
 where programme_id = :programme_id
 order by id
@@ -65,7 +69,13 @@ select string_agg(int4send(p.facility_id), '') as facility_id,
        string_agg(float4send(coalesce(p.probability, 'NaN')), '') as probability,
        string_agg(float4send(coalesce(p.cover_p10, 'NaN')), '') as cover_p10,
        string_agg(float4send(coalesce(p.cover_p50, 'NaN')), '') as cover_p50,
-       string_agg(float4send(coalesce(p.cover_p90, 'NaN')), '') as cover_p90
+       string_agg(float4send(coalesce(p.cover_p90, 'NaN')), '') as cover_p90,
+       string_agg(float4send(coalesce(p.short, 'NaN')), '') as short,
+       string_agg(float4send(coalesce(p.missed, 'NaN')), '') as missed,
+       string_agg(float4send(coalesce(p.expiring, 'NaN')), '') as expiring,
+       string_agg(int4send(p.coming), '') as was_coming,
+       string_agg(int4send(coalesce(p.coming_on - CAST(:today AS date), -2147483648)), '') as was_coming_day,
+       string_agg(array_send(coalesce(p.within, '{NaN,NaN,NaN,NaN,NaN}')), '') as within
 from position p
 join facility f on f.id = p.facility_id
 where f.programme_id = :programme_id
@@ -83,6 +93,78 @@ where f.programme_id = :programme_id and b.facility_id between :first and :last
   and b.doses > 0 and b.vvm_stage <= :last_usable_stage and not b.quarantined
   and (l.expiry is null or l.expiry >= :today)
 
+-- coming --
+-- What was sent to the facilities of a programme and has not arrived: doses, and when the first of it is expected.
+select string_agg(int4send(facility_id), '') as facility_id,
+       string_agg(int4send(product_id), '') as product_id,
+       string_agg(int4send(doses), '') as doses,
+       string_agg(int4send(day), '') as day
+from (
+    select s.receiver_id as facility_id, s.product_id, CAST(sum(s.sent) AS int) as doses,
+           min((s.sent_at at time zone :timezone)::date) + min(f.lead_time_days) - CAST(:today AS date) as day
+    from shipment s
+    join facility f on f.id = s.receiver_id
+    where s.programme_id = :programme_id and s.resolved_at is null and s.sent <> s.received and s.received = 0
+      and (s.sent_at at time zone :timezone)::date + f.lead_time_days + :given_up_days >= :today
+    group by s.receiver_id, s.product_id
+) c
+
+-- deliveries --
+-- What the receipts of a time say of each facility: how many deliveries came after one of the same product, how many of
+-- them late, and the days that they were late; with the days of what is overdue and still in use.
+with receipt as materialized (
+    select distinct e.facility_id, e.product_id, CAST(e.occurred_at at time zone :timezone AS date) as day
+    from stock_event e
+    where e.programme_id = :programme_id and e.kind = 'receipt' and e.entry = 'event'
+      and e.occurred_at >= :starts and e.occurred_at < :ends
+),
+gap as (
+    select facility_id, day - lag(day) over (partition by facility_id, product_id order by day) as days from receipt
+),
+told as (
+    select g.facility_id, count(*) as came, count(*) filter (where late) as late,
+           coalesce(sum(g.days - f.delivery_interval_days) filter (where late), 0) as days
+    from gap g
+    join facility f on f.id = g.facility_id
+    cross join lateral (select g.days > f.delivery_interval_days + :tolerance as late) l
+    where g.days is not null
+    group by g.facility_id
+),
+waiting as (
+    select p.facility_id, sum(least(:today - p.last_received_on - f.delivery_interval_days, :most_overdue)) as days
+    from position p
+    join facility f on f.id = p.facility_id
+    where f.programme_id = :programme_id and p.amc > 0
+      and p.last_received_on < CAST(:today AS date) - f.delivery_interval_days - :tolerance
+      and p.last_received_on >= CAST(:starts AS timestamptz)::date
+    group by p.facility_id
+)
+select string_agg(int4send(id), '') as facility_id, string_agg(int4send(came), '') as came,
+       string_agg(int4send(late), '') as late, string_agg(int4send(days), '') as days
+from (
+    select f.id, CAST(coalesce(t.came, 0) AS int) as came, CAST(coalesce(t.late, 0) AS int) as late,
+           CAST(coalesce(t.days, 0) + coalesce(w.days, 0) AS int) as days
+    from facility f
+    left join told t on t.facility_id = f.id
+    left join waiting w on w.facility_id = f.id
+    where f.programme_id = :programme_id
+    order by f.id
+) f
+
+-- store_delays --
+-- Keep what was learnt of the deliveries to facilities.
+insert into facility_delay as d (facility_id, deliveries, late, days_late, on_time, mean_days_late)
+select facility_id, deliveries, late, days_late, on_time, mean_days_late
+from unnest(CAST(:facility_id AS int[]), CAST(:deliveries AS int[]), CAST(:late AS int[]), CAST(:days_late AS int[]),
+            CAST(:on_time AS real[]), CAST(:mean_days_late AS real[]))
+     as l (facility_id, deliveries, late, days_late, on_time, mean_days_late)
+on conflict (facility_id) do update
+set deliveries = excluded.deliveries, late = excluded.late, days_late = excluded.days_late,
+    on_time = excluded.on_time, mean_days_late = excluded.mean_days_late
+where (d.deliveries, d.late, d.days_late, d.on_time, d.mean_days_late)
+      is distinct from
+      (excluded.deliveries, excluded.late, excluded.days_late, excluded.on_time, excluded.mean_days_late)
+
 -- hold --
 -- Hold positions until commit, in the ledger's order; answers the places, counted from 0, of those that an event has
 -- changed since they were read.
@@ -99,8 +181,9 @@ select string_agg(int4send(place), '') filter (where overtaken) as place from he
 -- close_month --
 -- A month that has ended keeps the state in which it ended, also where nothing happened in it: then what was there stayed,
 -- and what was used is not known.
-insert into stock_month as m (facility_id, product_id, month, opening, closing, state, probability)
-select p.facility_id, p.product_id, :month, p.total - since.doses, p.total - since.doses, p.state, p.probability
+insert into stock_month as m (facility_id, product_id, month, opening, closing, state, probability, within_30)
+select p.facility_id, p.product_id, :month, p.total - since.doses, p.total - since.doses, p.state, p.probability,
+       p.within[3]
 from position p
 join facility f on f.id = p.facility_id
 cross join lateral (
@@ -110,7 +193,7 @@ cross join lateral (
 ) since
 where f.programme_id = :programme_id and f.open and p.state <> :no_report
 on conflict (facility_id, product_id, month) do update
-set state = excluded.state, probability = excluded.probability
+set state = excluded.state, probability = excluded.probability, within_30 = excluded.within_30
 where m.state is null
 
 -- count_days_out --

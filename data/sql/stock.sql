@@ -50,7 +50,8 @@ ORDER BY b.vvm_stage DESC, l.expiry NULLS LAST, b.first_received_at, l.number
 
 -- months --
 -- The months of one product at one facility up to one of them, oldest first.
-SELECT month, opening, received, used, lost, adjusted, closing, days_out, state, probability
+SELECT month, opening, received, used, lost, adjusted, closing, days_out, state, probability,
+       within_30
 FROM stock_month
 WHERE facility_id = :facility_id AND product_id = :product_id
   AND month <= :until AND month > CAST(:until AS date) - make_interval(months => :months)

@@ -33,7 +33,7 @@ _SHELVES = sa.text("""
 
 #: All that a recorded event writes: its row of the record, its key with the answer, its line in the outbox; and its
 #: lot, its position and its month as they stand then. Rows of each that were recorded a moment ago go into tables with
-#: the same columns, checks and indexes, one plain INSERT each, by as many writers and as many to a commit. Where the row
+#: the same columns, checks and indexes, one plain INSERT each, by as many writers and as many to a commit. Where a row
 #: is there already it is written over, as recording does. Nothing is read, checked or worked out, and these tables hold
 #: nothing but the rows written, so that they are quicker than ours.
 _RECENT = {

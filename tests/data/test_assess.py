@@ -136,7 +136,10 @@ def test_what_was_read_before_an_event_is_not_written_over_it(conn: sa.Connectio
     programme = programmes.find(conn, country.code)
     answer = assess.Answer(
         *(np.array([n]) for n in (3, State.STOCKOUT, 1.0, 0.0, 0.0, 0.0, 4.0)),
-    )
+        within=np.ones((1, 5)), **{name: np.array([n]) for name, n in (
+            ("short", 7), ("missed", 7), ("expiring", np.nan), ("coming", 0), ("coming_due", np.nan),
+        )},
+    )  # fmt: skip
     where = (np.array([found.facility_id]), np.array([found.product_id]))
     nobody = np.array([], dtype=np.int64)
     for version, usable in ((found.version - 1, 80), (found.version, 3)):

@@ -6,7 +6,7 @@ Revision: 0012, after 0006.
 from alembic import op
 
 revision = "0012"
-down_revision = "0006"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
