@@ -91,8 +91,9 @@ class Position:
     dispersion: float | None = None
     uncertainty: float | None = None
     preset: int | None = None
-    #: P(running out within each of `data.insight.ahead.HORIZONS`); doses short and children missed in the next 30 days;
-    #: doses that will expire unused; doses on their way, and when the first of them is expected. None where it is not judged.
+    #: P(running out within each of `data.insight.ahead.HORIZONS`); doses short and children missed in the next 30
+    #: days; doses that will expire unused; doses on their way, and when the first of them is expected. None where it
+    #: is not judged.
     within: list[float] | None = None
     short: float | None = None
     missed: float | None = None

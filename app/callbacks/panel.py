@@ -21,15 +21,17 @@ from app.components import parts as pieces
 from app.components.elements import Elements, light
 from app.components.ids import Id
 from app.components.map_view import Target
-from app.lens import PLAIN, Lens
+from app.lens import PLAIN
 from app.services import Services
 from data import db, errors, stock
+from data.lens import Lens
 from data.programmes import Programme
 from data.record.past import AsOf
 from data.stock import Product
 from data.types import WORST
 from geo import areas
 from geo.errors import InvalidMonth
+from geo.lens import View as Seen
 from geo.past import Pasts
 
 #: Years that a month on screen may be in.
@@ -84,7 +86,7 @@ def register(dash: Dash, parts: Services) -> None:
             with db.transaction(parts.engine) as conn:
                 asked = parse(view)
                 programme = services.programme(conn, asked.programme)
-                shown = read(conn, programme, asked, datetime.now(UTC), parts.pasts)
+                shown = read(conn, programme, asked, datetime.now(UTC), parts)
         except errors.DataError as error:
             return failure(error), no_update, no_update
         # The target goes with every answer, also when only a pulse asked: Dash drops an answer that a newer question
@@ -129,16 +131,25 @@ def _month(text: str | None) -> date | None:
     return month
 
 
-def read(conn: sa.Connection, programme: Programme, view: View, at: datetime, pasts: Pasts) -> Shown:
+def read(conn: sa.Connection, programme: Programme, view: View, at: datetime, parts: Services) -> Shown:
     """Everything beside the map for one view; raises the error that names what is not there."""
     now = at.astimezone(ZoneInfo(programme.timezone))
     product = _product(conn, programme, view.vaccine)
     if (as_of := past.asked(conn, programme, view.as_of, at)) is not None:
-        return _then(conn, programme, view, product, now, as_of, pasts)
+        return _then(conn, programme, view, product, now, as_of, parts.pasts)
     if view.facility is None:
         area = areas.area(conn, programme.id, view.area)
         strip = Elements(area_panel.strip(conn, programme, area, product, now, view.month))
-        panel = area_panel.panel(conn, programme, area, product, now, month=view.month, lens=view.lens)
+        panel = area_panel.panel(
+            conn,
+            programme,
+            area,
+            product,
+            now,
+            month=view.month,
+            lens=view.lens,
+            seen=_seen(programme, view, product, parts),
+        )
         return Shown(Elements(panel), strip, {"area": area.code, "facility": None, "bounds": list(area.bounds)})
     panel, facility = facility_panel.panel(
         conn, programme, view.facility, view.vaccine, now, month=view.month, theme=view.theme, lens=view.lens
@@ -150,6 +161,13 @@ def read(conn: sa.Connection, programme: Programme, view: View, at: datetime, pa
     else:
         bounds = (facility.lon, facility.lat, facility.lon, facility.lat)
     return Shown(light(panel), strip, {"area": view.area, "facility": facility.code, "bounds": list(bounds)})
+
+
+def _seen(programme: Programme, view: View, product: Product | None, parts: Services) -> Seen | None:
+    """The nation through the lens of the view; None where there is none."""
+    if view.lens == PLAIN:
+        return None
+    return parts.lenses.view(programme, WORST if product is None else product.seat, view.lens)
 
 
 def _then(
