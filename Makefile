@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.local/bin:$(CURDIR)/.local/venv/bin:$(PATH)
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test chaos check check-python check-assets check-ship bench screenshots format clean install install-test
+.PHONY: help run stop test chaos check audit-deps check-python check-assets check-ship bench screenshots format clean install install-test
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -34,6 +34,9 @@ bench: install-test ## Measure tiles, values, the way from event to pixel and th
 screenshots: install-test ## Take the pictures of docs/images with Chromium
 	@$(python) -m tests.screenshots $(ARGS)
 
+audit-deps: install-test ## Ask the registries for known weaknesses of what the lock files name
+	@sh .ci/audit-deps
+
 format: install-test ## Bring Python and assets into the project's form
 	@ruff format .
 	@ruff check --fix .
@@ -54,6 +57,7 @@ check-python: install-test
 	@ruff format --check .
 	@mypy
 	@lint-imports
+	@bandit --quiet --configfile pyproject.toml --severity-level medium --recursive app data geo 2>/dev/null
 
 check-assets: install-test
 	@npm run --silent --prefix assets lint

@@ -147,14 +147,58 @@ def user(args: argparse.Namespace) -> None:
 
 
 def token(args: argparse.Namespace) -> None:
-    """Make a token for a connected system, which may do what its user may do; it is shown once. Or end them all."""
+    """Make a token for a connected system: it may do what its user may, or less; it is shown once. Or end them all."""
     from app.auth import users
 
     with _database() as engine:
         if args.revoke:
             print(f"Tokens of {args.email} that work no more: {users.revoke(engine, args.email)}.")
         else:
-            print(users.token(engine, args.email, args.label, args.days))
+            scope = {"rights": args.rights, "programme": args.programme, "area": args.area}
+            print(users.token(engine, args.email, args.label, args.days, **scope))
+
+
+def client(args: argparse.Namespace) -> None:
+    """Let a connected system fetch its tokens at /api/v1/token; its secret is shown once."""
+    from app.auth import users
+
+    with _database() as engine:
+        if args.end:
+            users.end_client(engine, args.email, args.end)
+            print(f"{args.end} and its tokens work no more.")
+            return
+        name, secret = users.client(
+            engine, args.email, args.label, rights=args.rights, programme=args.programme, area=args.area
+        )
+    print(f"client_id={name}\nclient_secret={secret}")
+
+
+def reset(args: argparse.Namespace) -> None:
+    """Make a link with which somebody chooses a new password; it works once, for three days."""
+    from app import settings
+    from app.auth import users
+
+    with _database() as engine:
+        path = users.reset(engine, args.email, second_factor=args.second_factor)
+    print(f"{settings.read().public_url or ''}{path}")
+
+
+def switch(args: argparse.Namespace) -> None:
+    """Stop a person or a programme within two seconds, or start one again."""
+    from app.auth import users
+
+    with _database() as engine:
+        users.switch(engine, args.what, stop=args.how == "stop")
+    print(f"{args.what}: {'stopped' if args.how == 'stop' else 'started again'}.")
+
+
+def seal(args: argparse.Namespace) -> None:
+    """Seal every kept secret with the first of ENCRYPTION_KEYS, so that the others may be taken away."""
+    from app import settings
+    from app.auth import sealed, users
+
+    with _database() as engine:
+        print(f"Sealed anew: {users.reseal(engine, sealed.box(settings.read()))}.")
 
 
 def vendor(args: argparse.Namespace) -> None:
@@ -179,6 +223,10 @@ def _database() -> Iterator[sa.Engine]:
 
 def _say(text: str) -> None:
     print(f"    {text}", flush=True)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -227,11 +275,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--facility", metavar="CODE", help="record only at this facility; every role reads all")
     command.add_argument("--remove", action="store_true", help="end their sessions and tokens, and forget them")
-    command = add(token)
+    for work in (token, client):
+        command = add(work)
+        command.add_argument("email", metavar="EMAIL")
+        command.add_argument("--label", default="", metavar="LABEL", help="what it is for")
+        command.add_argument(
+            "--rights", type=_words, metavar="SEE,RECORD", help="only these of its user's rights (all)"
+        )
+        command.add_argument("--programme", metavar="CODE", help="only in this programme (all of its user's)")
+        command.add_argument("--area", metavar="CODE", help="only in this area of the programme")
+        if work is token:
+            command.add_argument("--days", type=int, default=90, metavar="N", help="how long it works (90)")
+            command.add_argument("--revoke", action="store_true", help="end every token of this user instead")
+        else:
+            command.add_argument("--end", metavar="CLIENT_ID", help="end this one and its tokens instead")
+    command = add(reset)
     command.add_argument("email", metavar="EMAIL")
-    command.add_argument("--label", default="", metavar="LABEL", help="what it is for")
-    command.add_argument("--days", type=int, default=90, metavar="N", help="how long it works (90)")
-    command.add_argument("--revoke", action="store_true", help="end every token of this user instead")
+    command.add_argument("--second-factor", action="store_true", help="take the second factor away as well")
+    command = add(switch)
+    command.add_argument("how", choices=("stop", "start"))
+    command.add_argument("what", metavar="EMAIL|PROGRAMME", help="a person's e-mail, or a programme's code")
+    add(seal)
     add(vendor)
     return parser
 

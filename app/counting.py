@@ -8,6 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from app import services
+from app.auth import trail
 from app.auth.principal import Principal
 from app.errors import NotAllowed
 from data import errors
@@ -15,6 +16,7 @@ from data.programmes import Programme
 from data.record import counting, counts, submission
 from data.record.counting import Found
 from data.record.counts import Count
+from data.record.trail import Action
 
 _REMEDIES = {
     "count": "You may not count stock at {name}. Ask its officer, or sign in with a role that may.",
@@ -25,7 +27,7 @@ _REMEDIES = {
 def open(conn: sa.Connection, programme: Programme, facility: str, products: Sequence[str] | None) -> Count:
     """Open a count; raises `NotAllowed` and what `counting.open` raises."""
     place = submission.facilities(conn, programme.id, [facility]).get(facility)
-    if place is None:
+    if place is None or not services.reach(programme).has_facility(facility):
         raise errors.UnknownFacility("facility", "Search for it by name to find its code.", value=facility)
     _demand("count", programme, place.id, place.lineage, place.name)
     who = services.principal()
@@ -53,13 +55,17 @@ def submit(conn: sa.Connection, programme: Programme, number: str, seen: str | N
 def approve(conn: sa.Connection, programme: Programme, number: str, note: str | None, seen: str | None) -> Count:
     """Agree, and post it."""
     who = _may("approve", conn, programme, number)
-    return counting.approve(conn, programme.id, number, who.user_id, services.now(), note=note, seen=seen)
+    count = counting.approve(conn, programme.id, number, who.user_id, services.now(), note=note, seen=seen)
+    trail.note(conn, [programme.id], Action.COUNT_APPROVED, number, {"facility": count.facility})
+    return count
 
 
 def refuse(conn: sa.Connection, programme: Programme, number: str, reason: str) -> Count:
     """Send it back to be counted again."""
     who = _may("approve", conn, programme, number)
-    return counting.refuse(conn, programme.id, number, who.user_id, reason, services.now())
+    count = counting.refuse(conn, programme.id, number, who.user_id, reason, services.now())
+    trail.note(conn, [programme.id], Action.COUNT_REFUSED, number, {"facility": count.facility, "reason": reason})
+    return count
 
 
 def cancel(conn: sa.Connection, programme: Programme, number: str, reason: str) -> Count:
@@ -68,13 +74,21 @@ def cancel(conn: sa.Connection, programme: Programme, number: str, reason: str) 
     return counting.cancel(conn, programme.id, number, who.user_id, reason, services.now())
 
 
+def read(conn: sa.Connection, programme: Programme, number: str) -> Count:
+    """The count with this number, if the one who asks may see its facility; raises `UnknownCount`."""
+    count = counts.read(conn, programme.id, number)
+    if not services.reach(programme).has_facility(count.facility):
+        raise counts.UnknownCount("number", services.ELSEWHERE, value=number)
+    return count
+
+
 def may(right: str, programme: Programme, count: Count) -> bool:
     """Whether the one who asks has this right at the facility of a count."""
     return services.principal().may(right, programme.id, count.facility_id, count.lineage)
 
 
 def _may(right: str, conn: sa.Connection, programme: Programme, number: str) -> Principal:
-    count = counts.read(conn, programme.id, number)
+    count = read(conn, programme, number)
     _demand(right, programme, count.facility_id, count.lineage, count.facility_name)
     return services.principal()
 

@@ -12,6 +12,10 @@ from sqlalchemy.exc import DataError as Unstorable
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from app.auth.links import LinkGone
+from app.auth.people import UnknownPerson
+from app.auth.throttle import TooOften
+from app.auth.tokens import UnknownSession
 from data import errors
 from data.record import counts
 from data.record.shipments import UnknownShipment
@@ -36,6 +40,14 @@ class InvalidBody(errors.DataError):
     """This request cannot be read: {reason}."""
 
 
+class TooLarge(errors.DataError):
+    """This request is larger than the {value} that is read here."""
+
+
+class TooManyRequests(errors.DataError):
+    """More was asked than one caller may ask in a minute: {value}."""
+
+
 #: The first that matches; what is not listed is the record's refusal of something well-formed.
 STATUS: tuple[tuple[type[errors.DataError], HTTPStatus], ...] = (
     (NotSignedIn, HTTPStatus.UNAUTHORIZED),
@@ -49,6 +61,10 @@ STATUS: tuple[tuple[type[errors.DataError], HTTPStatus], ...] = (
     (errors.UnknownAttachment, HTTPStatus.NOT_FOUND),
     (UnknownShipment, HTTPStatus.NOT_FOUND),
     (NotThere, HTTPStatus.NOT_FOUND),
+    (UnknownSession, HTTPStatus.NOT_FOUND),
+    (UnknownPerson, HTTPStatus.NOT_FOUND),
+    (LinkGone, HTTPStatus.NOT_FOUND),
+    (TooOften, HTTPStatus.TOO_MANY_REQUESTS),
     (counts.UnknownCount, HTTPStatus.NOT_FOUND),
     (counts.NotAnother, HTTPStatus.FORBIDDEN),
     (counts.AlreadyCounted, HTTPStatus.CONFLICT),
@@ -59,6 +75,8 @@ STATUS: tuple[tuple[type[errors.DataError], HTTPStatus], ...] = (
     (errors.ConflictingRepeat, HTTPStatus.CONFLICT),
     (errors.Changed, HTTPStatus.PRECONDITION_FAILED),
     (errors.DatabaseUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS),
     (errors.DataError, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 
 
 def register(app: Flask, script_hashes: Callable[[], Sequence[str]]) -> None:
@@ -18,6 +18,10 @@ def register(app: Flask, script_hashes: Callable[[], Sequence[str]]) -> None:
         answer.headers.setdefault("Content-Security-Policy", policy[0])
         answer.headers.setdefault("X-Content-Type-Options", "nosniff")
         answer.headers.setdefault("Referrer-Policy", "same-origin")
+        answer.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        answer.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        if request.is_secure:
+            answer.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
         answer.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), payment=(), usb=()")
         if not answer.headers.get("Cache-Control"):
             answer.headers["Cache-Control"] = "private, no-cache"

@@ -17,7 +17,9 @@ from pydantic import BaseModel, ConfigDict
 
 from data import queries
 from data.programmes import Programme
+from geo import cut, parts
 from geo.aggregates import AreaLine
+from geo.reach import Reach
 
 SQL = queries.read(Path(__file__).parent / "sql" / "push.sql")
 
@@ -157,13 +159,45 @@ def between(conn: sa.Connection, programme_id: int, after: int, last: int) -> li
     return [Stored(r.seq, r.event, r.payload) for r in rows]
 
 
-def catch_up(conn: sa.Connection, programme_id: int, seq: int) -> dict[str, Any]:
-    """What a browser at `seq` is answered: the pushes it missed, or that it is to read everything again."""
+def catch_up(conn: sa.Connection, programme_id: int, seq: int, reach: Reach) -> dict[str, Any]:
+    """What a browser at `seq` is answered: the pushes it missed, or that it is to read everything again.
+
+    Of a part, what lies within `reach` is left of each; the areas above have the numbers that they have now.
+    """
     last = int(conn.execute(SQL["newest"], {"programme_id": programme_id}).scalar_one())
     missed = between(conn, programme_id, seq, last)
     if missed is None:
         return {"seq": last, "reload": True}
+    if not reach.whole:
+        missed = cut_to(conn, reach, missed)
     return {"seq": last, "changes": [{"seq": m.seq, "event": m.event, "payload": m.payload} for m in missed]}
+
+
+def says_enough(reach: Reach, each: Stored) -> bool:
+    """Whether a push can be cut without asking PostgreSQL: of most parts it says what becomes of the areas above."""
+    return each.event != MapUpdate.event or cut.above(reach, each.payload) is not None or not cut.touched(
+        reach, each.payload
+    )  # fmt: skip
+
+
+def cut_to(conn: sa.Connection | None, reach: Reach, pushes: Sequence[Stored]) -> list[Stored]:
+    """What is left of pushes for somebody who sees a part; each keeps its number.
+
+    The areas above are told as they are now, with the last push that touches any of them. Without a connection they
+    are not, where the push itself does not say it.
+    """
+    updates = [each for each in pushes if each.event == MapUpdate.event]
+    above: dict[int, list[list[int]]] = {}
+    for each in updates:
+        if (said := cut.above(reach, each.payload)) is not None:
+            above[each.seq] = said
+    if updates and updates[-1].seq not in above:
+        touched = {each.seq: cut.touched(reach, each.payload) for each in updates}
+        seats = sorted(set().union(*touched.values()))
+        if seats and conn is not None:
+            last = max(seq for seq, found in touched.items() if found)
+            above[last] = [list(line) for line in parts.lines(conn, reach, seats)]
+    return [Stored(p.seq, *cut.push(reach, p.event, p.payload, above.get(p.seq))) for p in pushes]
 
 
 def sweep(conn: sa.Connection) -> int:

@@ -8,13 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import limits
 from cryptography.fernet import Fernet
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 #: What `make run` started from this checkout writes down, so that commands typed beside it work on the same country.
 RUNNING = Path(__file__).resolve().parent.parent / ".local" / "run" / "environment"
 _FROM_FILES = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "SMTP_URL", "OIDC_CLIENT_SECRET")
+
+
+#: A key of fewer different characters was typed by hand; one with these words was copied from a page.
+LEAST_DIFFERENT = 10
+PUBLISHED = r"change.?me|example|secret.?key|password|default"
 
 
 class Settings(BaseSettings):
@@ -38,6 +44,9 @@ class Settings(BaseSettings):
     api: str | None = Field(None, description="Where the API is, for the simulated day: http://127.0.0.1:8050")
     api_token: SecretStr | None = Field(None, description="A token that may record stock, for the simulated day.")
     secure_cookies: bool = Field(False, description="Mark cookies Secure: set wherever TLS ends in front of this.")
+    rate_person: str = Field("1200/minute", description="Requests of one person, over all their browsers.")
+    rate_token: str = Field("60000/minute", description="Requests with one token.")
+    rate_address: str = Field("300/minute", description="Requests of strangers from one address.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     proxies: int = Field(
         0, description="How many proxies of ours a request comes through: whose word on addresses counts."
@@ -53,6 +62,7 @@ class Settings(BaseSettings):
     oidc_name: str = Field("the ministry's sign-in", description="What people call that provider.")
     oidc_client_id: str = Field("vaxtrace", description="What that provider calls us.")
     oidc_client_secret: SecretStr | None = Field(None, description="What proves it to the provider.")
+    oidc_scopes: str = Field("openid email profile", description="What is asked of the provider.")
     oidc_groups_claim: str = Field("groups", description="The claim that lists the groups of a person.")
     oidc_roles: dict[str, str] = Field(
         {}, description='Role by group: {"epi": "national@nigeria", "kano": "area@nigeria/KN"}'
@@ -61,10 +71,25 @@ class Settings(BaseSettings):
     @field_validator("secret_key")
     @classmethod
     def _strong(cls, value: SecretStr) -> SecretStr:
-        if len(value.get_secret_value()) < 32:
-            raise ValueError(
-                'is shorter than 32 characters; make one with: python -c "import secrets; print(secrets.token_hex(32))"'
-            )
+        key = value.get_secret_value()
+        wrong = "is shorter than 32 characters" if len(key) < 32 else "is of too few different characters"
+        if len(key) < 32 or len(set(key)) < LEAST_DIFFERENT:
+            raise ValueError(f'{wrong}; make one with: python -c "import secrets; print(secrets.token_hex(32))"')
+        return value
+
+    @model_validator(mode="after")
+    def _own(self) -> Settings:
+        if not self.demo and re.search(PUBLISHED, self.secret_key.get_secret_value(), re.IGNORECASE):
+            raise ValueError("SECRET_KEY is an example; outside a demo it has to be this installation's own")
+        return self
+
+    @field_validator("rate_person", "rate_token", "rate_address")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        try:
+            limits.parse(value)
+        except ValueError as error:
+            raise ValueError(f"is {value!r}; say it as 600/minute") from error
         return value
 
     @field_validator("encryption_keys")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, abort, request, send_from_directory
 
 from app import vendor
+from app.auth import rights
 
 blueprint = Blueprint("static", __name__)
 
@@ -13,6 +14,7 @@ _TYPES = {".mjs": "text/javascript", ".js": "text/javascript", ".css": "text/css
 
 
 @blueprint.get("/assets/<digest>/<path:path>")
+@rights.open_to_all
 def asset(digest: str, path: str) -> Response:
     """A file, for ever: another content has another digest."""
     if not path.startswith(_SHOWN) or path.endswith((".br", ".gz")):

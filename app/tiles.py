@@ -25,13 +25,15 @@ from app.errors import NotSignedIn, body, status, unforeseen
 from data import db, lens, programmes
 from data.errors import DataError, UnknownProgramme
 from data.lens import Lens
-from geo import errors, tiles
+from data.scope import Scope
+from geo import cut, errors, parts, tiles
 from geo.cache import Cache, Key, Recent
 from geo.held import Finished, Held, Which
 from geo.lens import Lenses
 from geo.past import Pasts
+from geo.reach import Reach, Reaches
 from geo.registry import Registries, Registry
-from geo.values import Values, Vector
+from geo.values import Values, Vector, cut_to
 
 #: A tile's address holds its version, so it never changes; `private` because it asks for a session.
 FOREVER = "private, max-age=31536000, immutable"
@@ -60,7 +62,10 @@ class Principal(Protocol):
 
     @property
     def programmes(self) -> frozenset[str]:
-        """The codes of the programmes that may be seen."""
+        """The codes of the programmes of which anything may be seen."""
+
+    def scope(self, right: str, programme_id: int) -> Scope:
+        """Where in a programme a right is had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +95,21 @@ class Front:
         who: Callable[[Mapping[str, Any]], Principal | None],
         pasts: Pasts | None = None,
         lenses: Lenses | None = None,
+        *,
+        public: sa.Engine | None = None,
+        reaches: Reaches | None = None,
     ) -> None:
         self._behind = behind
         self._engine = engine
+        #: Shapes are drawn by who sees no stock.
+        self._public = public or engine
         self._cache = cache
         self._who = who
-        self._values = Values(engine, cache.link)
-        self._pasts = pasts or Pasts(engine)
-        self._lenses = lenses or Lenses(engine)
-        self._registries = Registries(engine)
+        self._reaches = reaches or Reaches(self._public)
+        self._values = Values(engine, cache.link, self._reaches.whole)
+        self._pasts = pasts or Pasts(engine, self._reaches.whole)
+        self._lenses = lenses or Lenses(engine, self._reaches.whole)
+        self._registries = Registries(self._public)
         self._zipped = Recent(8 << 20)
         self._held = Held(8 << 20)
 
@@ -142,14 +153,17 @@ class Front:
                 registry = self._find(principal, code, version)
                 partition = None if place == "areas" else int(place)
                 query = environ.get("QUERY_STRING", "")
+                scope = principal.scope("see", registry.id)
+                reach = None if scope.whole else self._reaches.find(scope)
                 if through := _lens(query):
-                    return _vector(known, self._through(registry, partition, int(product), through, environ))
+                    return _vector(known, self._through(registry, partition, int(product), through, environ, reach))
                 if "as_of=" in query:
-                    return _vector(known, self._past(registry, partition, int(product), query))
+                    return _vector(known, self._past(registry, partition, int(product), query, reach))
                 month = _month(query)
-                which = Which(registry.id, registry.version, partition, int(product), month)
+                key = None if reach is None else reach.key
+                which = Which(registry.id, registry.version, partition, int(product), month, key)
                 after = _after(environ.get("HTTP_VAXTRACE_AFTER"))
-                return _vector(known, self._held.get(which, after) or self._finish(registry, which, after))
+                return _vector(known, self._held.get(which, after) or self._finish(registry, which, after, reach))
             raise errors.NotThere(field="path")
         except NotSignedIn as error:
             return _refusal(error, status(error), ("WWW-Authenticate", "Bearer"))
@@ -164,7 +178,7 @@ class Front:
         content = self._cache.held(key)
         if content is None:
             tiles.check(layer, key.z, key.x, key.y)
-            content = tiles.encoded(self._engine, self._cache, key)
+            content = tiles.encoded(self._public, self._cache, key)
         if not content:
             return Answer(_EMPTY, b"", [("Cache-Control", FOREVER)])
         # The end of a gzip file is the checksum and the length of what is in it: a digest that costs nothing.
@@ -174,37 +188,56 @@ class Front:
             return Answer(_UNCHANGED, b"", headers)
         return Answer(_OK, content, [("Content-Type", "application/vnd.mapbox-vector-tile"), *headers], encoded=True)
 
-    def _finish(self, registry: Registry, which: Which, after: int) -> Finished:
+    def _finish(self, registry: Registry, which: Which, after: int, reach: Reach | None) -> Finished:
         read_at = time.monotonic()
         if which.partition is None:
             vector = self._values.areas(registry, which.product, which.month, after)
         else:
             vector = self._values.facilities(registry, which.partition, which.product, which.month, after)
+        if reach is not None:
+            vector = self._cut(registry, which, vector, reach)
         finished = self._packed(vector)
         self._held.put(which, finished, read_at)
         return finished
 
-    def _past(self, registry: Registry, partition: int | None, product: int, query: str) -> Finished:
+    def _cut(self, registry: Registry, which: Which, vector: Vector, reach: Reach) -> Vector:
+        """What is left of a vector for somebody who sees a part; the areas above are read after it, so are as new."""
+        if which.partition is not None:
+            first, _ = registry.partitions[which.partition]
+            return cut_to(registry, vector, cut.facilities(reach, first, vector.body))
+        with db.transaction(self._engine, self._reaches.whole(registry.id)) as conn:
+            lines = parts.lines(conn, reach, [which.product], which.month)
+        return cut_to(registry, vector, cut.areas(reach, vector.body, lines))
+
+    def _past(
+        self, registry: Registry, partition: int | None, product: int, query: str, reach: Reach | None
+    ) -> Finished:
         """The vector of a past moment."""
         if product not in registry.products:
             raise errors.UnknownSeat(value=product, field="product", remedy="Take a seat of the registry.")
-        with db.transaction(self._engine) as conn:
+        with db.transaction(self._engine, self._reaches.whole(registry.id)) as conn:
             sent = {name: values[-1] for name, values in parse_qs(query).items()}
             as_of = past.asked(conn, programmes.find(conn, registry.code), sent, datetime.now(UTC))
         if as_of is None:
             raise errors.NotThere(field="path")
         if partition is None:
-            return self._packed(self._pasts.areas(registry, product, as_of))
-        return self._packed(self._pasts.facilities(registry, partition, product, as_of))
+            return self._packed(self._pasts.areas(registry, product, as_of, reach))
+        return self._packed(self._pasts.facilities(registry, partition, product, as_of, reach))
 
     def _through(
-        self, registry: Registry, partition: int | None, product: int, through: Lens, environ: WSGIEnvironment
+        self,
+        registry: Registry,
+        partition: int | None,
+        product: int,
+        through: Lens,
+        environ: WSGIEnvironment,
+        reach: Reach | None,
     ) -> Finished:
         """The vector of now through a lens."""
         after = _after(environ.get("HTTP_VAXTRACE_AFTER"))
         if partition is None:
-            return self._packed(self._lenses.areas(registry, product, through, after))
-        return self._packed(self._lenses.facilities(registry, partition, product, through, after))
+            return self._packed(self._lenses.areas(registry, product, through, after, reach))
+        return self._packed(self._lenses.facilities(registry, partition, product, through, after, reach))
 
     def _packed(self, vector: Vector) -> Finished:
         key = ZippedKey(vector.etag)

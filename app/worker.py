@@ -17,7 +17,7 @@ import sqlalchemy as sa
 import structlog
 
 from app import live, logs, pipeline, push
-from app.auth import sessions
+from app.auth import links, oidc, sealed, sessions, throttle, tokens
 from app.settings import Settings
 from data import db
 from data.record import outbox, partitions
@@ -121,7 +121,8 @@ class Worker:
             partitions.ensure_partitions(conn, today, today + timedelta(days=31 * partitions.AHEAD))
             push.sweep(conn)
             outbox.sweep(conn, OUTBOX_DAYS)
-            conn.execute(sessions.SQL["sweep"])
+            for statements in (sessions.SQL, links.SQL, throttle.SQL, tokens.SQL):
+                conn.execute(statements["sweep"])
 
 
 class Bell:
@@ -156,7 +157,12 @@ def main(settings: Settings) -> None:
     worker = Worker(engine, link, live.publisher(link, channel), Bell(url).wait)
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: worker.stop())
+    stopped = threading.Event()
+    if settings.oidc_issuer is not None:
+        asking = (engine, settings, sealed.box(settings), stopped)
+        threading.Thread(target=oidc.keep_asking, args=asking, daemon=True).start()
     try:
         worker.run()
     finally:
+        stopped.set()
         engine.dispose()

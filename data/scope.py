@@ -34,3 +34,7 @@ class Scope:
 def whole(programme_id: int) -> Scope:
     """All of a programme."""
     return Scope(programme_id, whole=True)
+
+
+#: The ids of every place, as a filter that lets all through: a multirange as PostgreSQL writes it.
+EVERYTHING = "{(,)}"

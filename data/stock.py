@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from data import errors, queries
+from data.scope import EVERYTHING
 from data.types import Entry, Kind, State
 
 SQL = queries.read(Path(__file__).parent / "sql" / "stock.sql")
@@ -91,9 +92,8 @@ class Position:
     dispersion: float | None = None
     uncertainty: float | None = None
     preset: int | None = None
-    #: P(running out within each of `data.insight.ahead.HORIZONS`); doses short and children missed in the next 30
-    #: days; doses that will expire unused; doses on their way, and when the first of them is expected. None where it
-    #: is not judged.
+    #: P(running out within each of `data.insight.ahead.HORIZONS`); doses short and children missed in the next 30 days;
+    #: doses that will expire unused; doses on their way, and when the first is expected. None where it is not judged.
     within: list[float] | None = None
     short: float | None = None
     missed: float | None = None
@@ -235,15 +235,17 @@ def lines(conn: sa.Connection, facility_id: int, product_id: int, total: int, li
     return [Line(**(r._asdict() | {"kind": Kind(r.kind), "entry": Entry(r.entry)})) for r in rows]
 
 
-def open_alerts(conn: sa.Connection, programme_id: int, *, skip: int = 0, limit: int = 50) -> list[OpenAlert]:
-    """A page of the open alerts, newest first."""
-    rows = conn.execute(SQL["alerts"], {"programme_id": programme_id, "skip": skip, "limit": limit})
+def open_alerts(
+    conn: sa.Connection, programme_id: int, *, skip: int = 0, limit: int = 50, seen: str = EVERYTHING
+) -> list[OpenAlert]:
+    """A page of the open alerts, newest first; `seen` are the ids of the facilities that count, as a multirange."""
+    rows = conn.execute(SQL["alerts"], {"programme_id": programme_id, "skip": skip, "limit": limit, "seen": seen})
     return [OpenAlert(**r._asdict()) for r in rows]
 
 
-def open_alert_count(conn: sa.Connection, programme_id: int) -> int:
-    """How many alerts are open."""
-    return int(conn.execute(SQL["alert_count"], {"programme_id": programme_id}).scalar_one())
+def open_alert_count(conn: sa.Connection, programme_id: int, *, seen: str = EVERYTHING) -> int:
+    """How many alerts are open; `seen` as above."""
+    return int(conn.execute(SQL["alert_count"], {"programme_id": programme_id, "seen": seen}).scalar_one())
 
 
 def findings(conn: sa.Connection, programme_id: int) -> list[Found]:

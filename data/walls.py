@@ -38,19 +38,31 @@ _WALLS: dict[str, str] = {
     "shipment": f"{_FACILITY.format('sender_id')} or {_FACILITY.format('receiver_id')}",
     "stock_count_line": "exists (select from stock_count c where c.id = count_id)",
 }
+#: What may be written, where that is not what is seen: the lines of a count are made in one statement with it, when it
+#: is not there to be seen yet; and who fails to sign in is logged although nobody is known to ask.
+_WRITTEN = {"stock_count_line": "true", "audit_log": "true"}
 #: Tables without a wall, because who asks is only known from them, with what APP may do there.
 _OPEN: dict[str, str] = {
     "programme": "select, update",
     "app_user": "select, insert, update, delete",
     "user_grant": "select, insert, update, delete",
     "session": "select, insert, update, delete",
+    "client": "select, insert, update, delete",
+    "identity": "select, insert, update, delete",
+    "recovery_code": "select, insert, update, delete",
+    "refresh_token": "select, insert, update, delete",
+    "reset_link": "select, insert, update, delete",
+    "sign_in_attempt": "select, insert, update, delete",
+    "token_family": "select, insert, update, delete",
+    # The end of each log, which its trigger moves.
+    "audit_head": "select, insert, update",
 }
 #: What APP has no business with.
 _CLOSED = frozenset({"area_outline", "reader"})
 #: What APP only reads, and may not write even where it sees it.
 _READ_ONLY = frozenset({
     "area", "facility", "product", "finding", "push", "lot_month", "area_status", "area_month", "facility_status",
-    "counted",
+    "counted", "policy", "campaign", "session_month", "facility_delay",
 })  # fmt: skip
 #: What REGISTRY reads: all rows, since it is asked by programme, and shapes and names are public.
 _PUBLIC = frozenset({"programme", "area", "facility", "product", "area_outline"})
@@ -89,13 +101,15 @@ def build(conn: sa.Connection) -> None:
 
 def _digest(name: str, condition: str | None) -> str:
     """Of all that `_put` does with a table."""
-    said = repr((condition, _rights(name), name in _PUBLIC, APP, REGISTRY))
+    said = repr((condition, _WRITTEN.get(name), _rights(name), name in _PUBLIC, APP, REGISTRY))
     return hashlib.blake2b(said.encode(), digest_size=6).hexdigest()
 
 
 def _rights(name: str) -> str:
     if name in _CLOSED:
         return ""
+    if name == "audit_log":
+        return "select, insert"
     return _OPEN.get(name) or ("select" if name in _READ_ONLY else "select, insert, update, delete")
 
 
@@ -107,7 +121,8 @@ def _put(conn: sa.Connection, name: str, condition: str | None) -> None:
         conn.exec_driver_sql(f"drop policy if exists {policy} on {name}")
     conn.exec_driver_sql(f"alter table {name} {'disable' if open_to_app else 'enable'} row level security")
     if condition is not None:
-        conn.exec_driver_sql(f"create policy wall on {name} to {APP} using ({condition}) with check ({condition})")
+        written = _WRITTEN.get(name, condition)
+        conn.exec_driver_sql(f"create policy wall on {name} to {APP} using ({condition}) with check ({written})")
     if (rights := _rights(name)) and (condition is not None or open_to_app):
         conn.exec_driver_sql(f"grant {rights} on {name} to {APP}")
     if name in _PUBLIC:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from data import queries
 from data.errors import UnknownArea
+from data.scope import EVERYTHING
 from data.types import WORST, State
 
 SQL = queries.read(Path(__file__).parent / "sql" / "areas.sql")
@@ -169,19 +170,35 @@ def headline(
     return Headline(series[-1] or Numbers(0, 0, 0, 0), series[-2], series, rows[-1].last_event_at)
 
 
+def headline_months(conn: sa.Connection, programme_id: int, month: date | None = None) -> list[date]:
+    """The month ends of a headline's series, oldest first: up to a month, or to the last full local one."""
+    asked = {"programme_id": programme_id, "month": month, "months": SERIES - 1}
+    return list(conn.execute(SQL["headline_months"], asked).scalars())
+
+
 def worst_facilities(
-    conn: sa.Connection, programme_id: int, area_id: int, product_seat: int, month: date | None = None, most: int = 20
+    conn: sa.Connection,
+    programme_id: int,
+    area_id: int,
+    product_seat: int,
+    month: date | None = None,
+    most: int = 20,
+    seen: str = EVERYTHING,
 ) -> list[Worst]:
-    """Facilities of an area that are out, critical or low, the worst first: by state, probability, then catchment."""
+    """Facilities of an area that are out, critical or low, the worst first: by state, probability, then catchment.
+
+    `seen` are the ids of those that may be listed, as a multirange.
+    """
     asked = {
         "programme_id": programme_id,
         "area_id": area_id,
         "product_seat": product_seat,
         "month": month,
         "most": most,
+        "seen": seen,
     }
     name = f"worst_{'month_' if month else ''}{'of_all' if product_seat == WORST else 'product'}"
-    rows = conn.execute(SQL[name], {**asked, "month": month, "most": most}).mappings()
+    rows = conn.execute(SQL[name], asked).mappings()
     return [Worst(**{**row, "state": State(row["state"])}) for row in rows]
 
 

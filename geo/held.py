@@ -20,7 +20,7 @@ _WEIGHT = 500
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """One vector: `partition` is None for that of the areas, `month` for that of now.
+    """One vector: `partition` is None for that of the areas, `month` for that of now, `reach` for that of the whole.
 
     Of the next version of a registry it is another one.
     """
@@ -30,6 +30,7 @@ class Which:
     partition: int | None
     product: int
     month: date | None
+    reach: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

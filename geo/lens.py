@@ -10,7 +10,9 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,15 @@ from numpy.typing import NDArray
 
 from data import columns, db, lens, programmes, queries
 from data.columns import Floats, Ints
+from data.db import Seen
 from data.insight import risk
 from data.lens import Lens
 from data.programmes import Programme
 from data.types import AT_RISK, WORST, WORST_FIRST, State
-from geo import errors
+from geo import cut, errors
 from geo.areas import Area, Status
 from geo.cache import Flights
+from geo.reach import Reach
 from geo.registry import Registry
 from geo.values import Vector
 
@@ -42,6 +46,19 @@ Which = tuple[int, int, int, Lens]
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """An area of the registry; `parent` is a seat."""
+
+    id: int
+    seat: int
+    code: str
+    name: str
+    level: int
+    parent: int
+    last_event_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """A programme through a lens for one product seat: state and decile by ordinal, and the roll-up by area seat."""
 
@@ -49,7 +66,12 @@ class View:
     state: NDArray[np.uint8]
     decile: NDArray[np.uint8]
     status: list[Status]
-    parent: list[int]
+    #: What the roll-up is made of: the areas by seat; of each facility its area's seat, the children that it stands for
+    #: (0 where it is not counted) and, with a horizon, its probability.
+    areas: list[Place]
+    seat: Ints
+    weight: Ints
+    chance: Floats | None
 
 
 def view(conn: sa.Connection, programme: Programme, product_seat: int, through: Lens) -> View:
@@ -61,12 +83,23 @@ def view(conn: sa.Connection, programme: Programme, product_seat: int, through: 
     at = columns.read(conn.execute(SQL["facilities"], asked).one(), frozenset())
     seen = lens.read(conn, programme, through, product_ids)
     state, probability = _worst(at, seen, product_seat)
-    counted = at["counted"] > 0
-    status, parent = _areas(
-        conn, asked, at["seat"][counted], state[counted], at["weight"][counted],
-        None if through.horizon is None else np.nan_to_num(probability[counted]).astype(np.float64),
-    )  # fmt: skip
-    return View(seen.seq, state, risk.decile(probability), status, parent)
+    weight = np.where(at["counted"] > 0, at["weight"], 0)
+    chance = None if through.horizon is None else np.nan_to_num(probability).astype(np.float64)
+    areas = [Place(*row) for row in conn.execute(SQL["areas"], asked)]
+    status = _areas(areas, at["seat"], state, weight, chance)
+    return View(seen.seq, state, risk.decile(probability), status, areas, at["seat"], weight, chance)
+
+
+def part(found: View, reach: Reach) -> View:
+    """The same as somebody sees it to whom only a part is open; of facilities that are not within there is no state."""
+    if reach.whole:
+        return found
+    own = reach.facilities[reach.facilities < found.state.size]
+    state, decile = (np.full_like(values, cut.NO_DATA) for values in (found.state, found.decile))
+    weight = np.zeros_like(found.weight)
+    state[own], decile[own], weight[own] = found.state[own], found.decile[own], found.weight[own]
+    status = _areas(found.areas, found.seat, state, weight, found.chance)
+    return replace(found, state=state, decile=decile, status=status, weight=weight)
 
 
 _BY_RANK = np.array([int(state) for state in WORST_FIRST], dtype=np.uint8)
@@ -88,21 +121,16 @@ def _worst(
 
 
 def _areas(
-    conn: sa.Connection,
-    asked: dict[str, Any],
-    seat: Ints,
-    state: NDArray[np.uint8],
-    weight: Ints,
-    probability: Floats | None,
-) -> tuple[list[Status], list[int]]:
+    rows: Sequence[Place], seat: Ints, state: NDArray[np.uint8], weight: Ints, chance: Floats | None
+) -> list[Status]:
     """The roll-up of every area: facilities by state, children by risk, with a horizon by probability."""
-    rows = conn.execute(SQL["areas"], asked).all()
-    n = len(rows)
+    n, counted = len(rows), weight > 0
+    seat, state, weight = seat[counted], state[counted], weight[counted]
     out, active = state == State.STOCKOUT, state > State.INACTIVE
-    chance = np.isin(state, sorted(AT_RISK)).astype(np.float64) if probability is None else probability * active
+    risky = np.isin(state, sorted(AT_RISK)).astype(np.float64) if chance is None else chance[counted] * active
     local = np.column_stack(
         [np.bincount(seat[state == s], minlength=n).astype(np.float64) for s in sorted(State)]
-        + [np.bincount(seat, weight * share, minlength=n) for share in (active, chance, out)]
+        + [np.bincount(seat, weight * share, minlength=n) for share in (active, risky, out)]
     )
     parent, level = np.array([r.parent for r in rows], dtype=np.intp), np.array([r.level for r in rows])
     for depth in range(int(level.max(initial=0)), 0, -1):
@@ -110,7 +138,7 @@ def _areas(
         np.add.at(local, parent[these], local[these])
     made = []
     for row, numbers in zip(rows, np.round(local).astype(np.int64).tolist(), strict=True):
-        *states, children, risky, without = numbers
+        *states, children, at_risk, without = numbers
         handling = sum(states)
         named = {s.name.lower(): count for s, count in zip(sorted(State), states, strict=True)}
         made.append(
@@ -121,15 +149,15 @@ def _areas(
                 row.name,
                 **named,
                 children=children,
-                children_at_risk=risky,
+                children_at_risk=at_risk,
                 children_out=without,
-                risk_share=share(risky, children),
+                risk_share=share(at_risk, children),
                 out_share=share(without, children),
                 reporting_share=share(handling - states[0], handling),
                 last_event_at=row.last_event_at,
             )
         )
-    return made, parent.tolist()
+    return made
 
 
 def share(part: int, whole: int) -> int:
@@ -141,7 +169,7 @@ def share(part: int, whole: int) -> int:
 
 def area(found: View, place: Area) -> tuple[Status, list[Status]]:
     """The roll-up of an area, and of those right below it, the largest share of children at risk first."""
-    below = [s for s, parent in zip(found.status, found.parent, strict=True) if parent == place.seat]
+    below = [s for s, a in zip(found.status, found.areas, strict=True) if a.parent == place.seat and a.level]
     below.sort(key=lambda s: (s.risk_share == _NO_DATA, -s.risk_share, s.name))
     return found.status[place.seat], below
 
@@ -149,8 +177,9 @@ def area(found: View, place: Area) -> tuple[Status, list[Status]]:
 class Lenses:
     """What one process sees through lenses: each view is worked out once for all its parts, until the next push."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, whole: Callable[[int], Seen] | None = None) -> None:
         self._engine = engine
+        self._whole = whole
         self._flights: Flights[tuple[Which, int], View] = Flights()
         self._held: OrderedDict[Which, tuple[float, View]] = OrderedDict()
         self._lock = threading.Lock()
@@ -159,20 +188,32 @@ class Lenses:
         """All of it, with at least the push `after`; raises `UnknownSeat`."""
         return self._view((programme.id, programme.registry_version, product_seat, through), programme.code, after)
 
-    def areas(self, registry: Registry, product_seat: int, through: Lens, after: int = 0) -> Vector:
-        """Three vectors of n(areas) bytes, as geo.values has them."""
+    def areas(
+        self, registry: Registry, product_seat: int, through: Lens, after: int = 0, reach: Reach | None = None
+    ) -> Vector:
+        """Three vectors of n(areas) bytes, as geo.values has them; of a part, where there is a `reach`."""
         found = self._view((registry.id, registry.version, product_seat, through), registry.code, after)
+        if reach is not None:
+            found = part(found, reach)
         shares = (bytes(getattr(s, name) for s in found.status) for name in _SHARES)
         return _vector(registry, found.seq, b"".join(shares))
 
     def facilities(
-        self, registry: Registry, partition_seat: int, product_seat: int, through: Lens, after: int = 0
+        self,
+        registry: Registry,
+        partition_seat: int,
+        product_seat: int,
+        through: Lens,
+        after: int = 0,
+        reach: Reach | None = None,
     ) -> Vector:
-        """Two vectors of n(facilities of the partition) bytes: the state, and the decile."""
+        """Two vectors of n(facilities of the partition) bytes, the state and the decile; cut to a `reach`."""
         if partition_seat not in registry.partitions:
             raise errors.UnknownSeat(value=partition_seat, field="partition", remedy="Take a seat of the registry.")
         first, count = registry.partitions[partition_seat]
         found = self._view((registry.id, registry.version, product_seat, through), registry.code, after)
+        if reach is not None:
+            found = part(found, reach)
         rows = slice(first, first + count)
         return _vector(registry, found.seq, found.state[rows].tobytes() + found.decile[rows].tobytes())
 
@@ -182,7 +223,7 @@ class Lenses:
         if found is not None and found.seq >= after:
             if time.monotonic() - made < FRESH:
                 return found
-            with db.transaction(self._engine) as conn:
+            with db.transaction(self._engine, self._seen(which[0])) as conn:
                 newest = conn.execute(SQL["head"], {"programme_id": which[0]}).scalar_one()
             if newest == found.seq:
                 self._keep(which, found)
@@ -190,10 +231,14 @@ class Lenses:
         return self._flights.join((which, after), lambda: self._load(which, code))
 
     def _load(self, which: Which, code: str) -> View:
-        with db.transaction(self._engine) as conn:
+        with db.transaction(self._engine, self._seen(which[0])) as conn:
             found = view(conn, programmes.find(conn, code), which[2], which[3])
         self._keep(which, found)
         return found
+
+    def _seen(self, programme_id: int) -> Seen | None:
+        """Views are worked out once for everybody; `part` cuts them."""
+        return None if self._whole is None else self._whole(programme_id)
 
     def _keep(self, which: Which, found: View) -> None:
         with self._lock:

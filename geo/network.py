@@ -9,6 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from data import queries
+from data.scope import EVERYTHING
 
 SQL = queries.read(Path(__file__).parent / "sql" / "network.sql")
 
@@ -62,10 +63,14 @@ def spare(
     least: int,
     km: float = 60,
     most: int = 3,
+    seen: str = EVERYTHING,
 ) -> list[Neighbour]:
-    """Who within `km` could give at least `least` doses and still keep `keep_months` of its own need, nearest first."""
+    """Who within `km` could give at least `least` doses and still keep `keep_months` of its own need, nearest first.
+
+    `seen` are the ids of those that may be asked, as a multirange.
+    """
     asked = {"facility_id": facility_id, "product_id": product_id, "keep_months": keep_months, "least": least}
-    return [Neighbour(*row) for row in conn.execute(SQL["spare"], {**asked, "km": km, "most": most})]
+    return [Neighbour(*row) for row in conn.execute(SQL["spare"], {**asked, "km": km, "most": most, "seen": seen})]
 
 
 def nearest_spare(conn: sa.Connection, needs: Sequence[Need], km: float = 60) -> dict[int, Neighbour]:

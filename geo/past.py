@@ -8,21 +8,23 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from data import db, past, programmes, queries
+from data.db import Seen
 from data.programmes import Programme
 from data.record.past import AsOf
 from data.types import AT_RISK, NO_PROBABILITY, WORST, WORST_FIRST, State
-from geo import errors
+from geo import cut, errors
 from geo.areas import Area, Status, Worst
 from geo.cache import Flights
+from geo.reach import Reach
 from geo.registry import Registry
 from geo.values import Vector
 
@@ -43,11 +45,27 @@ class Nation:
     seq: int
     state: NDArray[np.uint8]
     status: list[Status]
-    parent: list[int | None]
+    areas: list[Place]
     area_seat: Ints
     facility_id: Ints
+    #: Of each facility the children that it stands for; 0 where roll-ups do not count it for the product.
+    weight: Ints
     #: Of each position among them (facility id, product id): its state, and what was usable.
     positions: past.Then
+    #: Which of these positions the reader sees; None for all.
+    mine: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An area with the seat right above it, and those of all above it and its own."""
+
+    id: int
+    seat: int
+    code: str
+    name: str
+    parent: int | None
+    above: list[int]
 
 
 def nation(conn: sa.Connection, programme: Programme, product_seat: int, as_of: AsOf) -> Nation:
@@ -61,9 +79,25 @@ def nation(conn: sa.Connection, programme: Programme, product_seat: int, as_of: 
           for n, v in conn.execute(SQL["facilities"], asked).one()._mapping.items()}  # fmt: skip
     then = past.read(conn, programme, as_of, product_ids)
     state = _states(at, then, product_seat)
-    counted = at["counted"] > 0
-    status, parent = _areas(conn, asked, at["seat"][counted], state[counted], at["weight"][counted])
-    return Nation(seq, state, status, parent, at["seat"], at["facility_id"], then)
+    weight = np.where(at["counted"] > 0, at["weight"], 0)
+    areas = [Place(*row) for row in conn.execute(SQL["areas"], asked)]
+    return Nation(
+        seq, state, _areas(areas, at["seat"], state, weight), areas, at["seat"], at["facility_id"], weight, then
+    )
+
+
+def part(found: Nation, reach: Reach) -> Nation:
+    """The same as somebody sees it to whom only a part is open; of facilities that are not within there is no state."""
+    if reach.whole:
+        return found
+    own = reach.facilities[reach.facilities < found.state.size]
+    state, weight = np.full_like(found.state, cut.NO_DATA), np.zeros_like(found.weight)
+    state[own], weight[own] = found.state[own], found.weight[own]
+    then = found.positions
+    mine = np.isin(then.ordinal, own)
+    return replace(
+        found, state=state, status=_areas(found.areas, found.area_seat, state, weight), weight=weight, mine=mine
+    )
 
 
 def _states(at: dict[str, Ints], then: past.Then, product_seat: int) -> NDArray[np.uint8]:
@@ -79,12 +113,10 @@ _BY_RANK = np.array([int(state) for state in WORST_FIRST], dtype=np.uint8)
 _RANK = np.argsort(_BY_RANK).astype(np.uint8)
 
 
-def _areas(
-    conn: sa.Connection, asked: dict[str, Any], seat: Ints, state: NDArray[np.uint8], weight: Ints
-) -> tuple[list[Status], list[int | None]]:
+def _areas(rows: list[Place], seat: Ints, state: NDArray[np.uint8], weight: Ints) -> list[Status]:
     """The roll-up of every area: facilities by state, children by risk."""
-    rows = conn.execute(SQL["areas"], asked).all()
     n = len(rows)
+    seat, state, weight = seat[weight > 0], state[weight > 0], weight[weight > 0]
     active = state > State.INACTIVE
     at_risk, out = np.isin(state, sorted(AT_RISK)), state == State.STOCKOUT
     local = np.column_stack(
@@ -116,7 +148,7 @@ def _areas(
                 last_event_at=None,
             )
         )
-    return made, [r.parent for r in rows]
+    return made
 
 
 def share(part: int, whole: int) -> int:
@@ -128,7 +160,7 @@ def share(part: int, whole: int) -> int:
 
 def area(found: Nation, place: Area) -> tuple[Status, list[Status]]:
     """The roll-up of an area, and of those right below it, the largest share of children at risk first."""
-    below = [s for s, parent in zip(found.status, found.parent, strict=True) if parent == place.seat]
+    below = [s for s, one in zip(found.status, found.areas, strict=True) if one.parent == place.seat]
     below.sort(key=lambda s: (s.risk_share == _UNKNOWN, -s.risk_share, s.name))
     return found.status[place.seat], below
 
@@ -138,11 +170,12 @@ def worst_facilities(
 ) -> list[Worst]:
     """Facilities of an area that were out, critical or low, the worst first, each with its worst product."""
     asked = {"programme_id": programme.id, "product_seat": product_seat}
-    rows = conn.execute(SQL["areas"], asked)
-    within = np.array([r.seat for r in rows if place.seat in r.above])
+    within = np.array([one.seat for one in found.areas if place.seat in one.above])
     then = found.positions
     rank = _RANK[then.state]
     inside = np.isin(found.area_seat[then.ordinal], within) & (rank < 3)
+    if found.mine is not None:
+        inside &= found.mine
     chosen = np.flatnonzero(inside)
     chosen = chosen[np.lexsort((then.usable[chosen], then.ordinal[chosen], rank[chosen]))]
     _, first = np.unique(then.ordinal[chosen], return_index=True)
@@ -162,8 +195,9 @@ def worst_facilities(
 class Pasts:
     """The past as one process reads it: a nation at a moment is worked out once for all of its parts."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, whole: Callable[[int], Seen] | None = None) -> None:
         self._engine = engine
+        self._whole = whole
         self._flights: Flights[tuple[int, int, int, AsOf], Nation] = Flights()
         self._held: dict[tuple[int, int, int, AsOf], tuple[float, Nation]] = {}
         self._lock = threading.Lock()
@@ -172,20 +206,26 @@ class Pasts:
         """All of that moment; raises `UnknownSeat`."""
         return self._nation((programme.id, programme.registry_version, product_seat, as_of), programme.code)
 
-    def areas(self, registry: Registry, product_seat: int, as_of: AsOf) -> Vector:
-        """Three vectors of n(areas) bytes, as geo.values has them."""
+    def areas(self, registry: Registry, product_seat: int, as_of: AsOf, reach: Reach | None = None) -> Vector:
+        """Three vectors of n(areas) bytes, as geo.values has them; of a part, where there is a `reach`."""
         found = self._nation((registry.id, registry.version, product_seat, as_of), registry.code)
+        if reach is not None:
+            found = part(found, reach)
         shares = [
             bytes(getattr(s, name) for s in found.status) for name in ("risk_share", "out_share", "reporting_share")
         ]
         return _vector(registry, found.seq, b"".join(shares))
 
-    def facilities(self, registry: Registry, partition_seat: int, product_seat: int, as_of: AsOf) -> Vector:
+    def facilities(
+        self, registry: Registry, partition_seat: int, product_seat: int, as_of: AsOf, reach: Reach | None = None
+    ) -> Vector:
         """Two vectors of n(facilities of the partition) bytes: the state, and 255 for no probability."""
         if partition_seat not in registry.partitions:
             raise errors.UnknownSeat(value=partition_seat, field="partition", remedy="Take a seat of the registry.")
         first, count = registry.partitions[partition_seat]
         found = self._nation((registry.id, registry.version, product_seat, as_of), registry.code)
+        if reach is not None:
+            found = part(found, reach)
         states = found.state[first : first + count].tobytes()
         return _vector(registry, found.seq, states + bytes([NO_PROBABILITY]) * count)
 
@@ -197,7 +237,8 @@ class Pasts:
         return self._flights.join(key, lambda: self._load(key, code))
 
     def _load(self, key: tuple[int, int, int, AsOf], code: str) -> Nation:
-        with db.transaction(self._engine) as conn:
+        # Once for everybody; `part` cuts it.
+        with db.transaction(self._engine, None if self._whole is None else self._whole(key[0])) as conn:
             found = nation(conn, programmes.find(conn, code), key[2], key[3])
         with self._lock:
             for old in sorted(self._held, key=lambda k: self._held[k][0])[: max(0, len(self._held) - _HELD + 1)]:

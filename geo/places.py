@@ -10,6 +10,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from data import queries
+from data.scope import EVERYTHING
 
 SQL = queries.read(Path(__file__).parent / "sql" / "places.sql")
 
@@ -29,8 +30,19 @@ class Found:
     bounds: tuple[float, float, float, float] | None
 
 
-def search(conn: sa.Connection, programme_id: int, asked: str, most: int = 20) -> list[Found]:
-    """What has `asked` in its name or code, in any case and with or without accents, the closest first."""
+def search(
+    conn: sa.Connection,
+    programme_id: int,
+    asked: str,
+    most: int = 20,
+    *,
+    facilities: str = EVERYTHING,
+    areas: str = EVERYTHING,
+) -> list[Found]:
+    """What has `asked` in its name or code, in any case and with or without accents, the closest first.
+
+    `facilities` and `areas` are the ids of those that may be found, as multiranges.
+    """
     part = fold(asked)
     if len(part) < LEAST:
         return []
@@ -43,6 +55,8 @@ def search(conn: sa.Connection, programme_id: int, asked: str, most: int = 20) -
             "word": f"% {plain}%",
             "has": f"%{plain}%",
             "most": most,
+            "facilities": facilities,
+            "areas": areas,
         },
     )
     return [

@@ -92,6 +92,17 @@ class Registries:
             raise errors.OldVersion(value=version, current=found.version, field="version", remedy="Reload the page.")
         return found
 
+    def version(self, programme_id: int) -> int:
+        """The version of a programme's registry; raises `UnknownProgramme` where there is none of that id."""
+        self._look(FRESH)
+        found = next((version for known, version in self._versions if known == programme_id), None)
+        if found is None:
+            self._look(0)
+            found = next((version for known, version in self._versions if known == programme_id), None)
+        if found is None:
+            raise UnknownProgramme(value=programme_id, field="programme")
+        return found
+
     def _look(self, age: float) -> None:
         if time.monotonic() - self._looked < age:
             return

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum, unique
@@ -30,6 +30,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from data import db, queries
+from data.db import Seen
 from data.errors import UnknownProgramme
 from data.types import WORST, WORST_FIRST
 from geo import errors
@@ -119,8 +120,10 @@ class _Cells:
 class Values:
     """The vectors as one process reads them."""
 
-    def __init__(self, engine: sa.Engine, link: Link) -> None:
+    def __init__(self, engine: sa.Engine, link: Link, whole: Callable[[int], Seen] | None = None) -> None:
         self._engine = engine
+        #: What PostgreSQL is told, where the engine's role has walls: vectors are loaded once for everybody.
+        self._whole = whole
         self._link = link
         self._flights: Flights[tuple[int, int, str, int], _Cells] = Flights()
 
@@ -184,12 +187,15 @@ class Values:
     def _load(
         self, registry: Registry, kind: str, product_seat: int, first: int, count: int, month: date | None = None
     ) -> _Cells:
-        with db.transaction(self._engine) as conn:
+        with self._reading(registry.id) as conn:
             return load(conn, registry, kind, product_seat, first, count, month)
+
+    def _reading(self, programme_id: int) -> contextlib.AbstractContextManager[sa.Connection]:
+        return db.transaction(self._engine, None if self._whole is None else self._whole(programme_id))
 
     def _catch_up(self, registry: Registry, kind: str, product_seat: int, made: _Cells) -> _Cells | None:
         """The same vector with the pushes after it; None when one of them says that all is to be read again."""
-        with db.transaction(self._engine) as conn:
+        with self._reading(registry.id) as conn:
             pushes = conn.execute(SQL["pushes_after"], {"programme_id": registry.id, "seq": made.seq}).all()
         cells, seq = bytearray(made.cells), made.seq
         for push in pushes:
@@ -286,6 +292,11 @@ def _changes(
 def _check_product(registry: Registry, product_seat: int) -> None:
     if product_seat not in registry.products:
         raise errors.UnknownSeat(value=product_seat, field="product", remedy="Take a seat of the registry.")
+
+
+def cut_to(registry: Registry, vector: Vector, body: bytes) -> Vector:
+    """The same vector with what is left of its body for somebody who sees a part."""
+    return _vector(registry, _Cells(b"", vector.seq), body)
 
 
 def _vector(registry: Registry, found: _Cells, body: bytes) -> Vector:

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, jsonify, make_response, request
 from app import services, shortfall
 from app.api.bin_cards import FILES
 from app.api.reads import plain
+from app.auth import rights
 from app.errors import InvalidBody
 from app.pages import ahead, calibration
 from app.reports import shortfall as reports
@@ -23,6 +24,7 @@ _KINDS = ("csv", "xlsx")
 
 @blueprint.get("/<programme>/next")
 @blueprint.get("/<programme>/next.<kind>")
+@rights.needs("see", rights.Where.PROGRAMME)
 def next_days(programme: str, kind: str = "json") -> Response:
     """Of an `area` and a `vaccine`, or all; `skip` of them and up to `limit`, or a file with up to `shortfall.MOST`."""
     if kind != "json" and kind not in _KINDS:
@@ -68,6 +70,7 @@ def _json(shown: shortfall.Shown) -> dict[str, Any]:
 
 
 @blueprint.get("/<programme>/calibration")
+@rights.needs("see", rights.Where.PROGRAMME)
 def predictions(programme: str) -> Response:
     """The scores of past predictions: all, of places with stock, by vaccine and by month."""
     parts, now = services.services(), services.now()

@@ -7,6 +7,7 @@ import io
 from flask import Blueprint, Response, jsonify, request, send_file
 
 from app import recorder, services
+from app.auth import rights
 from app.errors import InvalidBody
 from data import errors
 from data.record import attachments, submission
@@ -15,6 +16,7 @@ blueprint = Blueprint("attachments", __name__, url_prefix="/api/v1")
 
 
 @blueprint.post("/<programme>/facilities/<code>/attachments")
+@rights.needs("record", rights.Where.INSIDE)
 def post(programme: str, code: str) -> tuple[Response, int]:
     """Keep the `file` of a form; 201 with its id, 200 where the same file was kept there before."""
     with services.transaction() as conn:
@@ -33,6 +35,7 @@ def post(programme: str, code: str) -> tuple[Response, int]:
 
 
 @blueprint.get("/<programme>/facilities/<code>/attachments/<int:number>")
+@rights.needs("see", rights.Where.FACILITY)
 def get(programme: str, code: str, number: int) -> Response:
     """The file as it came, to be saved and never to be shown as a page of ours."""
     with services.transaction() as conn:

@@ -11,12 +11,14 @@ from flask import Blueprint, Response, jsonify, make_response, request
 
 from app import bin_cards, services
 from app.api.reads import plain
+from app.auth import rights, trail
 from app.bin_cards import Shown
 from app.errors import InvalidBody
 from app.reports import bincard as reports
 from app.reports import files, pdf
 from app.reports.report import Report
 from data.bincard import Line
+from data.record.trail import Action
 
 blueprint = Blueprint("bin_cards", __name__, url_prefix="/api/v1")
 
@@ -33,16 +35,21 @@ FILES: dict[str, tuple[str, Callable[[Report], bytes]]] = {
 
 @blueprint.get("/<programme>/facilities/<code>/bin-card")
 @blueprint.get("/<programme>/facilities/<code>/bin-card.<kind>")
+@rights.needs("see", rights.Where.FACILITY)
 def bin_card(programme: str, code: str, kind: str | None = None) -> Response:
     """The bin card of `product`, for one `lot` or all, `from` a day `to` a day, `as_of` now or a moment before."""
     kind = kind or request.args.get("format") or "json"
     if kind != "json" and kind not in FILES:
         known = ", ".join(["json", *FILES])
         raise InvalidBody("format", f"Send one of: {known}.", reason="format is none that a bin card comes in")
+    if kind != "json":
+        rights.check(rights.Rule("export", rights.Where.FACILITY), {"programme": programme, "code": code})
     now = services.now()
     with services.transaction() as conn:
         found = services.programme(conn, programme)
         shown = bin_cards.read(conn, found, code, request.args, now)
+        if kind != "json":
+            trail.note(conn, [found.id], Action.EXPORTED, f"bin card of {code}", {"as": kind} | request.args.to_dict())
     if kind == "json":
         return jsonify(_json(shown))
     if kind == "pdf" and len(shown.card.lines) > MOST_ON_PAPER:

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 from app import counting, services
 from app.api.bodies import Text, Trimmed, Words, json_object, words_of, written
+from app.auth import rights
 from app.errors import InvalidBody
 from data.record import counts, submission
 from data.record.counting import Found
@@ -68,6 +69,7 @@ class Note(_Closed):
 
 
 @blueprint.get("")
+@rights.needs("see", rights.Where.PROGRAMME)
 def listed(programme: str) -> Response:
     """The counts of a programme, those that wait first; `facility=` and `status=` choose among them."""
     status = request.args.get("status")
@@ -81,6 +83,7 @@ def listed(programme: str) -> Response:
             statuses=None if status is None else [status],
             facility=request.args.get("facility"),
             most=MOST,
+            seen=services.reach(found).facility_ids,
         )
     return jsonify({"counts": [
         {
@@ -94,6 +97,7 @@ def listed(programme: str) -> Response:
 
 
 @blueprint.post("")
+@rights.needs("count", rights.Where.INSIDE)
 def open_one(programme: str) -> tuple[Response, int]:
     """Open a count; 201 with it."""
     body = _read(Opening)
@@ -105,13 +109,15 @@ def open_one(programme: str) -> tuple[Response, int]:
 
 
 @blueprint.get("/<number>")
+@rights.needs("see", rights.Where.INSIDE)
 def read(programme: str, number: str) -> Response:
     """A count with its lines; its ETag says what was seen."""
     with services.transaction() as conn:
-        return _answer(counts.read(conn, services.programme(conn, programme).id, number))
+        return _answer(counting.read(conn, services.programme(conn, programme), number))
 
 
 @blueprint.put("/<number>/lines")
+@rights.needs("count", rights.Where.INSIDE)
 def save(programme: str, number: str) -> Response:
     """Keep what was found of some lots, all of them or none."""
     body = _read(Lines)
@@ -128,6 +134,7 @@ def save(programme: str, number: str) -> Response:
 
 
 @blueprint.post("/<number>/submit")
+@rights.needs("count", rights.Where.INSIDE)
 def submit(programme: str, number: str) -> Response:
     """Say that it is complete; send If-Match where the record has moved and you have seen it."""
     with services.transaction() as conn:
@@ -135,6 +142,7 @@ def submit(programme: str, number: str) -> Response:
 
 
 @blueprint.post("/<number>/approve")
+@rights.needs("approve", rights.Where.INSIDE)
 def approve(programme: str, number: str) -> Response:
     """Agree as another person, and post it."""
     note = _read(Note).note if request.content_length else None
@@ -143,6 +151,7 @@ def approve(programme: str, number: str) -> Response:
 
 
 @blueprint.post("/<number>/refuse")
+@rights.needs("approve", rights.Where.INSIDE)
 def refuse(programme: str, number: str) -> Response:
     """Send it back, with a word, to be counted again."""
     reason = _read(Word).reason
@@ -151,6 +160,7 @@ def refuse(programme: str, number: str) -> Response:
 
 
 @blueprint.post("/<number>/cancel")
+@rights.needs("count", rights.Where.INSIDE)
 def cancel(programme: str, number: str) -> Response:
     """Give it up."""
     reason = _read(Word).reason

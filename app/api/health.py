@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from flask import Blueprint, Response, jsonify
 
+from app.auth import rights
 from app.services import services
 from data import db, errors
 from geo.cache import Down
@@ -13,6 +14,7 @@ blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/health")
+@rights.open_to_all
 def health() -> tuple[Response, int]:
     """200, or 503 without the database. Without Redis pages and recording go on: still 200, and it says so."""
     checks = {"database": _database(), "redis": _redis()}

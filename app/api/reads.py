@@ -11,16 +11,18 @@ import sqlalchemy as sa
 from flask import Blueprint, Response, jsonify, request
 
 from app import past, push, services
+from app.auth import rights
 from app.errors import InvalidBody
 from data import errors, programmes, stock
 from data.types import WORST
-from geo import areas, network, places, registry
+from geo import areas, network, parts, places, registry
 from geo import past as past_areas
 
 blueprint = Blueprint("reads", __name__, url_prefix="/api/v1")
 
 
 @blueprint.get("/programmes")
+@rights.needs("", rights.Where.SIGNED_IN)
 def mine() -> Response:
     """The programmes that the one who asks may see."""
     seen = services.principal().programmes
@@ -30,14 +32,18 @@ def mine() -> Response:
 
 
 @blueprint.get("/<programme>/registry")
+@rights.needs("see", rights.Where.PROGRAMME)
 def registry_of(programme: str) -> Response:
     """What a browser starts from: version, seats, partitions, months."""
     with services.transaction() as conn:
-        services.programme(conn, programme)
+        found = services.programme(conn, programme)
+    # Which months there are is known of the nation, and no secret of it.
+    with services.whole(found.id) as conn:
         return jsonify(registry.read(conn, programme))
 
 
 @blueprint.get("/<programme>/changes")
+@rights.needs("see", rights.Where.PROGRAMME)
 def changes(programme: str) -> Response:
     """The pushes after a number, or that everything is to be read again."""
     since = request.args.get("since", "")
@@ -45,38 +51,52 @@ def changes(programme: str) -> Response:
         raise InvalidBody("since", "Send the seq of the last push you have, 0 or more.", reason="since is not a number")
     with services.transaction() as conn:
         found = services.programme(conn, programme)
-        return jsonify(push.catch_up(conn, found.id, int(since)))
+    with services.whole(found.id) as conn:
+        return jsonify(push.catch_up(conn, found.id, int(since), services.reach(found)))
 
 
 @blueprint.get("/<programme>/search")
+@rights.needs("see", rights.Where.PROGRAMME)
 def search(programme: str) -> Response:
     """Areas and facilities by a part of their name or code, at most 20, the closest first."""
     with services.transaction() as conn:
         found = services.programme(conn, programme)
-        hits = places.search(conn, found.id, request.args.get("q", "")[:100])
+    reach = services.reach(found)
+    with services.registry() as conn:
+        hits = places.search(
+            conn, found.id, request.args.get("q", "")[:100], facilities=reach.facility_ids, areas=reach.every_area
+        )
     return jsonify({"results": [plain(asdict(hit)) | {"where": hit.place} for hit in hits]})
 
 
 @blueprint.get("/<programme>/areas/<code>")
+@rights.needs("see", rights.Where.AREA)
 def area(programme: str, code: str) -> Response:
     """An area's roll-up for a vaccine (or the worst of all), the areas below it and its worst facilities."""
     with services.transaction() as conn:
         found = services.programme(conn, programme)
         seat = _seat(conn, found.id, request.args.get("vaccine"))
+        reach = services.reach(found)
         place = areas.area(conn, found.id, code)
         as_of = past.asked(conn, found, request.args, services.now())
         if as_of is None:
-            own, below = areas.status(conn, place.id, seat)
-            worst = areas.worst_facilities(conn, found.id, place.id, seat)
+            own, below = parts.status(conn, reach, place, seat)
+            worst = areas.worst_facilities(conn, found.id, place.id, seat, seen=reach.facility_ids)
         else:
-            then = services.services().pasts.nation(found, seat, as_of)
+            then = past_areas.part(services.services().pasts.nation(found, seat, as_of), reach)
             own, below = past_areas.area(then, place)
+            below = [b for b in below if reach.has_area(b.code)]
             worst = past_areas.worst_facilities(conn, found, then, place, seat)
+    part = reach.part(code)
     answer = past.told(as_of) | {"area": asdict(place), "status": asdict(own), "below": [asdict(b) for b in below]}
+    answer |= {"partial": part is not None}
+    if part is not None:
+        answer |= {"part": {"facilities": part.own, "of": part.of}}
     return jsonify(plain(answer | {"worst": [asdict(w) for w in worst], "simulated": found.simulated}))
 
 
 @blueprint.get("/<programme>/facilities/<code>")
+@rights.needs("see", rights.Where.FACILITY)
 def facility(programme: str, code: str) -> Response:
     """What a facility holds, vaccine by vaccine and lot by lot, its year, and the stores that supply it."""
     with services.transaction() as conn:

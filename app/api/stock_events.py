@@ -21,6 +21,7 @@ from pydantic_core import to_json
 
 from app import recorder, services
 from app.api.bodies import Text, Trimmed, Words, json_object, words_of, written
+from app.auth import rights
 from app.errors import InvalidBody
 from app.errors import body as body_of
 from data import errors
@@ -63,6 +64,7 @@ class Event(BaseModel):
 
 
 @blueprint.post("/api/v1/stock-events")
+@rights.needs("record", rights.Where.INSIDE)
 def post() -> tuple[Response, int]:
     """Record events; 201 when something new was recorded, 200 when all of it was known."""
     body = json_object()

@@ -1,4 +1,7 @@
-"""Did this form come from our own page? A token bound to the session (or to the sign-in page's own cookie)."""
+"""Did this change come from our own page? A token bound to the session (or to the sign-in page's own cookie).
+
+Forms carry it in a field, scripts in a header: Dash sends the value of a cookie that only our own pages can read.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,45 @@ import hashlib
 import hmac
 import secrets
 
-from flask import Request
+from flask import Flask, Request, Response, g, request
+
+from app import services
+from app.auth import rights, sessions
+from app.errors import InvalidBody
 
 LOGIN_COOKIE = "vaxtrace_login"
 FIELD = "csrf_token"
+#: The names that Dash's renderer knows.
+COOKIE, HEADER = "_csrf_token", "X-CSRFToken"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def guard(app: Flask, secret_key: str, *, secure: bool) -> None:
+    """Refuse every change that a session's browser sends without the session's token.
+
+    What strangers may have asks for no session: such forms have tokens of their own.
+    """
+
+    @app.before_request
+    def wanted() -> None:
+        rule = rights.rule_of(app.view_functions.get(request.endpoint or ""))
+        if request.method in SAFE or sessions.is_token(request.environ) or (rule and rule.where is rights.Where.OPEN):
+            return
+        who = services.principal()
+        if not holds(secret_key, who.token_hash, request.headers.get(HEADER) or request.form.get(FIELD)):
+            reason = "its form token is missing, or is another session's"
+            raise InvalidBody(FIELD, "Reload the page and send it again.", reason=reason)
+
+    @app.after_request
+    def tell(answer: Response) -> Response:
+        if answer.mimetype != "text/html" or sessions.is_token(request.environ):
+            return answer
+        who = g.get("principal")
+        if who is not None:
+            now = token(secret_key, who.token_hash)
+            if request.cookies.get(COOKIE) != now:
+                answer.set_cookie(COOKIE, now, samesite="Strict", secure=secure)
+        return answer
 
 
 def token(secret_key: str, bound_to: bytes) -> str:

@@ -66,7 +66,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A signed-in person or machine. `token_hash` names the session; it is not a secret."""
+    """A signed-in person or machine. `token_hash` names the session; it is not a secret.
+
+    `unproved` says that a second factor has to be set up first; until then there are no grants.
+    """
 
     user_id: int
     name: str
@@ -74,11 +77,18 @@ class Principal:
     token_hash: bytes
     grants: tuple[Grant, ...]
     programmes: frozenset[str]
+    session_id: int = 0
+    kind: str = "browser"
+    unproved: bool = False
 
     def may(self, right: str, programme_id: int, facility_id: int, lineage: tuple[int, ...]) -> bool:
         """Whether any grant gives this right at this facility."""
         return any(g.programme_id == programme_id and g.gives(right) and g.covers(facility_id, lineage)
                    for g in self.grants)  # fmt: skip
+
+    def programme_id(self, programme: str) -> int | None:
+        """The id of a programme in which anything is granted, by its code."""
+        return next((g.programme_id for g in self.grants if g.programme == programme), None)
 
     def has(self, right: str, programme: str) -> bool:
         """Whether any grant gives this right anywhere in the programme of this code."""

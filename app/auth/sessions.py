@@ -10,6 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,11 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+def is_token(environ: Mapping[str, Any]) -> bool:
+    """Whether a request names itself by a token in its header, which no browser adds by itself, and not by a cookie."""
+    return str(environ.get("HTTP_AUTHORIZATION", "")).startswith("Bearer ")
+
+
 def token_of(environ: Mapping[str, Any]) -> str | None:
     """The token a WSGI request carries: `Authorization: Bearer`, or else the session cookie."""
     header = environ.get("HTTP_AUTHORIZATION", "")
@@ -43,12 +49,54 @@ def token_of(environ: Mapping[str, Any]) -> str | None:
     return None
 
 
+def address_of(environ: Mapping[str, Any]) -> str:
+    """The address that a request came from."""
+    return str(environ.get("REMOTE_ADDR") or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a token may do at most: some of its user's rights, in one programme, in one area of it. None is no limit."""
+
+    rights: tuple[str, ...] | None = None
+    programme_id: int | None = None
+    area_id: int | None = None
+
+
+ALL = Scope()
+
+
+def opened(
+    conn: sa.Connection,
+    user_id: int,
+    *,
+    kind: str = "browser",
+    label: str = "",
+    seconds: int = LIFETIME,
+    token: str | None = None,
+    strong: bool = False,
+    address: str = "",
+    scope: Scope = ALL,
+    family_id: int | None = None,
+) -> str:
+    """Open a session in this transaction and return its token."""
+    token = token or secrets.token_urlsafe(32)
+    conn.execute(SQL["open"], {
+        "token_hash": token_hash(token), "user_id": user_id, "kind": kind, "label": label, "seconds": seconds,
+        "strong": strong, "address": address, "rights": None if scope.rights is None else list(scope.rights),
+        "programme_id": scope.programme_id, "area_id": scope.area_id, "family_id": family_id,
+    })  # fmt: skip
+    return token
+
+
 class Sessions:
     """Sessions of one process, remembered for a second each."""
 
-    def __init__(self, engine: sa.Engine, *, demo: bool) -> None:
+    def __init__(self, engine: sa.Engine, *, demo: bool, proxied: bool = False) -> None:
         self._engine = engine
         self._demo = demo
+        #: Behind proxies of ours an address is only known where their word was looked at already.
+        self._proxied = proxied
         self._known: dict[bytes, tuple[float, Principal | None]] = {}
         self._lock = threading.Lock()
 
@@ -62,23 +110,32 @@ class Sessions:
         now = time.monotonic()
         if known and known[0] > now:
             return known[1]
-        principal = self._find(key)
+        principal = self._find(key, self._address(environ))
         with self._lock:
             if len(self._known) >= _MOST:
                 self._known.clear()
             self._known[key] = (now + REMEMBER, principal)
         return principal
 
-    def _find(self, key: bytes) -> Principal | None:
+    def _address(self, environ: Mapping[str, Any]) -> str:
+        return "" if self._proxied and "werkzeug.proxy_fix.orig" not in environ else address_of(environ)
+
+    def _find(self, key: bytes, address: str) -> Principal | None:
         with db.single(self._engine) as conn:
             rows = conn.execute(SQL["find"], {"token_hash": key}).all()
-        if not rows or (rows[0].demo and not self._demo):
-            return None
-        grants = tuple(
-            Grant(r.programme_id, r.programme, r.role, r.area_id, r.facility_id) for r in rows if r.programme_id
-        )
+            if not rows or (rows[0].demo and not self._demo):
+                return None
+            if rows[0].unseen:
+                conn.execute(SQL["touch"], {"token_hash": key, "address": address})
         first = rows[0]
-        return Principal(first.user_id, first.name, first.email, key, grants, frozenset(g.programme for g in grants))
+        only = None if first.rights is None else frozenset(first.rights)
+        grants = tuple(
+            Grant(r.programme_id, r.programme, r.role, r.area_id, r.facility_id, only) for r in rows if r.programme_id
+        )
+        return Principal(
+            first.user_id, first.name, first.email, key, grants, frozenset(g.programme for g in grants),
+            session_id=first.session_id, kind=first.kind, unproved=first.unproved,
+        )  # fmt: skip
 
     def alive(self, token_hashes: Sequence[bytes]) -> dict[bytes, frozenset[str]]:
         """Which of these sessions have not ended, with the programmes that each may see; one question for all."""
@@ -96,25 +153,22 @@ class Sessions:
         label: str = "",
         seconds: int = LIFETIME,
         token: str | None = None,
+        strong: bool = False,
     ) -> str:
-        """Open a session and return its token, which is shown to its owner once and never stored."""
-        token = token or secrets.token_urlsafe(32)
+        """Open a session and return its token, which is shown to its owner once and never stored.
+
+        `strong`: a second factor was given.
+        """
         with db.transaction(self._engine) as conn:
-            conn.execute(
-                SQL["open"],
-                {
-                    "token_hash": token_hash(token),
-                    "user_id": user_id,
-                    "kind": kind,
-                    "label": label,
-                    "seconds": seconds,
-                },
-            )
-        return token
+            return opened(conn, user_id, kind=kind, label=label, seconds=seconds, token=token, strong=strong)
 
     def close(self, principal: Principal) -> None:
         """End this session, here at once and everywhere within a second."""
         with db.transaction(self._engine) as conn:
             conn.execute(SQL["close"], {"token_hash": principal.token_hash})
+        self.forget(principal.token_hash)
+
+    def forget(self, key: bytes | None) -> None:
+        """Look this session up again when it is used next in this process: something of it has changed."""
         with self._lock:
-            self._known.pop(principal.token_hash, None)
+            self._known.pop(key or b"", None)

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from app.auth import passwords
+from app.auth import links, passwords, second, tokens
 from app.auth.principal import RIGHTS
-from app.auth.sessions import Sessions
+from app.auth.sealed import Box
 from data import db, errors, programmes, queries
+from data.record import trail
+from data.record.trail import Action
 
 SQL = queries.read(Path(__file__).parent / "sql" / "users.sql")
-
-LEAST_PASSWORD = 12
-_DAY = 24 * 3600
 
 
 class InvalidUser(errors.DataError):
     """The field {field} of this user cannot be used: {reason}."""
 
 
-def add(engine: sa.Engine, email: str, name: str, password: str) -> int:
+def add(engine: sa.Engine, email: str, name: str, password: str, *, breached: Path | None = None) -> int:
     """Add a user, or give one a new password and name; returns the id. Ends the sessions of one who was there."""
     if "@" not in email or email != email.strip():
         raise InvalidUser("email", "Give an e-mail address.", reason="it is not one")
-    if len(password) < LEAST_PASSWORD:
-        remedy = f"Use at least {LEAST_PASSWORD} characters; a sentence is easy to remember."
-        raise InvalidUser("password", remedy, reason="it is too short")
+    passwords.check(password, email, name, breached=breached)
     with db.transaction(engine) as conn:
         stored = {"email": email.lower(), "name": name, "password_hash": passwords.hashed(password)}
         user_id = int(conn.execute(SQL["add"], stored).scalar_one())
@@ -48,28 +46,110 @@ def grant(
         facility_id = _id(conn, "facility", found.id, facility)
         if not conn.execute(SQL["grant"], asked | {"area_id": area_id, "facility_id": facility_id}).rowcount:
             raise InvalidUser("email", "Add the user first.", reason=f"nobody has the e-mail {email}")
+        where = {"role": role, "where": facility or area or "everywhere"}
+        trail.write(conn, [found.id], trail.OPERATOR, Action.GRANT_GIVEN, email.lower(), where)
 
 
 def remove(engine: sa.Engine, email: str) -> None:
     """Put somebody out: ends sessions and tokens, takes the grants back, and forgets the user; records stay."""
     with db.transaction(engine) as conn:
         user = {"user_id": _user(conn, email, "Check how it is written.")}
+        of_user = trail.programmes_of(conn, user["user_id"])
         for statement in ("end_all", "end_grants", "remove"):
             conn.execute(SQL[statement], user)
+        trail.write(conn, of_user, trail.OPERATOR, Action.PERSON_REMOVED, email.lower())
 
 
-def token(engine: sa.Engine, email: str, label: str, days: int) -> str:
-    """A machine's token for a user, shown once; it may do what the user may do."""
+def token(
+    engine: sa.Engine,
+    email: str,
+    label: str,
+    days: int,
+    *,
+    rights: Sequence[str] | None = None,
+    programme: str | None = None,
+    area: str | None = None,
+) -> str:
+    """A machine's token for a user, shown once; it may do what the user may do, or the part of it that is named."""
     with db.transaction(engine) as conn:
         user_id = _user(conn, email, "Add the user first.")
-    return Sessions(engine, demo=False).open(user_id, kind="token", label=label, seconds=days * _DAY)
+        made = tokens.make(conn, user_id, label, days, tokens.scope(conn, rights, programme, area))
+        _log(conn, user_id, Action.TOKEN_MADE, email, {"label": label, "rights": rights, "days": days})
+        return made
+
+
+def client(
+    engine: sa.Engine,
+    email: str,
+    label: str,
+    *,
+    rights: Sequence[str] | None = None,
+    programme: str | None = None,
+    area: str | None = None,
+) -> tuple[str, str]:
+    """A connected system that acts for a user; returns its name and its secret, which is shown once."""
+    with db.transaction(engine) as conn:
+        user_id = _user(conn, email, "Add the user first.")
+        made = tokens.add_client(conn, user_id, label, tokens.scope(conn, rights, programme, area))
+        _log(conn, user_id, Action.TOKEN_MADE, email, {"client": made[0], "label": label, "rights": rights})
+        return made
+
+
+def end_client(engine: sa.Engine, email: str, name: str) -> None:
+    """End a connected system of a user, and its tokens."""
+    with db.transaction(engine) as conn:
+        user_id = _user(conn, email, "Check how it is written.")
+        if not conn.execute(tokens.SQL["end_client"], {"name": name, "user_id": user_id}).rowcount:
+            raise InvalidUser("client", "Check how it is written.", reason=f"there is no {name} of {email}")
+        _log(conn, user_id, Action.TOKEN_ENDED, email, {"client": name})
+
+
+def reset(engine: sa.Engine, email: str, *, second_factor: bool = False) -> str:
+    """The path of a link with which a user chooses a new password; the second factor goes too where that is wanted."""
+    with db.transaction(engine) as conn:
+        user_id = _user(conn, email, "Check how it is written.")
+        path = links.make(conn, user_id, links.HANDED)
+        if second_factor:
+            second.take_away(conn, user_id)
+            conn.execute(SQL["end_sessions"], {"user_id": user_id})
+            _log(conn, user_id, Action.SECOND_FACTOR_OFF, email, {})
+        _log(conn, user_id, Action.RESET_LINK_MADE, email, {})
+        return path
+
+
+def switch(engine: sa.Engine, what: str, *, stop: bool) -> None:
+    """The kill switch of a person, by e-mail, or of a programme, by code; or let them go on again."""
+    with db.transaction(engine) as conn:
+        if "@" not in what:
+            found = programmes.find(conn, what)
+            conn.execute(SQL["stop_programme" if stop else "start_programme"], {"programme_id": found.id})
+            action = Action.PROGRAMME_STOPPED if stop else Action.PROGRAMME_STARTED
+            trail.write(conn, [found.id], trail.OPERATOR, action, what)
+            return
+        user = {"user_id": _user(conn, what, "Check how it is written.")}
+        conn.execute(SQL["stop" if stop else "start"], user)
+        if stop:
+            conn.execute(tokens.SQL["end_everything"], user)
+        _log(conn, user["user_id"], Action.PERSON_STOPPED if stop else Action.PERSON_STARTED, what, {})
+
+
+def reseal(engine: sa.Engine, box: Box) -> int:
+    """Seal every kept secret with the first key; returns how many there are."""
+    with db.transaction(engine) as conn:
+        return second.renew(conn, box)
 
 
 def revoke(engine: sa.Engine, email: str) -> int:
     """End every token of a user, whose systems are strangers within two seconds; returns how many there were."""
     with db.transaction(engine) as conn:
         user = {"user_id": _user(conn, email, "Check how it is written.")}
-        return conn.execute(SQL["revoke"], user).rowcount
+        ended = conn.execute(SQL["revoke"], user).rowcount
+        _log(conn, user["user_id"], Action.TOKEN_ENDED, email, {"how many": ended})
+        return ended
+
+
+def _log(conn: sa.Connection, user_id: int, action: Action, email: str, details: dict[str, object]) -> None:
+    trail.write(conn, trail.programmes_of(conn, user_id), trail.OPERATOR, action, email.lower(), details)
 
 
 def _user(conn: sa.Connection, email: str, remedy: str) -> int:

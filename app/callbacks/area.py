@@ -18,12 +18,13 @@ from data.programmes import Programme
 from data.record.past import AsOf
 from data.stock import Product
 from data.types import AT_RISK, WORST
-from geo import areas
+from geo import areas, parts
 from geo import lens as through
 from geo import past as past_areas
 from geo.areas import Area, Headline, Numbers, Worst
 from geo.lens import View
 from geo.past import Nation
+from geo.reach import Reach
 
 #: Facilities in the list of the worst, and places in that of the next 30 days.
 WORST_FACILITIES = 10
@@ -36,14 +37,22 @@ def panel(
     area: Area,
     product: Product | None,
     now: datetime,
+    reach: Reach,
     *,
     month: date | None = None,
     lens: Lens = PLAIN,
     seen: View | None = None,
 ) -> Any:
-    """The panel of an area for one product, or (None) for the worst of all; `seen` is the nation through the lens."""
+    """The panel of an area for one product, or (None) for the worst of all.
+
+    `seen` is what lies within the reach, through the lens.
+    """
     seat = WORST if product is None else product.seat
-    own, below = areas.status(conn, area.id, seat, month) if seen is None else through.area(seen, area)
+    if seen is None:
+        own, below = parts.status(conn, reach, area, seat, month)
+    else:
+        own, below = through.area(seen, area)
+        below = [b for b in below if reach.has_area(b.code)]
     ahead = None if month else shortfall.read(conn, programme, area, product, now, limit=FIRST_AHEAD)
     asked = {"area": area.code if area.level else "", "vaccine": "" if product is None else product.code}
     return panel_area.render(
@@ -51,7 +60,7 @@ def panel(
         area,
         own,
         below,
-        _worst(conn, programme, area, seat, month, lens),
+        _worst(conn, programme, area, seat, month, lens, reach),
         programme.level_names,
         product_name=None if product is None else product.name,
         month=month,
@@ -59,14 +68,15 @@ def panel(
         lens=lens,
         ahead=ahead,
         ahead_href=f"/{programme.code}/next?{urlencode({k: v for k, v in asked.items() if v})}",
+        part=reach.part(area.code),
     )
 
 
 def _worst(
-    conn: sa.Connection, programme: Programme, area: Area, seat: int, month: date | None, lens: Lens
+    conn: sa.Connection, programme: Programme, area: Area, seat: int, month: date | None, lens: Lens, reach: Reach
 ) -> list[Worst]:
     """The worst facilities as they are seen: with the chance of the horizon; who is low depends on the preset."""
-    found = areas.worst_facilities(conn, programme.id, area.id, seat, month, WORST_FACILITIES)
+    found = areas.worst_facilities(conn, programme.id, area.id, seat, month, WORST_FACILITIES, reach.facility_ids)
     if lens.preset is not None:
         return [w for w in found if w.state in AT_RISK]
     if lens.horizon is not None:
@@ -83,10 +93,12 @@ def panel_then(
     then: Nation,
     now: datetime,
     as_of: AsOf,
+    reach: Reach,
 ) -> Any:
-    """The panel of an area as it was."""
+    """The panel of an area as it was; `then` is cut to the reach already."""
     seat = WORST if product is None else product.seat
     own, below = past_areas.area(then, area)
+    below = [b for b in below if reach.has_area(b.code)]
     return panel_area.render(
         now,
         area,
@@ -98,6 +110,7 @@ def panel_then(
         month=programme.day(as_of.moment).replace(day=1),
         then=past.sentence(programme, as_of),
         notice=programme.notice if programme.simulated else None,
+        part=reach.part(area.code),
     )
 
 
@@ -113,8 +126,10 @@ def strip_then(
 
 
 def strip(
-    conn: sa.Connection, programme: Programme, area: Area, product: Product | None, now: datetime, month: date | None
-) -> Any:
+    conn: sa.Connection, programme: Programme, area: Area, product: Product | None, now: datetime, month: date | None,
+    reach: Reach,
+) -> Any:  # fmt: skip
     """The four numbers of an area."""
     seat = WORST if product is None else product.seat
-    return headline.render(areas.headline(conn, programme.id, area.seat, seat, month), now, area.seat, seat, month)
+    numbers = parts.headline(conn, programme.id, reach, area, seat, month)
+    return headline.render(numbers, now, area.seat, seat, month)

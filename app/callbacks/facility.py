@@ -25,6 +25,7 @@ from data.stock import Facility, LotHeld, Month, Position
 from data.types import AT_RISK, State
 from geo import network
 from geo.network import Neighbour
+from geo.reach import Reach
 
 #: Lines of the bin card in the panel.
 LINES = 10
@@ -39,6 +40,7 @@ def panel(
     code: str,
     vaccine: str | None,
     now: datetime,
+    reach: Reach,
     *,
     month: date | None = None,
     theme: chart.Theme = "light",
@@ -48,11 +50,12 @@ def panel(
     facility = stock.facility(conn, programme.id, code)
     positions = lenses.through(lens, facility, stock.positions(conn, facility.id, month))
     position = panel_facility.choose(positions, vaccine)
-    chosen = None if position is None else choice(conn, programme, facility, position, now, month, lens)
+    chosen = None if position is None else choice(conn, programme, facility, position, now, month, lens, reach)
     chain = network.supply(conn, facility.id)
     # What stores hold is known as it is now, not as it was.
     countable = month is None and facility.open and bool(positions)
-    held = stock.usable(conn, [s.id for s in chain], position.product_id) if position and month is None else {}
+    open_to_me = [s.id for s in chain if reach.has_facility(s.code)]
+    held = stock.usable(conn, open_to_me, position.product_id) if position and month is None else {}
     made = panel_facility.render(
         now,
         facility,
@@ -108,8 +111,9 @@ def choice(
     now: datetime,
     month: date | None,
     lens: Lens = PLAIN,
+    reach: Reach | None = None,
 ) -> Chosen:
-    """All about one product at one facility."""
+    """All about one product at one facility; `reach`, which only now is needed, is where help may be looked for."""
     months = stock.months(conn, facility.id, position.product_id, month or now.date().replace(day=1))
     if month is not None:
         return Chosen(position, [], [], None, {}, [], months, [])
@@ -123,7 +127,7 @@ def choice(
     return Chosen(
         position=position,
         reasons=why.explain(conn, programme, facility.id, position.product_id, facts.today, facts),
-        spare=_spare(conn, facility, position, in_force),
+        spare=_spare(conn, facility, position, in_force, reach),
         band=seen,
         formulas=explained.position(
             programme, facility, position, months, lens, now.date(), doses_per_child=product.doses_per_child
@@ -205,12 +209,13 @@ def _next(month: date) -> date:
 
 
 def _spare(
-    conn: sa.Connection, facility: Facility, position: Position, band: tuple[float, float] | None
+    conn: sa.Connection, facility: Facility, position: Position, band: tuple[float, float] | None, reach: Reach | None
 ) -> list[Neighbour]:
     """Who nearby can help a place at risk, and still keep what would be its own maximum here."""
-    if position.state not in AT_RISK or band is None or not position.amc:
+    if position.state not in AT_RISK or band is None or not position.amc or reach is None:
         return []
     worth_the_way = max(position.doses_per_vial, math.ceil(position.amc / WEEKS_A_MONTH))
     return network.spare(
-        conn, facility.id, position.product_id, keep_months=band[1] / position.amc, least=worth_the_way
-    )
+        conn, facility.id, position.product_id, keep_months=band[1] / position.amc, least=worth_the_way,
+        seen=reach.facility_ids,
+    )  # fmt: skip

@@ -14,6 +14,7 @@ from dash.exceptions import PreventUpdate
 
 from app import lens as lenses
 from app import past, services
+from app.auth import rights
 from app.callbacks import area as area_panel
 from app.callbacks import facility as facility_panel
 from app.components import chart
@@ -23,16 +24,19 @@ from app.components.ids import Id
 from app.components.map_view import Target
 from app.lens import PLAIN
 from app.services import Services
-from data import db, errors, stock
+from data import errors, stock
 from data.lens import Lens
 from data.programmes import Programme
 from data.record.past import AsOf
 from data.stock import Product
 from data.types import WORST
 from geo import areas
+from geo import lens as lens_views
+from geo import past as past_areas
 from geo.errors import InvalidMonth
 from geo.lens import View as Seen
 from geo.past import Pasts
+from geo.reach import Reach
 
 #: Years that a month on screen may be in.
 YEARS = range(1990, 2101)
@@ -79,14 +83,15 @@ def register(dash: Dash, parts: Services) -> None:
         Input(Id.VIEW, "data"),
         Input(Id.PULSE, "data"),
     )
+    @rights.needs("see", rights.Where.INSIDE)
     def show(view: object, pulse: int) -> tuple[Any, Any, Any]:
         if not view:
             raise PreventUpdate
         try:
-            with db.transaction(parts.engine) as conn:
-                asked = parse(view)
+            asked = parse(view)
+            with services.transaction() as conn:
                 programme = services.programme(conn, asked.programme)
-                shown = read(conn, programme, asked, datetime.now(UTC), parts)
+                shown = read(conn, programme, asked, datetime.now(UTC), parts, services.reach(programme))
         except errors.DataError as error:
             return failure(error), no_update, no_update
         # The target goes with every answer, also when only a pulse asked: Dash drops an answer that a newer question
@@ -131,31 +136,29 @@ def _month(text: str | None) -> date | None:
     return month
 
 
-def read(conn: sa.Connection, programme: Programme, view: View, at: datetime, parts: Services) -> Shown:
-    """Everything beside the map for one view; raises the error that names what is not there."""
+def read(conn: sa.Connection, programme: Programme, view: View, at: datetime, parts: Services, reach: Reach) -> Shown:
+    """Everything beside the map for one view, cut to the reach; raises the error that names what is not there."""
     now = at.astimezone(ZoneInfo(programme.timezone))
+    if view.facility is not None and not reach.has_facility(view.facility):
+        raise errors.UnknownFacility("facility", services.ELSEWHERE, value=view.facility)
+    if view.area is not None and not reach.has_area(view.area):
+        raise errors.UnknownArea("area", services.ELSEWHERE, value=view.area)
     product = _product(conn, programme, view.vaccine)
     if (as_of := past.asked(conn, programme, view.as_of, at)) is not None:
-        return _then(conn, programme, view, product, now, as_of, parts.pasts)
+        return _then(conn, programme, view, product, now, as_of, parts.pasts, reach)
     if view.facility is None:
         area = areas.area(conn, programme.id, view.area)
-        strip = Elements(area_panel.strip(conn, programme, area, product, now, view.month))
+        strip = Elements(area_panel.strip(conn, programme, area, product, now, view.month, reach))
         panel = area_panel.panel(
-            conn,
-            programme,
-            area,
-            product,
-            now,
-            month=view.month,
-            lens=view.lens,
-            seen=_seen(programme, view, product, parts),
-        )
+            conn, programme, area, product, now, reach,
+            month=view.month, lens=view.lens, seen=_seen(programme, view, product, parts, reach),
+        )  # fmt: skip
         return Shown(Elements(panel), strip, {"area": area.code, "facility": None, "bounds": list(area.bounds)})
     panel, facility = facility_panel.panel(
-        conn, programme, view.facility, view.vaccine, now, month=view.month, theme=view.theme, lens=view.lens
+        conn, programme, view.facility, view.vaccine, now, reach, month=view.month, theme=view.theme, lens=view.lens
     )
     around = areas.area(conn, programme.id, view.area or facility.lineage[-1].code)
-    strip = Elements(area_panel.strip(conn, programme, around, product, now, view.month))
+    strip = Elements(area_panel.strip(conn, programme, around, product, now, view.month, reach))
     if facility.lon is None or facility.lat is None:
         bounds = around.bounds
     else:
@@ -163,11 +166,12 @@ def read(conn: sa.Connection, programme: Programme, view: View, at: datetime, pa
     return Shown(light(panel), strip, {"area": view.area, "facility": facility.code, "bounds": list(bounds)})
 
 
-def _seen(programme: Programme, view: View, product: Product | None, parts: Services) -> Seen | None:
-    """The nation through the lens of the view; None where there is none."""
+def _seen(programme: Programme, view: View, product: Product | None, parts: Services, reach: Reach) -> Seen | None:
+    """What lies within the reach through the lens of the view; None where there is no lens."""
     if view.lens == PLAIN:
         return None
-    return parts.lenses.view(programme, WORST if product is None else product.seat, view.lens)
+    found = parts.lenses.view(programme, WORST if product is None else product.seat, view.lens)
+    return lens_views.part(found, reach)
 
 
 def _then(
@@ -178,12 +182,13 @@ def _then(
     now: datetime,
     as_of: AsOf,
     pasts: Pasts,
+    reach: Reach,
 ) -> Shown:
     """The same as it was at a past moment."""
-    then = pasts.nation(programme, WORST if product is None else product.seat, as_of)
+    then = past_areas.part(pasts.nation(programme, WORST if product is None else product.seat, as_of), reach)
     if view.facility is None:
         area = areas.area(conn, programme.id, view.area)
-        panel = area_panel.panel_then(conn, programme, area, product, then, now, as_of)
+        panel = area_panel.panel_then(conn, programme, area, product, then, now, as_of, reach)
         target: Target = {"area": area.code, "facility": None, "bounds": list(area.bounds)}
     else:
         panel, facility = facility_panel.panel_then(

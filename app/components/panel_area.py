@@ -14,6 +14,7 @@ from app.lens import PLAIN
 from app.shortfall import Shortfall, Shown
 from data.lens import Lens
 from geo.areas import Area, Status, Worst
+from geo.reach import Part
 
 
 def render(
@@ -31,12 +32,13 @@ def render(
     lens: Lens = PLAIN,
     ahead: Shown | None = None,
     ahead_href: str = "",
+    part: Part | None = None,
 ) -> html.Div:
     """The whole panel; `product_name` is None for the worst of all, `notice` is None where data is real.
 
     `then` is a sentence of the day that is shown, which is one of `month`; `ahead` are the places where most children
     would be missed in the next 30 days, None for the past, and `ahead_href` leads to all of them. The numbers are as
-    they are seen through `lens`.
+    they are seen through `lens`; `part` says how much of the area the reader sees, where that is not all of it.
     """
     noun = words.inline(level_names[area.level + 1]) if area.level + 1 < len(level_names) else "area"
     return html.Div(
@@ -46,6 +48,7 @@ def render(
             _who(area, level_names, notice),
             *([] if month is None else [parts.past(month, then)]),
             *parts.seen_through(lens),
+            *([] if part is None else [html.P(yours(part), className="note part")]),
             html.P(finding(own, product_name, month), className="lead"),
             *([html.P(_spread(below, noun, product_name), className="note")] if below else []),
             *_shares(own, lens),
@@ -54,6 +57,12 @@ def render(
             *_children(below, noun),
         ]
     )
+
+
+def yours(part: Part) -> str:
+    """How much of an area the reader sees."""
+    of = words.counted(part.of, "facility")
+    return f"Your part of it: {words.number(part.own)} of {of}. The numbers below are of these only."
 
 
 def finding(area: Status, product_name: str | None, month: date | None = None) -> str:

@@ -227,7 +227,7 @@ def _digest(path: Path) -> str:
 
 
 def _short(wanted: Path) -> Path:
-    return Path("/tmp") / f"vaxtrace-{_digest(wanted)}"
+    return Path("/tmp") / f"vaxtrace-{_digest(wanted)}"  # nosec B108  # made with mode 0700, or refused
 
 
 def _socket_folder(wanted: Path, user: str | None) -> Path:
@@ -328,7 +328,7 @@ def _client(argv: Sequence[str]) -> str:
 def _shared_memory() -> dict[str, str]:
     """A container's /dev/shm may hold 64 MB, less than one parallel query takes: System V memory has no such limit."""
     try:
-        shm = os.statvfs("/dev/shm")
+        shm = os.statvfs("/dev/shm")  # nosec B108  # only measured
     except OSError:
         return {"dynamic_shared_memory_type": "sysv"}
     return {} if shm.f_bavail * shm.f_frsize >= 512 * 2**20 else {"dynamic_shared_memory_type": "sysv"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sqlalchemy as sa
 
 from app.pages import plain
@@ -42,14 +44,15 @@ _DEFINITIONS = (
 )
 
 
-def page(conn: sa.Connection, programme: Programme, person: plain.Person) -> str:
-    """The whole page."""
+def page(conn: sa.Connection, programme: Programme, person: plain.Person, *, examples: bool = True) -> str:
+    """The whole page; without `examples`, findings name no place: they may be anywhere."""
+    findings = stock.findings(conn, programme.id)
     return plain.framed(
         "about.html",
         "About",
         programme,
         person,
-        findings=stock.findings(conn, programme.id),
+        findings=findings if examples else [replace(f, examples=[]) for f in findings],
         products=stock.products(conn, programme.id),
         preset=policy.PRESETS[programme.preset],
         presets=list(policy.PRESETS.values()),

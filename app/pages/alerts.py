@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from app.pages import plain
 from data import stock
 from data.programmes import Programme
+from data.scope import EVERYTHING
 
 PER_PAGE = 50
 
@@ -20,17 +21,18 @@ def page(
     person: plain.Person,
     number: int,
     *,
+    seen: str = EVERYTHING,
     now: datetime | None = None,
 ) -> str:
-    """The list's page of that number, from 1."""
-    count = stock.open_alert_count(conn, programme.id)
+    """The list's page of that number, from 1; `seen` are the ids of the facilities that count, as a multirange."""
+    count = stock.open_alert_count(conn, programme.id, seen=seen)
     return plain.framed(
         "alerts.html",
         "Alerts",
         programme,
         person,
         now=(now or datetime.now(UTC)).astimezone(ZoneInfo(programme.timezone)),
-        alerts=stock.open_alerts(conn, programme.id, skip=(number - 1) * PER_PAGE, limit=PER_PAGE),
+        alerts=stock.open_alerts(conn, programme.id, skip=(number - 1) * PER_PAGE, limit=PER_PAGE, seen=seen),
         count=count,
         page=number,
         pages=max(1, -(-count // PER_PAGE)),

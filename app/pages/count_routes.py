@@ -11,7 +11,7 @@ from flask import Blueprint, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import counting, errors, services
-from app.auth import csrf
+from app.auth import rights
 from app.auth.routes import form_token
 from app.pages import counts as pages
 from app.pages.plain import Person
@@ -26,16 +26,18 @@ blueprint = Blueprint("count_pages", __name__, url_prefix="/<programme>/counts")
 
 
 @blueprint.get("")
+@rights.needs("see", rights.Where.PROGRAMME)
 def listed(programme: str) -> str:
     """The counts: those that wait for approval, those under way, the newest."""
     with services.transaction() as conn:
         found = services.programme(conn, programme)
         facility = request.args.get("facility") or None
-        rows = counts.listed(conn, found.id, facility=facility)
+        rows = counts.listed(conn, found.id, facility=facility, seen=services.reach(found).facility_ids)
         return pages.listed(found, _person(programme), rows, facility, services.now())
 
 
 @blueprint.get("/new")
+@rights.needs("see", rights.Where.INSIDE)
 def new(programme: str) -> str:
     """What is to be counted at a facility?"""
     with services.transaction() as conn:
@@ -43,9 +45,9 @@ def new(programme: str) -> str:
 
 
 @blueprint.post("")
+@rights.needs("count", rights.Where.INSIDE)
 def open_one(programme: str) -> AnyResponse:
     """Open a count and go to it."""
-    _check_form()
     facility = request.form.get("facility", "")
     chosen = None if request.form.get("which") == "all" else request.form.getlist("product")
     try:
@@ -60,42 +62,45 @@ def open_one(programme: str) -> AnyResponse:
 
 
 @blueprint.get("/<number>")
+@rights.needs("see", rights.Where.INSIDE)
 def overview(programme: str, number: str) -> str:
     """A count: what is counted, what is left, what differs, and what can be done with it."""
     with services.transaction() as conn:
         found = services.programme(conn, programme)
-        return _overview(found, counts.read(conn, found.id, number), None)
+        return _overview(found, counting.read(conn, found, number), None)
 
 
 @blueprint.get("/<number>/sheet")
+@rights.needs("see", rights.Where.INSIDE)
 def sheet(programme: str, number: str) -> str:
     """The lots on record with empty boxes, for paper."""
     with services.transaction() as conn:
         found = services.programme(conn, programme)
-        return pages.sheet(found, _person(programme), counts.read(conn, found.id, number), services.now())
+        return pages.sheet(found, _person(programme), counting.read(conn, found, number), services.now())
 
 
 @blueprint.get("/<number>/products/<product>")
+@rights.needs("see", rights.Where.INSIDE)
 def one(programme: str, number: str, product: str) -> str:
     """The form of one product."""
     with services.transaction() as conn:
         found = services.programme(conn, programme)
-        return _one(found, counts.read(conn, found.id, number), product, None)
+        return _one(found, counting.read(conn, found, number), product, None)
 
 
 @blueprint.post("/<number>/products/<product>")
+@rights.needs("count", rights.Where.INSIDE)
 def save(programme: str, number: str, product: str) -> AnyResponse:
     """Keep what was entered of one product; then the next, unless something of this one is left to say."""
-    _check_form()
     try:
         with services.transaction() as conn:
             found = services.programme(conn, programme)
-            lines = _lines(counts.read(conn, found.id, number), product)
+            lines = _lines(counting.read(conn, found, number), product)
             count = counting.save(conn, found, number, lines)
     except data_errors.DataError as error:
         with services.transaction() as conn:
             found = services.programme(conn, programme)
-            return _refused(error, _one(found, counts.read(conn, found.id, number), product, error))
+            return _refused(error, _one(found, counting.read(conn, found, number), product, error))
     base = f"/{programme}/counts/{number}"
     mine = [line for line in count.lines if line.product == product]
     if request.form.get("then") == "stay" or any(line.unexplained for line in mine):
@@ -105,18 +110,21 @@ def save(programme: str, number: str, product: str) -> AnyResponse:
 
 
 @blueprint.post("/<number>/time")
+@rights.needs("count", rights.Where.INSIDE)
 def set_time(programme: str, number: str) -> AnyResponse:
     """Say when a paper sheet was filled in."""
     return _act(programme, number, lambda conn, found: counting.set_time(conn, found, number, _moment(found)))
 
 
 @blueprint.post("/<number>/submit")
+@rights.needs("count", rights.Where.INSIDE)
 def submit(programme: str, number: str) -> AnyResponse:
     """It is complete."""
     return _act(programme, number, lambda conn, found: counting.submit(conn, found, number, _text("seen")))
 
 
 @blueprint.post("/<number>/approve")
+@rights.needs("approve", rights.Where.INSIDE)
 def approve(programme: str, number: str) -> AnyResponse:
     """Another person agrees."""
     return _act(
@@ -125,12 +133,14 @@ def approve(programme: str, number: str) -> AnyResponse:
 
 
 @blueprint.post("/<number>/refuse")
+@rights.needs("approve", rights.Where.INSIDE)
 def refuse(programme: str, number: str) -> AnyResponse:
     """Back, to be counted again."""
     return _act(programme, number, lambda conn, found: counting.refuse(conn, found, number, _text("reason") or ""))
 
 
 @blueprint.post("/<number>/cancel")
+@rights.needs("count", rights.Where.INSIDE)
 def cancel(programme: str, number: str) -> AnyResponse:
     """Give it up."""
     return _act(programme, number, lambda conn, found: counting.cancel(conn, found, number, _text("reason") or ""))
@@ -138,14 +148,13 @@ def cancel(programme: str, number: str) -> AnyResponse:
 
 def _act(programme: str, number: str, work: Callable[[sa.Connection, Programme], Count]) -> AnyResponse:
     """Do something with a count and show it; where it cannot be done, with the reason on top."""
-    _check_form()
     try:
         with services.transaction() as conn:
             work(conn, services.programme(conn, programme))
     except data_errors.DataError as error:
         with services.transaction() as conn:
             found = services.programme(conn, programme)
-            return _refused(error, _overview(found, counts.read(conn, found.id, number), error))
+            return _refused(error, _overview(found, counting.read(conn, found, number), error))
     return redirect(f"/{programme}/counts/{number}", 303)
 
 
@@ -154,7 +163,7 @@ def _refused(error: data_errors.DataError, page: str) -> Response:
 
 
 def _new(conn: sa.Connection, programme: Programme, code: str, error: data_errors.DataError | None) -> str:
-    facility = stock.facility(conn, programme.id, code)
+    facility = stock.facility(conn, programme.id, services.facility(programme, code))
     under_way = counts.listed(conn, programme.id, statuses=["open", "submitted"], facility=code)
     handled = [(p.code, p.name) for p in stock.positions(conn, facility.id)]
     return pages.new(programme, _person(programme.code), facility, handled, under_way, error, services.now())
@@ -240,12 +249,6 @@ def _text(name: str) -> str | None:
     if len(said) > 1000 or any((c < " " and c not in "\t\n\r") or "\ud800" <= c <= "\udfff" for c in said):
         raise InvalidCount(name, "Write it in a few plain words.", reason="it is too long or cannot be printed")
     return said or None
-
-
-def _check_form() -> None:
-    key = services.services().settings.secret_key.get_secret_value()
-    if not csrf.holds(key, services.principal().token_hash, request.form.get(csrf.FIELD)):
-        raise errors.InvalidBody(csrf.FIELD, "Reload the page and send it again.", reason="its form token is missing")
 
 
 def _person(programme: str) -> Person:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, request
 
 from app import services
+from app.auth import rights
 from app.pages import ahead, calibration
 from app.pages.routes import person
 
@@ -15,6 +16,7 @@ blueprint = Blueprint("insight", __name__, url_prefix="/<programme>")
 
 
 @blueprint.get("/next")
+@rights.needs("see", rights.Where.PROGRAMME)
 def next_days(programme: str) -> str:
     """The next 30 days: where most children would be missed."""
     asked = request.args.get("page", 1, type=int)
@@ -26,6 +28,7 @@ def next_days(programme: str) -> str:
 
 
 @blueprint.get("/calibration")
+@rights.needs("see", rights.Where.PROGRAMME)
 def predictions(programme: str) -> str:
     """Past predictions, and what happened."""
     with services.transaction() as conn:

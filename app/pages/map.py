@@ -13,6 +13,8 @@ from flask import Flask, Response, has_request_context, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import callbacks, services, static, vendor
+from app.auth import rights
+from app.auth.rights import Where
 from app.errors import NoProgramme
 from app.pages import routes, shell
 from app.services import Services
@@ -23,6 +25,24 @@ from geo.errors import NotThere
 PLOTLY = "/_dash-component-suites/plotly/package_data/plotly.min.js"
 #: Where Dash serves its own files.
 SUITES = "/_dash-component-suites/<string:package_name>/<path:fingerprinted_path>"
+
+
+_SIGNED_IN = rights.needs("", Where.SIGNED_IN)
+#: What Dash's own addresses and ours beside it ask for. The page and the layout are cut to the programmes of who asks,
+#: and each callback has a rule of its own.
+RULES: dict[str, Callable[[Any], Any]] = {
+    SUITES: rights.open_to_all,
+    "plotly": rights.open_to_all,
+    "/_favicon.ico": rights.open_to_all,
+    "_dash_assets.static": _SIGNED_IN,
+    "home": _SIGNED_IN,
+    "/": _SIGNED_IN,
+    "/<path:path>": _SIGNED_IN,
+    "/_dash-layout": _SIGNED_IN,
+    "/_dash-dependencies": _SIGNED_IN,
+    "/_dash-update-component": _SIGNED_IN,
+    "/_reload-hash": _SIGNED_IN,
+}
 
 
 class MapApp(Dash):
@@ -54,6 +74,8 @@ def mount(app: Flask, parts: Services) -> Dash:
     dash.layout = _layout
     app.view_functions[SUITES] = _or_not_there(app.view_functions[SUITES])
     callbacks.register(dash, parts)
+    for endpoint, mark in RULES.items():
+        app.view_functions[endpoint] = mark(app.view_functions[endpoint])
     return dash
 
 

@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
+from flask import current_app, has_app_context
 from markupsafe import Markup
 
-from app import vendor
+from app import services, vendor
 from app.components import words
 from data.programmes import Programme
 
@@ -22,7 +23,17 @@ _TEMPLATES = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.globals.update(words=words, query=lambda **view: urlencode(view))
+#: On each page of an installation in demo mode, so that nobody takes it for one that keeps anything.
+DEMO_WORDS = "Demo: anybody may sign in here. Enter nothing real."
+
+
+def _demo_mode() -> bool:
+    return has_app_context() and services.NAME in current_app.extensions and services.services().settings.demo
+
+
+_TEMPLATES.globals.update(
+    words=words, query=lambda **view: urlencode(view), demo_mode=_demo_mode, DEMO_WORDS=DEMO_WORDS
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +71,7 @@ def rail(programme: str, here: str) -> list[Section]:
 @cache
 def head(programme: str | None = None) -> Markup:
     """The tags of stylesheets and modules; with a programme's code those of its map too."""
-    return Markup(vendor.head_tags(f"/assets/{_digest()}", programme))
+    return Markup(vendor.head_tags(f"/assets/{_digest()}", programme))  # nosec B704  # made here, of names of files
 
 
 @cache

@@ -9,9 +9,8 @@ from flask import Blueprint, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import services, shipping
-from app.auth import csrf
+from app.auth import rights
 from app.auth.routes import form_token
-from app.errors import InvalidBody
 from app.pages import about, alerts, bincard, plain
 from data.programmes import Programme
 from data.record import submission
@@ -23,27 +22,34 @@ blueprint = Blueprint("pages", __name__)
 
 
 @blueprint.get("/<programme>/alerts")
+@rights.needs("see", rights.Where.PROGRAMME)
 def open_alerts(programme: str) -> str:
     """The open alerts."""
     asked = request.args.get("page", 1, type=int)
     with services.transaction() as conn:
         found = services.programme(conn, programme)
-        return alerts.page(conn, found, person(programme), min(max(asked, 1), _MOST_PAGES))
+        return alerts.page(
+            conn, found, person(programme), min(max(asked, 1), _MOST_PAGES), seen=services.reach(found).facility_ids
+        )
 
 
 @blueprint.get("/<programme>/about")
+@rights.needs("see", rights.Where.PROGRAMME)
 def about_the_data(programme: str) -> str:
     """Sources, findings, presets and definitions."""
     with services.transaction() as conn:
         found = services.programme(conn, programme)
-        return about.page(conn, found, person(programme))
+        return about.page(conn, found, person(programme), examples=services.reach(found).whole)
 
 
 @blueprint.get("/<programme>/bin-card")
+@rights.needs("see", rights.Where.INSIDE)
 def bin_card(programme: str) -> Response:
     """The bin card of a facility and a product."""
     with services.transaction() as conn:
         found = services.programme(conn, programme)
+        if code := request.args.get("facility", ""):
+            services.facility(found, code)
         records = _records(conn, found, request.args.get("facility", ""))
         made, status = bincard.page(conn, found, person(programme), request.args, services.now(), records=records)
     return make_response(made, status)
@@ -56,12 +62,10 @@ def _records(conn: sa.Connection, programme: Programme, code: str) -> bool:
 
 
 @blueprint.post("/<programme>/bin-card/resolve")
+@rights.needs("record", rights.Where.INSIDE)
 def resolve(programme: str) -> AnyResponse:
     """Say why what arrived is not what was sent, and go back to the bin card."""
     who, said = services.principal(), request.form
-    key = services.services().settings.secret_key.get_secret_value()
-    if not csrf.holds(key, who.token_hash, said.get(csrf.FIELD)):
-        raise InvalidBody(csrf.FIELD, "Reload the page and send it again.", reason="its form token is missing")
     document, product, reason = (said.get(name, "") for name in ("document", "product", "reason"))
     with services.transaction() as conn:
         found = services.programme(conn, programme)

@@ -29,15 +29,15 @@ def index(dash_parts: Mapping[str, str], programme: Programme | None, *, nation:
 
     `nation`: the map will first show the worst of all vaccines as it is now, so its colours are asked for early.
     """
-    trusted = {name: Markup(part) for name, part in dash_parts.items()}
+    trusted = {name: Markup(part) for name, part in dash_parts.items()}  # nosec B704  # Dash made them
     # The map comes first: boot.js starts Dash once there is a picture, and its files wait for a free connection.
     scripts = [s for s in _SCRIPT.findall(dash_parts["scripts"]) if _UNUSED not in s]
-    trusted["scripts"] = Markup("\n".join(f'<script src="{address}"></script>' for address in scripts))
+    trusted["scripts"] = Markup("\n".join(f'<script src="{address}"></script>' for address in scripts))  # nosec B704
     code = None if programme is None else programme.code
     title = "VaxTrace" if programme is None else f"{programme.name} · VaxTrace"
     colours = programme and nation and f"/values/{programme.code}/{programme.registry_version}/areas/{WORST}"
     ours = {
-        "later": [Markup(s) for s in scripts],
+        "later": [Markup(s) for s in scripts],  # nosec B704
         "title": title,
         "head": plain.head(code),
         "programme": code,
@@ -162,6 +162,7 @@ def _account(others: Sequence[Programme], person: plain.Person) -> html.Details:
                 [
                     html.P(person.name),
                     html.P(person.role, className="note"),
+                    html.P(html.A("My account", className="button", href="/account")),
                     *([html.P("Other programmes", className="note"), html.Ul(elsewhere)] if elsewhere else []),
                     html.Form(leave, method="post", action="/logout"),
                 ],

@@ -19,6 +19,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from data import errors, queries
+from data.scope import EVERYTHING
 
 SQL = queries.read(Path(__file__).parent / "sql" / "counts.sql")
 
@@ -292,9 +293,13 @@ def listed(
     statuses: Sequence[str] | None = None,
     facility: str | None = None,
     most: int = 50,
+    seen: str = EVERYTHING,
 ) -> list[Summary]:
-    """The counts of a programme: those that wait for approval, those that are open, then the newest."""
-    asked = {"programme_id": programme_id, "facility": facility, "most": most}
+    """The counts of a programme: those that wait for approval, those that are open, then the newest.
+
+    `seen` are the ids of the facilities whose counts are listed, as a multirange.
+    """
+    asked = {"programme_id": programme_id, "facility": facility, "most": most, "seen": seen}
     rows = conn.execute(SQL["listed"], asked | {"statuses": None if statuses is None else list(statuses)})
     return [Summary(**r._mapping) for r in rows]
 

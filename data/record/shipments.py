@@ -19,6 +19,7 @@ from data.record import rules
 from data.record.desk import Desk, Row
 from data.record.rules import Held, Line
 from data.record.submission import Entry
+from data.scope import EVERYTHING
 
 SQL = queries.read(Path(__file__).parent / "sql" / "shipments.sql")
 
@@ -125,9 +126,14 @@ def ends(conn: sa.Connection, programme_id: int, document: str, product: str) ->
     return [(row.sender_id, tuple(row.sender_lineage)), (row.receiver_id, tuple(row.receiver_lineage))]
 
 
-def open_for(conn: sa.Connection, programme_id: int, facility_id: int | None = None) -> list[Shipment]:
-    """What is in transit or differs, to or from one facility or in the whole programme; the oldest first."""
-    rows = conn.execute(SQL["shipments"], {"programme_id": programme_id, "facility_id": facility_id})
+def open_for(
+    conn: sa.Connection, programme_id: int, facility_id: int | None = None, *, seen: str = EVERYTHING
+) -> list[Shipment]:
+    """What is in transit or differs, to or from one facility or in the whole programme; the oldest first.
+
+    `seen` are the ids of the facilities of which at least one end has to be, as a multirange.
+    """
+    rows = conn.execute(SQL["shipments"], {"programme_id": programme_id, "facility_id": facility_id, "seen": seen})
     return [Shipment(**r._mapping) for r in rows]
 
 

@@ -80,7 +80,7 @@ SELECT a.id, a.kind, a.opened_at, f.code AS facility, f.name AS facility_name, f
 FROM (
   SELECT id, kind, opened_at, facility_id, product_id
   FROM alert
-  WHERE programme_id = :programme_id AND resolved_at IS NULL
+  WHERE programme_id = :programme_id AND resolved_at IS NULL AND facility_id <@ CAST(:seen AS int4multirange)
   ORDER BY opened_at DESC, id DESC
   LIMIT :limit OFFSET :skip
 ) a
@@ -91,7 +91,8 @@ ORDER BY a.opened_at DESC, a.id DESC
 
 -- alert_count --
 -- How many alerts are open in a programme.
-SELECT count(*) FROM alert WHERE programme_id = :programme_id AND resolved_at IS NULL
+SELECT count(*) FROM alert
+WHERE programme_id = :programme_id AND resolved_at IS NULL AND facility_id <@ CAST(:seen AS int4multirange)
 
 -- products --
 -- The products of a programme, in screen order.

@@ -82,6 +82,7 @@ JOIN facility f ON f.id = n.facility_id
 JOIN area own ON own.id = f.area_id
 WHERE d.programme_id = :programme_id AND d.seat = :product_seat
   AND f.open AND own.lineage @> ARRAY[CAST(:area_id AS integer)]
+  AND f.id <@ CAST(:seen AS int4multirange)
 ORDER BY n.state, n.probability DESC NULLS LAST, f.catchment DESC NULLS LAST, f.ordinal
 LIMIT :most;
 
@@ -96,6 +97,7 @@ FROM (
     JOIN area own ON own.id = f.area_id
     WHERE f.programme_id = :programme_id AND f.open AND w.state IN (2, 3, 4)
       AND own.lineage @> ARRAY[CAST(:area_id AS integer)]
+  AND f.id <@ CAST(:seen AS int4multirange)
     ORDER BY w.state, w.probability DESC NULLS LAST, f.catchment DESC NULLS LAST, f.ordinal
     LIMIT :most
 ) f
@@ -122,6 +124,7 @@ JOIN facility f ON f.id = m.facility_id
 JOIN area own ON own.id = f.area_id
 WHERE d.programme_id = :programme_id AND d.seat = :product_seat
   AND f.open AND own.lineage @> ARRAY[CAST(:area_id AS integer)]
+  AND f.id <@ CAST(:seen AS int4multirange)
 ORDER BY m.state, m.probability DESC NULLS LAST, f.catchment DESC NULLS LAST, f.ordinal
 LIMIT :most;
 
@@ -142,6 +145,7 @@ FROM (
     JOIN facility f ON f.id = w.facility_id
     JOIN area own ON own.id = f.area_id
     WHERE f.open AND own.lineage @> ARRAY[CAST(:area_id AS integer)]
+  AND f.id <@ CAST(:seen AS int4multirange)
     ORDER BY w.state, w.probability DESC NULLS LAST, f.catchment DESC NULLS LAST, f.ordinal
     LIMIT :most
 ) f
@@ -155,3 +159,15 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) n
 ORDER BY f.state, f.probability DESC NULLS LAST, f.catchment DESC NULLS LAST, f.ordinal;
+
+-- headline_months --
+-- The month ends of a headline, oldest first: up to `month`, or where it is null to the last full local one.
+SELECT CAST(m AS date) AS month
+FROM programme p
+CROSS JOIN LATERAL generate_series(
+    coalesce(CAST(:month AS date), date_trunc('month', now() AT TIME ZONE p.timezone) - interval '1 month')
+        - interval '1 month' * CAST(:months AS integer),
+    coalesce(CAST(:month AS date), date_trunc('month', now() AT TIME ZONE p.timezone) - interval '1 month'),
+    interval '1 month') AS m
+WHERE p.id = :programme_id
+ORDER BY m;

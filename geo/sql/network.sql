@@ -29,7 +29,7 @@ JOIN facility f ON f.programme_id = own.programme_id AND f.id <> own.id AND f.op
                AND f.point && ST_Expand(own.point, CAST(:km AS double precision) / 80)
 JOIN position n ON n.facility_id = f.id AND n.product_id = :product_id
 JOIN area a ON a.id = f.area_id
-WHERE own.id = :facility_id AND n.amc > 0 AND n.usable - ceil(n.amc * CAST(:keep_months AS real)) >= :least
+WHERE own.id = :facility_id AND f.id <@ CAST(:seen AS int4multirange) AND n.amc > 0 AND n.usable - ceil(n.amc * CAST(:keep_months AS real)) >= :least
   AND ST_DWithin(CAST(f.point AS geography), CAST(own.point AS geography), CAST(:km AS double precision) * 1000)
 ORDER BY km
 LIMIT :most;

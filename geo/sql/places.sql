@@ -9,6 +9,7 @@ FROM (
      FROM area a
      LEFT JOIN area above ON above.id = a.parent_id
      WHERE a.programme_id = :programme_id AND a.folded LIKE :has
+       AND a.id <@ CAST(:areas AS int4multirange)
      ORDER BY distance, a.level, a.name
      LIMIT :most)
     UNION ALL
@@ -19,6 +20,7 @@ FROM (
                 CASE WHEN f.folded LIKE :begins THEN 0 WHEN f.folded LIKE :word THEN 1 ELSE 2 END AS distance
          FROM facility f
          WHERE f.programme_id = :programme_id AND f.open AND f.folded LIKE :has
+           AND f.id <@ CAST(:facilities AS int4multirange)
          ORDER BY distance, big, f.name
          LIMIT :most
      ) f

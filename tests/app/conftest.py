@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import small
 import sqlalchemy as sa
+from keys import KEY
 from werkzeug.test import Client, TestResponse
 
 from app import create_app, pipeline
@@ -57,7 +58,7 @@ class Site:
         client = Client(self.app)
         with db.transaction(self.engine) as conn:
             user = conn.scalar(sa.text("select id from app_user where email = :e"), {"e": f"{who}@example.org"})
-        client.set_cookie(sessions.COOKIE, sessions.Sessions(self.engine, demo=False).open(user))
+        client.set_cookie(sessions.COOKIE, sessions.Sessions(self.engine, demo=False).open(user, strong=True))
         return client
 
     def recorded(self) -> list[int]:
@@ -86,10 +87,11 @@ def site(administration: sa.Engine, postgres: Server, redis_server: Server, temp
         users.grant(engine, f"{person}@example.org", role, "small", **where)
     users.add(engine, "elsewhere@example.org", "elsewhere", PASSWORD)
     users.grant(engine, "elsewhere@example.org", "national", "other")
-    settings = Settings(database_url=url, redis_url=redis_server.url, secret_key="k" * 40)  # type: ignore[arg-type]
+    settings = Settings(database_url=url, redis_url=redis_server.url, secret_key=KEY)  # type: ignore[arg-type]
     opened = Site(settings, engine)
     yield opened
     opened.app._engine.dispose()  # type: ignore[attr-defined]  # a process keeps its connections until it ends
+    opened.app._public.dispose()  # type: ignore[attr-defined]  # the same
     engine.dispose()
     with administration.connect() as conn:
         conn.exec_driver_sql(f"drop database {name} with (force)")

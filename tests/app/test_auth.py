@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
+from keys import KEY
 from werkzeug.test import Client, TestResponse
 
 from app import create_app
@@ -19,6 +20,12 @@ from data import db
 
 PASSWORD = "a password for tests"
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_tried_yet(site: Any) -> None:
+    with db.transaction(site.engine) as conn:
+        conn.execute(sa.text("delete from sign_in_attempt"))
 
 
 def form_token(client: Client, page: str = "/login") -> str:
@@ -135,6 +142,7 @@ def test_behind_tls_every_cookie_is_marked_secure(site: Any) -> None:
     form = {"email": "national@example.org", "password": PASSWORD, "csrf_token": token[1]}
     assert "; Secure" in cookie(client.post("/login", data=form, base_url="https://localhost"))
     app._engine.dispose()  # type: ignore[attr-defined]
+    app._public.dispose()  # type: ignore[attr-defined]  # the same
 
 
 @pytest.mark.parametrize(
@@ -262,6 +270,7 @@ def test_signing_out_ends_the_session_in_every_process(site: Any) -> None:
     assert stolen.get("/api/v1/programmes").status_code == 401
     assert children.wait_until(lambda: there.get("/api/v1/programmes").status_code == 401, 2)
     other_process._engine.dispose()  # type: ignore[attr-defined]
+    other_process._public.dispose()  # type: ignore[attr-defined]  # the same
 
 
 def test_a_session_that_has_expired_is_nobodys(site: Any) -> None:
@@ -348,12 +357,13 @@ def test_demo_users_exist_in_demo_mode_only(site: Any) -> None:
         assert sign_in(real, "national@demo.example", demo.PASSWORD).status_code == 401
         real.set_cookie(sessions.COOKIE, cookie(answer).split(";")[0].split("=")[1])
         assert real.get("/api/v1/programmes").status_code == 401
-        token = demo.api_token(site.engine, "k" * 40)
+        token = demo.api_token(site.engine, KEY)
         bearer = {"Authorization": f"Bearer {token}"}
         assert Client(site.app).get("/api/v1/programmes", headers=bearer).status_code == 401
         assert Client(with_demo).get("/api/v1/programmes", headers=bearer).status_code == 200
     finally:
         with_demo._engine.dispose()  # type: ignore[attr-defined]
+        with_demo._public.dispose()  # type: ignore[attr-defined]  # the same
 
 
 @pytest.mark.parametrize("path", ["/nope", "/other", "/other/alerts", "/assets/x/nope.js"])

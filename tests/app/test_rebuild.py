@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import small
 import sqlalchemy as sa
+from keys import KEY
 
 from app import __main__ as commands
 from app import pipeline, rebuild
@@ -154,6 +155,6 @@ def test_the_command_refuses_a_programme_that_is_not_there(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("REDIS_URL", redis_url)
-    monkeypatch.setenv("SECRET_KEY", "k" * 40)
+    monkeypatch.setenv("SECRET_KEY", KEY)
     assert commands.main(["rebuild", "nowhere"]) == 1
     assert "no programme called nowhere" in capsys.readouterr().err

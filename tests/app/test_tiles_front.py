@@ -19,6 +19,7 @@ from werkzeug.test import Client, TestResponse
 
 from app.tiles import Front
 from data import db
+from data.scope import Scope, whole
 from geo import aggregates, cache, held, outlines, tiles, values
 
 NATION = "/tiles/small/1/areas/6/32/31.mvt"
@@ -28,6 +29,9 @@ EMPTY = "/tiles/small/1/areas/6/0/0.mvt"
 @dataclass(frozen=True)
 class Person:
     programmes: frozenset[str]
+
+    def scope(self, right: str, programme_id: int) -> Scope:
+        return whole(programme_id)
 
 
 @dataclass(frozen=True)
@@ -345,6 +349,7 @@ def test_cached_tiles_are_answered_while_the_database_is_away(site: Site, monkey
     away = db.engine("postgresql://nobody@127.0.0.1:1/none")
     for part in (site.front, site.front._registries, site.front._values):
         monkeypatch.setattr(part, "_engine", away)
+    monkeypatch.setattr(site.front, "_public", away)
     assert site.get(NATION).data == ready
     response = site.get("/tiles/small/1/areas/7/64/63.mvt")
     assert said(response)[:2] == (503, "DatabaseUnavailable")

@@ -23,6 +23,7 @@ import pytest
 import small
 import sqlalchemy as sa
 import watching
+from keys import KEY
 
 from app import pipeline
 from app.auth import users
@@ -138,7 +139,7 @@ class Victims:
         self.folder = folder
         self.server = server
         self.ports = [ports.free_port() for _ in range(2)]
-        env = os.environ | {"DATABASE_URL": server.url, "REDIS_URL": redis_url, "SECRET_KEY": "k" * 40,
+        env = os.environ | {"DATABASE_URL": server.url, "REDIS_URL": redis_url, "SECRET_KEY": KEY,
                             "HOST": "127.0.0.1"}  # fmt: skip
         self.children = {
             f"{name}-{n}": Child(

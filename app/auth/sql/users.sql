@@ -14,7 +14,10 @@ delete from session where user_id = :user_id
 
 -- revoke --
 -- End every token of somebody.
-delete from session where user_id = :user_id and kind = 'token'
+with fetched as (
+    delete from token_family f using client c where c.id = f.client_id and c.user_id = :user_id
+)
+delete from session where user_id = :user_id and kind <> 'browser'
 
 -- end_grants --
 -- Somebody may do nothing any more.
@@ -41,3 +44,19 @@ select id from facility where programme_id = :programme_id and code = :code
 insert into user_grant (user_id, programme_id, role, area_id, facility_id)
 select id, :programme_id, :role, :area_id, :facility_id from app_user where email = :email
 on conflict on constraint uq_user_grant_once do update set role = excluded.role
+
+-- stop --
+-- The kill switch of a person.
+update app_user set stopped_at = coalesce(stopped_at, now()) where id = :user_id
+
+-- start --
+-- Somebody may sign in again.
+update app_user set stopped_at = null where id = :user_id
+
+-- stop_programme --
+-- The kill switch of a programme.
+update programme set stopped_at = coalesce(stopped_at, now()) where id = :programme_id
+
+-- start_programme --
+-- A programme is seen again.
+update programme set stopped_at = null where id = :programme_id

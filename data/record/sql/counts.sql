@@ -117,6 +117,7 @@ cross join lateral (
 where c.programme_id = :programme_id
   and (CAST(:statuses AS text[]) is null or c.status = any(CAST(:statuses AS text[])))
   and (CAST(:facility AS text) is null or f.code = :facility)
+  and c.facility_id <@ CAST(:seen AS int4multirange)
 order by array_position(array['submitted', 'open'], c.status), c.opened_at desc, c.id desc
 limit :most
 

@@ -71,4 +71,5 @@ join facility a on a.id = s.sender_id
 join facility b on b.id = s.receiver_id
 where s.programme_id = :programme_id and s.resolved_at is null and s.sent <> s.received and s.sent > 0
   and (CAST(:facility_id AS int) is null or s.sender_id = :facility_id or s.receiver_id = :facility_id)
+  and (s.sender_id <@ CAST(:seen AS int4multirange) or s.receiver_id <@ CAST(:seen AS int4multirange))
 order by s.sent_at, s.id

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import small
 import sqlalchemy as sa
+from keys import KEY
 from werkzeug.test import Client
 
 from app import create_app, pipeline
-from app.auth import sessions
+from app.auth import csrf, sessions
 from app.callbacks import panel
 from app.settings import Settings
 from data import db, programmes
@@ -61,7 +62,7 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 @pytest.fixture
 def client(engine: sa.Engine, database_url: str, redis_url: str) -> Iterator[Client]:
     """A browser that is signed in as the national officer."""
-    settings = Settings(database_url=database_url, redis_url=redis_url, secret_key="k" * 40)  # type: ignore[arg-type]
+    settings = Settings(database_url=database_url, redis_url=redis_url, secret_key=KEY)  # type: ignore[arg-type]
     with db.transaction(engine) as conn:
         user = conn.scalar(sa.text("select id from app_user where email = 'officer@example.org'"))
     app = create_app(settings)
@@ -69,6 +70,7 @@ def client(engine: sa.Engine, database_url: str, redis_url: str) -> Iterator[Cli
     browser.set_cookie(sessions.COOKIE, sessions.Sessions(engine, demo=False).open(user))
     yield browser
     app._engine.dispose()  # type: ignore[attr-defined]  # a process keeps its connections until it ends
+    app._public.dispose()  # type: ignore[attr-defined]  # the same
 
 
 def _words(node: Any) -> str:
@@ -86,6 +88,14 @@ def _children(element: Any) -> list[Any]:
     return [w for child in element[2] for w in _children(child)] if isinstance(element, list) else [element]
 
 
+def _form_token(client: Client) -> str:
+    """What the page gave the browser to send with every change, as Dash reads it."""
+    client.get("/small", headers={"Accept": "text/html"})
+    cookie = client.get_cookie(csrf.COOKIE)
+    assert cookie is not None
+    return str(cookie.value)
+
+
 def _show(client: Client, changed: str = "view.data", **view: Any) -> dict[str, Any]:
     """Ask the callback for a view and return its outputs by id."""
     body = {
@@ -101,7 +111,7 @@ def _show(client: Client, changed: str = "view.data", **view: Any) -> dict[str, 
         ],
         "changedPropIds": [changed],
     }
-    answer = client.post("/_dash-update-component", json=body)
+    answer = client.post("/_dash-update-component", json=body, headers={csrf.HEADER: _form_token(client)})
     assert answer.status_code == 200, answer.text
     return dict(json.loads(answer.text)["response"])
 
