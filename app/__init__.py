@@ -40,6 +40,7 @@ def create_app(settings: Settings) -> WSGIApplication:
     from app.tiles import Front
     from data import db, walls
     from geo import cache
+    from geo.lens import Lenses
     from geo.past import Pasts
     from geo.reach import Reaches
 
@@ -64,7 +65,8 @@ def create_app(settings: Settings) -> WSGIApplication:
     parts = Services(
         settings, engine, public, cache.Cache(link),
         Sessions(engine, demo=settings.demo, proxied=settings.proxies > 0),
-        Recorder(engine, reaches.whole), Pasts(engine, reaches.whole), reaches, sealed.box(settings),
+        Recorder(engine, reaches.whole), Pasts(engine, reaches.whole), Lenses(engine, reaches.whole), reaches,
+        sealed.box(settings),
     )  # fmt: skip
 
     app = Flask("app", static_folder=None)
@@ -94,4 +96,6 @@ def create_app(settings: Settings) -> WSGIApplication:
         app.register_blueprint(blueprint)
     dash = map_page.mount(app, parts)
     headers.register(app, lambda: dash.csp_hashes())
-    return Front(app, engine, parts.cache, parts.sessions.current, parts.pasts, public=public, reaches=reaches)
+    return Front(
+        app, engine, parts.cache, parts.sessions.current, parts.pasts, parts.lenses, public=public, reaches=reaches
+    )

@@ -8,9 +8,9 @@ from datetime import date
 
 from app import lens as lenses
 from app.components import words
-from app.lens import Lens
 from data.insight import demand, formula
 from data.insight.formula import Figure, Formula
+from data.lens import Lens
 from data.programmes import Programme
 from data.stock import Facility, Month, Position
 from geo.areas import Status
@@ -99,11 +99,14 @@ def _missed(short: float, doses_per_child: float, unit: str) -> Formula:
     )
 
 
-def area(own: Status) -> dict[str, Formula]:
-    """The formulas of an area's shares."""
+def area(own: Status, lens: Lens) -> dict[str, Formula]:
+    """The formulas of an area's shares, as they are seen through a lens."""
+    risk = "children a year whose facility is out of stock, or will be before the next delivery"
+    if lens.horizon is not None:
+        risk = f"children a year of each facility x its chance of running out {words.within(lens.horizon)}, summed"
     return {
         "risk": formula.kpi(
-            "Children at risk", "children a year whose facility is out of stock, or will be before the next delivery",
+            "Children at risk", f"{risk} / children of facilities that report and are active",
             own.children_at_risk, own.children, numerator_name="children at risk",
             denominator_name="children of facilities that report", source="docs/risk.md",
         ),

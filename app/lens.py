@@ -5,31 +5,17 @@ What is kept is not changed by it: a lens belongs to a view, as its address says
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from data import errors
-from data.insight import ahead, demand, policy, risk
+from data import lens
+from data.insight import ahead, policy, risk
+from data.lens import Lens
 from data.stock import Facility, Position
 from data.types import State
-
-#: States that minimum and maximum decide; no other one depends on them.
-_BY_LEVEL = frozenset({State.LOW, State.OVERSTOCK, State.ADEQUATE})
-
-
-class UnknownLens(errors.DataError):
-    """{value} is no {field} that can be looked through."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lens:
-    """`horizon` in days, None is "before the next delivery"; the name of a `preset`, None is the programme's own."""
-
-    horizon: int | None = None
-    preset: str | None = None
-
 
 #: Nothing but what is kept.
 PLAIN = Lens()
@@ -42,17 +28,10 @@ def asked(view: Mapping[str, str | None]) -> Lens:
     """
     if view.get("month") or view.get("as_of"):
         return PLAIN
-    horizon, preset = view.get("horizon"), view.get("preset")
-    if view.get("colour") == "probability" and horizon:
-        if horizon not in map(str, ahead.HORIZONS):
-            days = ", ".join(map(str, ahead.HORIZONS))
-            raise UnknownLens("horizon", f"Choose one of {days} days.", value=horizon)
-        return Lens(horizon=int(horizon))
-    if view.get("colour") == "state" and preset:
-        if preset not in policy.PRESETS:
-            raise UnknownLens("preset", f"Choose one of {', '.join(policy.PRESETS)}.", value=preset)
-        return Lens(preset=preset)
-    return PLAIN
+    colour = view.get("colour")
+    preset = view.get("preset") if colour == "state" else None
+    horizon = view.get("horizon") if colour == "probability" else None
+    return lens.asked(preset, horizon) or PLAIN
 
 
 def preset_of(programme_preset: str, facility: Facility, position: Position) -> str:
@@ -70,31 +49,20 @@ def band(preset: str, facility: Facility, position: Position) -> tuple[float, fl
     return float(low), float(high)
 
 
-def through(lens: Lens, facility: Facility, positions: Sequence[Position]) -> list[Position]:
+def through(seen: Lens, facility: Facility, positions: Sequence[Position]) -> list[Position]:
     """The positions as they are seen: with another probability, or another state."""
-    if lens.horizon is not None:
-        place = ahead.HORIZONS.index(lens.horizon)
-        return [replace(p, probability=None if p.within is None else p.within[place]) for p in positions]
-    if lens.preset is not None:
-        return [replace(p, state=_state(lens.preset, facility, p)) for p in positions]
-    return list(positions)
+    shown = list(positions)
+    if seen.horizon is not None:
+        place = ahead.HORIZONS.index(seen.horizon)
+        shown = [replace(p, probability=None if p.within is None else p.within[place]) for p in shown]
+    if seen.preset is not None:
+        shown = [replace(p, state=_state(seen.preset, facility, p)) for p in shown]
+    return shown
 
 
 def _state(preset: str, facility: Facility, position: Position) -> State:
-    levels = band(preset, facility, position)
-    if position.state not in _BY_LEVEL or levels is None or position.usable is None:
-        return position.state
-    # A report and a delivery of today: what is left to decide are the levels, by the rule that decides them anywhere.
-    [state] = risk.states(
-        risk.Positions(
-            usable=[position.usable],
-            doses_per_vial=position.doses_per_vial,
-            demand=demand.plain([position.amc or np.nan]),
-            days_to_next_delivery=0,
-            days_since_report=0,
-            minimum=levels[0],
-            maximum=levels[1],
-            expiring=np.nan if position.expiring is None else position.expiring,
-        )
-    )
-    return State(int(state))
+    levels = band(preset, facility, position) or (math.nan, math.nan)
+    usable, expiring = (math.nan if v is None else float(v) for v in (position.usable, position.expiring))
+    state = np.array([int(position.state)], dtype=np.uint8)
+    [under] = risk.under_bands(state, *(np.array([v]) for v in (usable, *levels, expiring)))
+    return State(int(under))

@@ -20,6 +20,7 @@ from app.settings import Settings
 from data import db, errors, programmes
 from data.programmes import Programme
 from geo.cache import Cache
+from geo.lens import Lenses
 from geo.past import Pasts
 from geo.reach import Reach, Reaches
 
@@ -37,6 +38,7 @@ class Services:
     sessions: Sessions
     recorder: Recorder
     pasts: Pasts
+    lenses: Lenses
     reaches: Reaches
     box: Box
 

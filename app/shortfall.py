@@ -108,6 +108,8 @@ def _why(programme: Programme, p: Missed, today: date, zone: ZoneInfo) -> list[s
             amc=p.amc,
             last_report_on=_day(p.last_event_at, zone),
             report_interval_days=p.report_interval_days,
+            coming=p.coming,
+            coming_on=p.coming_on,
         )
     )
 

@@ -122,6 +122,8 @@ class Worst:
     cover_p90: float | None
     usable: int | None
     since: datetime | None
+    #: P(running out within each of `data.insight.ahead.HORIZONS`), of now.
+    within: list[float] | None = None
 
 
 def area(conn: sa.Connection, programme_id: int, code: str | None = None) -> Area:

@@ -76,7 +76,8 @@ def predictions(programme: str) -> Response:
     parts, now = services.services(), services.now()
     with services.transaction() as conn:
         found = services.programme(conn, programme)
-        seen = calibration.read(conn, found, parts.cache, found.day(now))
+        scope = services.principal().scope("see", found.id)
+        seen = calibration.read(conn, found, scope, parts.cache, found.day(now))
         codes = ahead.codes(conn, found)
     return jsonify(
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -10,14 +11,18 @@ import sqlalchemy as sa
 
 from app import past, shortfall
 from app.components import headline, panel_area
-from app.lens import PLAIN, Lens
+from app.lens import PLAIN
+from data.insight.ahead import HORIZONS
+from data.lens import Lens
 from data.programmes import Programme
 from data.record.past import AsOf
 from data.stock import Product
-from data.types import WORST
+from data.types import AT_RISK, WORST
 from geo import areas, parts
+from geo import lens as through
 from geo import past as past_areas
-from geo.areas import Area, Headline, Numbers
+from geo.areas import Area, Headline, Numbers, Worst
+from geo.lens import View
 from geo.past import Nation
 from geo.reach import Reach
 
@@ -36,10 +41,18 @@ def panel(
     *,
     month: date | None = None,
     lens: Lens = PLAIN,
+    seen: View | None = None,
 ) -> Any:
-    """The panel of an area for one product, or (None) for the worst of all."""
+    """The panel of an area for one product, or (None) for the worst of all.
+
+    `seen` is what lies within the reach, through the lens.
+    """
     seat = WORST if product is None else product.seat
-    own, below = parts.status(conn, reach, area, seat, month)
+    if seen is None:
+        own, below = parts.status(conn, reach, area, seat, month)
+    else:
+        own, below = through.area(seen, area)
+        below = [b for b in below if reach.has_area(b.code)]
     ahead = None if month else shortfall.read(conn, programme, area, product, now, limit=FIRST_AHEAD)
     asked = {"area": area.code if area.level else "", "vaccine": "" if product is None else product.code}
     return panel_area.render(
@@ -47,7 +60,7 @@ def panel(
         area,
         own,
         below,
-        areas.worst_facilities(conn, programme.id, area.id, seat, month, WORST_FACILITIES, reach.facility_ids),
+        _worst(conn, programme, area, seat, month, lens, reach),
         programme.level_names,
         product_name=None if product is None else product.name,
         month=month,
@@ -57,6 +70,19 @@ def panel(
         ahead_href=f"/{programme.code}/next?{urlencode({k: v for k, v in asked.items() if v})}",
         part=reach.part(area.code),
     )
+
+
+def _worst(
+    conn: sa.Connection, programme: Programme, area: Area, seat: int, month: date | None, lens: Lens, reach: Reach
+) -> list[Worst]:
+    """The worst facilities as they are seen: with the chance of the horizon; who is low depends on the preset."""
+    found = areas.worst_facilities(conn, programme.id, area.id, seat, month, WORST_FACILITIES, reach.facility_ids)
+    if lens.preset is not None:
+        return [w for w in found if w.state in AT_RISK]
+    if lens.horizon is not None:
+        place = HORIZONS.index(lens.horizon)
+        return [replace(w, probability=None if w.within is None else w.within[place]) for w in found]
+    return found
 
 
 def panel_then(

@@ -14,9 +14,10 @@ from app import explained, past
 from app import lens as lenses
 from app.components import chart, panel_facility
 from app.components.panel_product import Chosen
-from app.lens import PLAIN, Lens
+from app.lens import PLAIN
 from data import outlook, stock, why
 from data.insight import demand, expiry, policy, reasons
+from data.lens import Lens
 from data.programmes import Programme
 from data.record import rules, shipments
 from data.record.past import AsOf

@@ -22,16 +22,19 @@ from app.components import parts as pieces
 from app.components.elements import Elements, light
 from app.components.ids import Id
 from app.components.map_view import Target
-from app.lens import PLAIN, Lens
+from app.lens import PLAIN
 from app.services import Services
 from data import errors, stock
+from data.lens import Lens
 from data.programmes import Programme
 from data.record.past import AsOf
 from data.stock import Product
 from data.types import WORST
 from geo import areas
+from geo import lens as lens_views
 from geo import past as past_areas
 from geo.errors import InvalidMonth
+from geo.lens import View as Seen
 from geo.past import Pasts
 from geo.reach import Reach
 
@@ -88,7 +91,7 @@ def register(dash: Dash, parts: Services) -> None:
             asked = parse(view)
             with services.transaction() as conn:
                 programme = services.programme(conn, asked.programme)
-                shown = read(conn, programme, asked, datetime.now(UTC), parts.pasts, services.reach(programme))
+                shown = read(conn, programme, asked, datetime.now(UTC), parts, services.reach(programme))
         except errors.DataError as error:
             return failure(error), no_update, no_update
         # The target goes with every answer, also when only a pulse asked: Dash drops an answer that a newer question
@@ -133,7 +136,7 @@ def _month(text: str | None) -> date | None:
     return month
 
 
-def read(conn: sa.Connection, programme: Programme, view: View, at: datetime, pasts: Pasts, reach: Reach) -> Shown:
+def read(conn: sa.Connection, programme: Programme, view: View, at: datetime, parts: Services, reach: Reach) -> Shown:
     """Everything beside the map for one view, cut to the reach; raises the error that names what is not there."""
     now = at.astimezone(ZoneInfo(programme.timezone))
     if view.facility is not None and not reach.has_facility(view.facility):
@@ -142,11 +145,14 @@ def read(conn: sa.Connection, programme: Programme, view: View, at: datetime, pa
         raise errors.UnknownArea("area", services.ELSEWHERE, value=view.area)
     product = _product(conn, programme, view.vaccine)
     if (as_of := past.asked(conn, programme, view.as_of, at)) is not None:
-        return _then(conn, programme, view, product, now, as_of, pasts, reach)
+        return _then(conn, programme, view, product, now, as_of, parts.pasts, reach)
     if view.facility is None:
         area = areas.area(conn, programme.id, view.area)
         strip = Elements(area_panel.strip(conn, programme, area, product, now, view.month, reach))
-        panel = area_panel.panel(conn, programme, area, product, now, reach, month=view.month, lens=view.lens)
+        panel = area_panel.panel(
+            conn, programme, area, product, now, reach,
+            month=view.month, lens=view.lens, seen=_seen(programme, view, product, parts, reach),
+        )  # fmt: skip
         return Shown(Elements(panel), strip, {"area": area.code, "facility": None, "bounds": list(area.bounds)})
     panel, facility = facility_panel.panel(
         conn, programme, view.facility, view.vaccine, now, reach, month=view.month, theme=view.theme, lens=view.lens
@@ -158,6 +164,14 @@ def read(conn: sa.Connection, programme: Programme, view: View, at: datetime, pa
     else:
         bounds = (facility.lon, facility.lat, facility.lon, facility.lat)
     return Shown(light(panel), strip, {"area": view.area, "facility": facility.code, "bounds": list(bounds)})
+
+
+def _seen(programme: Programme, view: View, product: Product | None, parts: Services, reach: Reach) -> Seen | None:
+    """What lies within the reach through the lens of the view; None where there is no lens."""
+    if view.lens == PLAIN:
+        return None
+    found = parts.lenses.view(programme, WORST if product is None else product.seat, view.lens)
+    return lens_views.part(found, reach)
 
 
 def _then(

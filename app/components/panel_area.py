@@ -10,8 +10,9 @@ from dash import html
 from app import explained, shortfall
 from app.components import parts, words
 from app.components.parts import Node
-from app.lens import PLAIN, Lens
+from app.lens import PLAIN
 from app.shortfall import Shortfall, Shown
+from data.lens import Lens
 from geo.areas import Area, Status, Worst
 from geo.reach import Part
 
@@ -50,7 +51,7 @@ def render(
             *([] if part is None else [html.P(yours(part), className="note part")]),
             html.P(finding(own, product_name, month), className="lead"),
             *([html.P(_spread(below, noun, product_name), className="note")] if below else []),
-            *_shares(own),
+            *_shares(own, lens),
             *_ahead(ahead, ahead_href),
             *_worst(worst, product_name, now, month),
             *_children(below, noun),
@@ -119,11 +120,11 @@ def _who(area: Area, level_names: Sequence[str], notice: str | None) -> html.P:
     return html.P(said, className="note")
 
 
-def _shares(own: Status) -> list[Node]:
+def _shares(own: Status, lens: Lens) -> list[Node]:
     """The three shares that colour the map, each with its formula and this area's figures."""
     if own.handling == 0:
         return []
-    said = explained.area(own)
+    said = explained.area(own, lens)
     shares = (("Children at risk", "risk", own.risk_share), ("Reporting", "reporting", own.reporting_share))
     pairs = [(parts.explained(label, said[name]), parts.share(percent)) for label, name, percent in shares]
     out = parts.explained("Out of stock", said["out"])

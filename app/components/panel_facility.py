@@ -10,7 +10,8 @@ from dash import html
 from app.components import chart, panel_product, parts, words
 from app.components.panel_product import Chosen
 from app.components.parts import Node
-from app.lens import PLAIN, Lens
+from app.lens import PLAIN
+from data.lens import Lens
 from data.stock import Facility, Position
 from data.types import AT_RISK, WORST_FIRST, State
 from geo.network import Store

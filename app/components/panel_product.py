@@ -10,9 +10,10 @@ from dash import dcc, html
 
 from app.components import chart, chart_fan, panel_record, parts, words
 from app.components.parts import Node
-from app.lens import PLAIN, Lens
+from app.lens import PLAIN
 from data.insight import ahead
 from data.insight.formula import Formula
+from data.lens import Lens
 from data.outlook import Outlook
 from data.record.shipments import Shipment
 from data.stock import Line, LotHeld, Month, Position

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 from dash import html
 
 from app.components import words
-from app.lens import Lens
 from data.insight import formula as formulas
 from data.insight import policy
 from data.insight.formula import Formula
+from data.lens import Lens
 from data.types import State
 
 #: Whatever Dash renders: a component, words, or several of them.

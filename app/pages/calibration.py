@@ -16,6 +16,7 @@ from data.insight import calibration as counted
 from data.insight.calibration import Score
 from data.insight.scores import Bin
 from data.programmes import Programme
+from data.scope import Scope
 from geo.cache import Cache, Key
 
 #: Places behind a bin from which on its share is worth a sentence of its own.
@@ -24,15 +25,18 @@ _WORTH = 30
 
 @dataclass(frozen=True, slots=True)
 class CountsKey(Key):
-    """The counted predictions of a programme. Stale with the local day: a month ends with one, and late events wait."""
+    """The counted predictions of what somebody may see. Stale with the local day, which late events wait for."""
 
     programme_id: int
     day: str
+    reach: tuple[bool, tuple[int, ...], tuple[int, ...]]
 
 
-def page(conn: sa.Connection, programme: Programme, person: plain.Person, cache: Cache, now: datetime) -> str:
-    """The whole page."""
-    found = read(conn, programme, cache, programme.day(now))
+def page(
+    conn: sa.Connection, programme: Programme, person: plain.Person, scope: Scope, cache: Cache, now: datetime
+) -> str:
+    """The whole page; `scope` is what its reader may see."""
+    found = read(conn, programme, scope, cache, programme.day(now))
     names = {p.seat: p for p in stock.products(conn, programme.id)}
     return plain.framed(
         "calibration.html", "Accuracy", programme, person,
@@ -41,13 +45,14 @@ def page(conn: sa.Connection, programme: Programme, person: plain.Person, cache:
     )  # fmt: skip
 
 
-def read(conn: sa.Connection, programme: Programme, cache: Cache, today: date) -> Calibration:
-    """The scores, counted once a day."""
+def read(conn: sa.Connection, programme: Programme, scope: Scope, cache: Cache, today: date) -> Calibration:
+    """The scores of what lies within a scope, counted once a day."""
 
     def load() -> bytes:
         return json.dumps([asdict(c) for c in calibration.count(conn, programme.id, today)], default=str).encode()
 
-    rows = json.loads(cache.read(CountsKey(programme.id, today.isoformat()), load))
+    reach = (scope.whole, tuple(sorted(scope.areas)), tuple(sorted(scope.facilities)))
+    rows = json.loads(cache.read(CountsKey(programme.id, today.isoformat(), reach), load))
     return calibration.of([Count(**(row | {"month": date.fromisoformat(row["month"])})) for row in rows])
 
 

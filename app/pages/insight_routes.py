@@ -33,4 +33,5 @@ def predictions(programme: str) -> str:
     """Past predictions, and what happened."""
     with services.transaction() as conn:
         found = services.programme(conn, programme)
-        return calibration.page(conn, found, person(programme), services.services().cache, services.now())
+        scope, cache = services.principal().scope("see", found.id), services.services().cache
+        return calibration.page(conn, found, person(programme), scope, cache, services.now())

@@ -8,7 +8,7 @@ const AT_RISK = "Children whose facility is out of stock, or will be before the 
 const TITLES = {
   risk: () => AT_RISK,
   state: () => "Children whose facility is out of stock",
-  probability: (lens, until) => (lens ? `Children whose facility is likely to run out ${until}` : AT_RISK),
+  probability: (lens, until) => (lens ? `Children by the chance that their facility runs out ${until}` : AT_RISK),
   reporting: () => "Facilities that report",
 };
 const TENTHS = Array.from({ length: 10 }, (_, tenth) => tenth * 10);

@@ -75,7 +75,7 @@ ORDER BY slot.month NULLS LAST;
 -- worst_product --
 -- Facilities of an area that are out, critical or low of one product now, the worst first.
 SELECT f.code, f.name, f.ordinal, own.name AS area_name, d.code AS product, d.name AS product_name,
-       n.state, n.probability, n.cover_p10, n.cover_p50, n.cover_p90, n.usable, n.out_since AS since
+       n.state, n.probability, n.cover_p10, n.cover_p50, n.cover_p90, n.usable, n.out_since AS since, n.within
 FROM product d
 JOIN position n ON n.product_id = d.id AND n.state IN (2, 3, 4)
 JOIN facility f ON f.id = n.facility_id
@@ -89,7 +89,7 @@ LIMIT :most;
 -- worst_of_all --
 -- Facilities of an area whose worst tracer is out, critical or low now, each with that product.
 SELECT f.code, f.name, f.ordinal, own.name AS area_name, n.product, n.product_name,
-       f.state, n.probability, n.cover_p10, n.cover_p50, n.cover_p90, n.usable, n.since
+       f.state, n.probability, n.cover_p10, n.cover_p50, n.cover_p90, n.usable, n.since, n.within
 FROM (
     SELECT f.id, f.code, f.name, f.ordinal, f.area_id, f.catchment, w.state, w.probability
     FROM facility_status w
@@ -104,7 +104,7 @@ FROM (
 JOIN area own ON own.id = f.area_id
 CROSS JOIN LATERAL (
     SELECT d.code AS product, d.name AS product_name, n.probability, n.cover_p10, n.cover_p50, n.cover_p90, n.usable,
-           n.out_since AS since
+           n.out_since AS since, n.within
     FROM position n
     JOIN product d ON d.id = n.product_id
     WHERE n.facility_id = f.id AND d.tracer AND n.state = f.state

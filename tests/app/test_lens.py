@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import lens
-from app.lens import PLAIN, Lens
-from data import stock
-from data.insight import demand, policy, risk
+from app.lens import PLAIN
+from data import lens as seen_through
+from data.insight import ahead, demand, policy, risk
+from data.lens import Lens
 from data.stock import Facility, Position
 from data.types import State
 
@@ -40,16 +41,16 @@ def test_a_horizon_goes_with_probabilities_and_a_preset_with_states() -> None:
 
 
 def test_what_nobody_offers_is_refused_with_what_there_is() -> None:
-    with pytest.raises(lens.UnknownLens, match="31 is no horizon") as refused:
+    with pytest.raises(seen_through.UnknownLens, match="31 is no horizon") as refused:
         lens.asked({"colour": "probability", "horizon": "31"})
     assert "7, 14, 30, 60, 90" in refused.value.remedy
-    with pytest.raises(lens.UnknownLens, match="MINE is no preset") as refused:
+    with pytest.raises(seen_through.UnknownLens, match="MINE is no preset") as refused:
         lens.asked({"colour": "state", "preset": "MINE"})
     assert "NPHCDA, WHO-EPI, OpenLMIS, MSH" in refused.value.remedy
 
 
 def test_through_a_horizon_a_position_has_the_probability_of_its_days() -> None:
-    for days, probability in zip(stock.HORIZONS, POSITION.within or [], strict=True):
+    for days, probability in zip(ahead.HORIZONS, POSITION.within or [], strict=True):
         [seen] = lens.through(Lens(horizon=days), FACILITY, [POSITION])
         assert seen.probability == probability
         assert seen.state == POSITION.state
