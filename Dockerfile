@@ -70,6 +70,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     DEMO=false \
+    PROXIES=1 \
     HOST=0.0.0.0 \
     PORT=8000
 WORKDIR /app

@@ -62,6 +62,7 @@ def start(folder: Path, database_url: str, redis_url: str) -> Product:
         "REDIS_URL": redis_url,
         "SECRET_KEY": secret,
         "DEMO": "true",
+        "PROXIES": "1",
         "HOST": ports.HOST,
         "PYTHONUNBUFFERED": "1",
     }

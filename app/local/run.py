@@ -89,7 +89,11 @@ def _start(started: list[Child], *, still: bool, facilities: int | None, seed: i
         _say("Stopped what an earlier run left behind.")
     shutil.rmtree(LOCAL / "log", ignore_errors=True)
     vendor.build()
-    env = os.environ | _servers(started) | {"SECRET_KEY": _secret_key(), "DEMO": "true", "PYTHONUNBUFFERED": "1"}
+    env = (
+        os.environ
+        | _servers(started)
+        | {"SECRET_KEY": _secret_key(), "DEMO": "true", "PROXIES": "1", "PYTHONUNBUFFERED": "1"}
+    )
     with _step("The tables are at their newest version"):
         whole = prepare.newest_tables(env["DATABASE_URL"])
     if whole and not (facilities is None and seed is None):
