@@ -29,6 +29,8 @@ def next_days(programme: str, kind: str = "json") -> Response:
     """Of an `area` and a `vaccine`, or all; `skip` of them and up to `limit`, or a file with up to `shortfall.MOST`."""
     if kind != "json" and kind not in _KINDS:
         raise InvalidBody("format", "Send one of: json, csv, xlsx.", reason="format is none that this list comes in")
+    if kind != "json":
+        rights.check(rights.Rule("export", rights.Where.PROGRAMME), {"programme": programme})
     now = services.now()
     area, vaccine = (request.args.get(name) or None for name in ("area", "vaccine"))
     most, skip = (shortfall.MOST, 0) if kind != "json" else (_number("limit", 100, 500), _number("skip", 0, 10**6))

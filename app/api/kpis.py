@@ -32,6 +32,8 @@ def indicators(programme: str, code: str, kind: str | None = None) -> Response:
     kind = kind or request.args.get("format") or "json"
     if kind != "json" and kind not in _FILES:
         raise InvalidBody("format", "Send one of: json, csv, xlsx.", reason="format is none that indicators come in")
+    if kind != "json":
+        rights.check(rights.Rule("export", rights.Where.AREA), {"programme": programme, "code": code})
     now = services.now()
     with services.transaction() as conn:
         found = services.programme(conn, programme)
