@@ -21,6 +21,8 @@ from app.services import Services
 from data import programmes, stock
 from geo.errors import NotThere
 
+#: The name by which the application knows its Dash.
+PAGE = "map"
 #: Where Dash asks for plotly.js; the partial bundle of the same version is a third of its size.
 PLOTLY = "/_dash-component-suites/plotly/package_data/plotly.min.js"
 #: Where Dash serves its own files.
@@ -72,6 +74,7 @@ def mount(app: Flask, parts: Services) -> Dash:
         suppress_callback_exceptions=False,
     )
     dash.layout = _layout
+    app.extensions[PAGE] = dash
     app.view_functions[SUITES] = _or_not_there(app.view_functions[SUITES])
     callbacks.register(dash, parts)
     for endpoint, mark in RULES.items():
