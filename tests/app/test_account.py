@@ -17,7 +17,7 @@ from app.auth import links, passwords, sealed, second, sessions, throttle, totp,
 from app.local import children
 from app.pages.account import device
 from data import db
-from tests.app.people import PASSWORD, Somebody, recovery_codes
+from tests.app.people import PASSWORD, Somebody, close, recovery_codes
 
 _numbers = iter(range(1, 1000))
 Make = Callable[..., Somebody]
@@ -194,7 +194,7 @@ def test_signing_out_everywhere_ends_every_browser_in_every_process(site: Any, p
     assert here.send("/account/sign-out-everywhere", "/account").status_code == 303
     assert not here.inside
     assert children.wait_until(lambda: not there.inside and not other.inside, 2)
-    process._engine.dispose()  # type: ignore[attr-defined]
+    close(process)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from app.local import children, ports
 from app.settings import Settings
 from data import db
 from tests import provider
-from tests.app.people import PASSWORD, Somebody
+from tests.app.people import PASSWORD, Somebody, close
 
 _numbers = iter(range(1, 1000))
 _ROLES = {"epi": "national@small", "east": "area@small/E", "nowhere": "area@small/X", "odd": "king@small"}
@@ -63,7 +63,7 @@ def ministry(site: Any) -> Iterator[Ministry]:
     settings = site.settings.model_copy(update=told)
     app = create_app(settings)
     yield Ministry(address, app, settings)
-    app._engine.dispose()  # type: ignore[attr-defined]
+    close(app)
     process.terminate()
     process.wait(10)
 
@@ -164,7 +164,7 @@ def test_a_provider_that_calls_itself_something_else_is_refused(site: Any, minis
     fresh = create_app(ministry.settings)
     somebody.client = Somebody(site, "", app=fresh).client
     assert _sign_in(ministry, somebody).status_code == 502
-    fresh._engine.dispose()  # type: ignore[attr-defined]
+    close(fresh)
 
 
 def test_a_way_back_that_was_not_begun_in_this_browser_is_refused(ministry: Ministry, person: Any) -> None:
@@ -194,7 +194,7 @@ def test_a_provider_that_is_away_says_so_and_passwords_still_work(site: Any, min
     somebody.client = Somebody(site, "", app=fresh).client
     assert somebody.get("/login/ministry").status_code == 502
     assert somebody.sign_in().status_code == 303
-    fresh._engine.dispose()  # type: ignore[attr-defined]
+    close(fresh)
 
 
 def test_signing_in_never_leads_to_another_site(ministry: Ministry, person: Any) -> None:
