@@ -24,7 +24,7 @@ _TEMPLATES = jinja2.Environment(
     lstrip_blocks=True,
 )
 #: On each page of an installation in demo mode, so that nobody takes it for one that keeps anything.
-DEMO_WORDS = "Demo: anybody may sign in here. Enter nothing real."
+DEMO_WORDS = "Demo, open to anybody: enter nothing real."
 
 
 def _demo_mode() -> bool:

@@ -271,6 +271,26 @@ def test_a_person_whose_right_to_see_is_taken_away_loses_the_socket(running: Run
     assert children.wait_until(lambda: not socket.client.connected, 4)
 
 
+@pytest.mark.parametrize("what", ["national@demo.example", "small"])
+def test_a_kill_switch_closes_open_sockets_within_two_seconds(running: Running, sockets: Any, what: str) -> None:
+    statement, back = (
+        ("update app_user set stopped_at = now() where email = :what", "update app_user set stopped_at = null")
+        if "@" in what
+        else ("update programme set stopped_at = now() where code = :what", "update programme set stopped_at = null")
+    )
+    socket = sockets(cookies=Person(running.address).cookies, since=running.seq())
+    try:
+        with db.transaction(running.engine) as conn:
+            conn.execute(sa.text(statement), {"what": what})
+        assert children.wait_until(lambda: not socket.client.connected, 2)
+    finally:
+        with db.transaction(running.engine) as conn:
+            conn.execute(sa.text(back))
+    again = Socket(running.address, Person(running.address).cookies)
+    assert again.client.connected
+    again.close()
+
+
 def test_a_simulated_day_is_sent_through_the_api_and_says_what_it_is(running: Running) -> None:
     for facility in ("F-E1", "F-W1", "F-W2a", "F-W2b"):
         for vaccine in ("BCG", "MR"):
