@@ -22,7 +22,7 @@ def create_app(settings: Settings) -> WSGIApplication:
     from app.api import attachments, bin_cards, counts, health, reads, shipments, stock_events
     from app.auth import routes as auth
     from app.auth.sessions import Sessions
-    from app.pages import count_routes, error
+    from app.pages import count_routes, error, record_routes
     from app.pages import map as map_page
     from app.pages import routes as pages
     from app.recorder import Recorder
@@ -60,6 +60,7 @@ def create_app(settings: Settings) -> WSGIApplication:
     for blueprint in (
         auth.blueprint, static.blueprint, health.blueprint, reads.blueprint, stock_events.blueprint, counts.blueprint,
         bin_cards.blueprint, shipments.blueprint, attachments.blueprint, pages.blueprint, count_routes.blueprint,
+        record_routes.blueprint,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     dash = map_page.mount(app, parts)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from data import errors
-from data.record import counts
+from data.record import counts, recorded
 from data.record.shipments import UnknownShipment
 from geo.errors import NotThere
 
@@ -48,6 +48,7 @@ STATUS: tuple[tuple[type[errors.DataError], HTTPStatus], ...] = (
     (errors.UnknownLot, HTTPStatus.NOT_FOUND),
     (errors.UnknownAttachment, HTTPStatus.NOT_FOUND),
     (UnknownShipment, HTTPStatus.NOT_FOUND),
+    (recorded.UnknownEvent, HTTPStatus.NOT_FOUND),
     (NotThere, HTTPStatus.NOT_FOUND),
     (counts.UnknownCount, HTTPStatus.NOT_FOUND),
     (counts.NotAnother, HTTPStatus.FORBIDDEN),

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.auth import csrf, demo, passwords, sessions
 from app.errors import InvalidBody, NotAllowed, NotSignedIn, wants_page
+from app.pages import again
 from app.pages import login as login_page
 from app.services import current, principal, services
 
@@ -32,6 +33,8 @@ def guard(app: Flask) -> None:
             return None
         if wants_page():
             return redirect(f"/login?next={quote(request.full_path.rstrip('?'))}")
+        if again.sent_by_hand():
+            return again.page()
         raise NotSignedIn(remedy="Sign in, or send Authorization: Bearer with a valid token.")
 
 

@@ -10,13 +10,13 @@ from urllib.parse import urlencode
 import numpy as np
 import sqlalchemy as sa
 
-from app import past
+from app import past, services
 from app.components import chart, panel_facility, words
 from app.components.panel_facility import Chosen
 from data import stock
 from data.insight import demand, expiry, policy, reasons
 from data.programmes import Programme
-from data.record import rules, shipments
+from data.record import rules, shipments, submission
 from data.record.past import AsOf
 from data.stock import Facility, LotHeld, Month, Position
 from data.types import AT_RISK, State
@@ -114,6 +114,7 @@ def choice(
     lots = stock.lots(conn, facility.id, position.product_id)
     band = _band(programme, facility, position)
     facts = _facts(facility, position, band, lots, months, now)
+    here = urlencode({"facility": facility.code, "product": position.code})
     return Chosen(
         position=position,
         reasons=reasons.explain(facts),
@@ -123,9 +124,16 @@ def choice(
         lots=lots,
         months=months,
         lines=stock.lines(conn, facility.id, position.product_id, position.total or 0, LINES),
-        bin_card=f"/{programme.code}/bin-card?{urlencode({'facility': facility.code, 'product': position.code})}",
+        bin_card=f"/{programme.code}/bin-card?{here}",
+        record=f"/{programme.code}/record?{here}" if _records(conn, programme, facility) else "",
         ways=[w for w in shipments.open_for(conn, programme.id, facility.id) if w.product == position.code],
     )
+
+
+def _records(conn: sa.Connection, programme: Programme, facility: Facility) -> bool:
+    """Whether who looks may record here."""
+    at = submission.facilities(conn, programme.id, [facility.code])[facility.code]
+    return services.principal().may("record", programme.id, at.id, at.lineage)
 
 
 def _band(programme: Programme, facility: Facility, position: Position) -> tuple[float, float] | None:

@@ -40,6 +40,7 @@ class Chosen:
     lines: Sequence[Line]
     #: The address of the whole bin card, and what of this product is on its way to or from here.
     bin_card: str = ""
+    record: str = ""
     ways: Sequence[Shipment] = ()
 
 
@@ -210,7 +211,7 @@ def _product(chosen: Chosen, now: datetime, month: date | None, theme: chart.The
         *_why(chosen),
         *([] if month else [_facts(chosen, now), *_lots(chosen, now)]),
         *_history(chosen, until, theme),
-        *([] if month else panel_record.render(p, chosen.lines, chosen.ways, chosen.bin_card, now)),
+        *([] if month else panel_record.render(p, chosen.lines, chosen.ways, chosen.bin_card, chosen.record, now)),
     ]
 
 
