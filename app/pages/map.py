@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from dash import Dash, html
 from dash.exceptions import DependencyException
@@ -99,7 +99,10 @@ def _home() -> AnyResponse:
     mine = sorted(services.principal().programmes)
     if not mine:
         raise NoProgramme(remedy="Ask your administrator for one.")
-    return redirect(f"/{mine[0]}")
+    with services.transaction() as conn:
+        tops = services.reach(services.programme(conn, mine[0])).tops
+    # Who has one place begins there, and not with the nation.
+    return redirect(f"/{mine[0]}" + (f"?{urlencode(tops)}" if len(tops) == 1 else ""))
 
 
 def _plotly() -> Response:

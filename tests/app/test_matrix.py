@@ -444,6 +444,13 @@ def test_lists_have_what_can_be_seen(world: World, role: str) -> None:
     assert shown <= INSIDE.get(role, set(FACILITIES))
 
 
+@pytest.mark.parametrize(
+    ("role", "where"), [("area", "/small?area=E"), ("facility", "/small?facility=F-W1"), ("national", "/small")]
+)
+def test_who_has_one_place_begins_there(world: World, role: str, where: str) -> None:
+    assert world.site.get("/", who=role).headers["Location"] == where
+
+
 def test_a_route_without_a_rule_is_refused_to_everybody(site: Site) -> None:
     flask = site.app._behind  # type: ignore[attr-defined]  # the application behind the front
     rules = flask.view_functions["reads.mine"]
