@@ -73,7 +73,6 @@ def file(code: str) -> Response:
     with transaction() as conn:
         found, asked = _auditors(conn, code), _asked()
         entries = _entries(conn, found, asked, IN_A_FILE, None)
-        log.note(conn, [found.id], Action.EXPORTED, "the log", {"entries": len(entries)})
     answer = make_response(_csv(entries))
     answer.headers["Content-Type"] = "text/csv; charset=utf-8"
     answer.headers["Content-Disposition"] = f'attachment; filename="log-{found.code}.csv"'
