@@ -21,7 +21,7 @@ def create_app(settings: Settings) -> WSGIApplication:
 
     from app import errors, headers, logs, static
     from app.api import attachments, bin_cards, counts, health, reads, shipments, stock_events
-    from app.auth import oidc, reset_routes, sealed, token_routes, trail
+    from app.auth import oidc, reset_routes, sealed, token_routes
     from app.auth import routes as auth
     from app.auth.sessions import Sessions
     from app.pages import account_routes, count_routes, error, log_routes, people_routes
@@ -64,7 +64,6 @@ def create_app(settings: Settings) -> WSGIApplication:
     errors.register(app, error.render)
     auth.guard(app)
     oidc.prepare(app, settings)
-    trail.register(app)
     for blueprint in (
         auth.blueprint, reset_routes.blueprint, oidc.blueprint, token_routes.blueprint, account_routes.blueprint,
         people_routes.blueprint, log_routes.blueprint, static.blueprint, health.blueprint, reads.blueprint,

@@ -32,7 +32,8 @@ blueprint = Blueprint("auth", __name__)
 
 
 def guard(app: Flask) -> None:
-    """Close every route to strangers, and every change to other sites' pages."""
+    """Close every route to strangers, and every change to other sites' pages; and log what is taken away."""
+    log.register(app)
 
     @app.before_request
     def gate() -> AnyResponse | None:
