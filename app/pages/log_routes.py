@@ -25,6 +25,7 @@ from data.record import trail
 from data.record.trail import Action, Entry
 
 blueprint = Blueprint("log", __name__)
+blueprint.after_app_request(log.taken)
 
 #: Entries on a page, and in a file: who needs more asks for fewer days at a time.
 ON_A_PAGE, IN_A_FILE = 100, 100_000
