@@ -239,8 +239,15 @@ def test_the_log_tells_who_did_what_from_where_and_holds_no_secret(site: Any, pe
     [token] = re.findall(r'<code class="key">([\w-]+)</code>', made.text)
     exported = somebody.get("/api/v1/small/facilities/F-W1/bin-card.csv?product=BCG")
     assert exported.status_code == 200
+    assert somebody.get("/api/v1/small/facilities/F-W1/bin-card.csv?product=nothing").status_code == 404
     page = admin.get("/small/log").text
-    for said in ("Sign-in failed", "203.0.113.5", "Signed in", "Token made: for a test", "Exported: bin card of F-W1"):
+    for said in (
+        "Sign-in failed",
+        "203.0.113.5",
+        "Signed in",
+        "Token made: for a test",
+        "Exported: /api/v1/small/facilities/F-W1/bin-card.csv",
+    ):
         assert said in page, said
     with db.transaction(site.engine) as conn:
         everything = str(conn.execute(sa.text("select * from audit_log")).all())
@@ -265,7 +272,7 @@ def test_each_view_of_personal_data_and_of_the_log_is_logged(site: Any, person: 
         ("personal data seen", "the list of people"),
         ("personal data seen", somebody.email),
         ("personal data seen", "the log"),
-        ("exported", "the log"),
+        ("exported", "/small/log.csv"),
     ]
 
 
