@@ -106,7 +106,9 @@ def test_each_kind_does_what_it_says(reader: Reader) -> None:
     assert "Usable after it 180" in after("receipt", amount="2", unit="vial", lot="C", expiry="2031-05-31")
     assert "A expires" in after("loss", amount="1", unit="vial", lot="A", reason="heat")
     assert "Health post F-E1, WB-9" in after("transfer_out", amount="1", unit="vial", partner="F-E1", document="WB-9")
-    assert "Usable after it 160" in after("transfer_in", amount="1", unit="vial", partner="F-E1", document="WB-8", lot="C")
+    assert "Usable after it 160" in after(
+        "transfer_in", amount="1", unit="vial", partner="F-E1", document="WB-8", lot="C"
+    )
     assert "Usable after it 150" in after("adjustment", amount="10", unit="dose", sign="-", reason="counted badly")
     assert "no change" in after("vvm", lot="C", stage="3")
     assert "Usable after it" in after("quarantine", lot="A", reason="a warm fridge")
