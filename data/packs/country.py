@@ -22,7 +22,7 @@ FACILITY = [
     "delivery_interval_days", "lead_time_days", "flags",
 ]  # fmt: skip
 PRODUCT = [
-    "code", "name", "unit", "doses_per_vial", "cm3_per_dose", "open_vial_wastage", "doses_per_child",
+    "code", "name", "unit", "doses_per_vial", "vials_per_pack", "cm3_per_dose", "open_vial_wastage", "doses_per_child",
     "given_at", "freeze_sensitive", "tracer", "price", "currency",
 ]  # fmt: skip
 LOT = ["product", "number", "expiry"]
