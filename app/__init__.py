@@ -30,6 +30,7 @@ def create_app(settings: Settings) -> WSGIApplication:
     from app.tiles import Front
     from data import db
     from geo import cache
+    from geo.lens import Lenses
     from geo.past import Pasts
 
     logs.configure(settings.log_level)
@@ -42,7 +43,8 @@ def create_app(settings: Settings) -> WSGIApplication:
     with db.transaction(engine) as conn:
         link = cache.connect(settings.redis_url.get_secret_value(), cache.prefix(conn, settings.release))
     parts = Services(
-        settings, engine, cache.Cache(link), Sessions(engine, demo=settings.demo), Recorder(engine), Pasts(engine)
+        settings, engine, cache.Cache(link), Sessions(engine, demo=settings.demo), Recorder(engine), Pasts(engine),
+        Lenses(engine),
     )  # fmt: skip
 
     app = Flask("app", static_folder=None)
@@ -64,4 +66,4 @@ def create_app(settings: Settings) -> WSGIApplication:
         app.register_blueprint(blueprint)
     dash = map_page.mount(app, parts)
     headers.register(app, lambda: dash.csp_hashes())
-    return Front(app, engine, parts.cache, parts.sessions.current, parts.pasts)
+    return Front(app, engine, parts.cache, parts.sessions.current, parts.pasts, parts.lenses)

@@ -19,6 +19,7 @@ from app.settings import Settings
 from data import db, errors, programmes
 from data.programmes import Programme
 from geo.cache import Cache
+from geo.lens import Lenses
 from geo.past import Pasts
 
 NAME = "vaxtrace"
@@ -34,6 +35,7 @@ class Services:
     sessions: Sessions
     recorder: Recorder
     pasts: Pasts
+    lenses: Lenses
 
 
 def services() -> Services:

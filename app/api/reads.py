@@ -12,9 +12,10 @@ from flask import Blueprint, Response, jsonify, request
 
 from app import past, push, services
 from app.errors import InvalidBody
-from data import errors, programmes, stock
+from data import errors, lens, programmes, stock
 from data.types import WORST
 from geo import areas, network, places, registry
+from geo import lens as lens_areas
 from geo import past as past_areas
 
 blueprint = Blueprint("reads", __name__, url_prefix="/api/v1")
@@ -65,7 +66,12 @@ def area(programme: str, code: str) -> Response:
         seat = _seat(conn, found.id, request.args.get("vaccine"))
         place = areas.area(conn, found.id, code)
         as_of = past.asked(conn, found, request.args, services.now())
-        if as_of is None:
+        through = lens.asked(request.args.get("preset"), request.args.get("horizon"), now=as_of is None)
+        if through is not None:
+            seen = services.services().lenses.view(found, seat, through)
+            own, below = lens_areas.area(seen, place)
+            worst = areas.worst_facilities(conn, found.id, place.id, seat)
+        elif as_of is None:
             own, below = areas.status(conn, place.id, seat)
             worst = areas.worst_facilities(conn, found.id, place.id, seat)
         else:
