@@ -122,6 +122,15 @@ def test_what_no_lens_shows_is_refused(stocked: Any, query: str) -> None:
     assert answer.get_json()["details"]["field"]
 
 
+def test_the_api_answers_an_area_through_a_lens(stocked: Any) -> None:
+    answer = stocked.get("/api/v1/small/areas/W?vaccine=BCG&preset=OpenLMIS&horizon=30").get_json()
+    plain = stocked.get("/api/v1/small/areas/W?vaccine=BCG").get_json()
+    assert answer["status"]["stockout"] == plain["status"]["stockout"]
+    assert answer["status"]["adequate"] > plain["status"]["adequate"]
+    assert [b["code"] for b in answer["below"]]
+    assert stocked.get("/api/v1/small/areas/W?preset=Mine").status_code == 422
+
+
 def test_a_panel_reads_the_same_numbers(stocked: Any) -> None:
     with db.transaction(stocked.engine) as conn:
         programme = programmes.find(conn, "small")

@@ -454,3 +454,19 @@ def _waiting(engine: sa.Engine) -> int:
         return int(conn.scalar(sa.text(
             "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
         )) or 0)  # fmt: skip
+
+
+def test_who_waits_for_a_delivery_is_assessed_when_it_is_sent_and_when_it_arrives(engine: sa.Engine) -> None:
+    coming = (
+        "select n.coming from position n join facility f on f.id = n.facility_id join product p on p.id = n.product_id"
+        " where f.code = 'F-W1' and p.code = 'BCG'"
+    )
+    record(engine, event(Kind.RECEIPT, 100, facility="F-E1", ago=timedelta(hours=3)))
+    record(engine, event(Kind.ISSUE, 40, facility="F-E1", partner="F-W1", document="DN 1", ago=timedelta(hours=2)))
+    told = pipeline.advance(engine)
+    assert one(engine, coming) == 40
+    # Whoever has its panel open reads it again.
+    assert {f["facility"] for f in told.facilities["small"]} == {"F-E1", "F-W1"}
+    record(engine, event(Kind.RECEIPT, 40, partner="F-E1", document="DN 1", ago=timedelta(hours=1)))
+    pipeline.advance(engine)
+    assert one(engine, coming) == 0
