@@ -89,7 +89,7 @@ def client(engine: sa.Engine, database_url: str, redis_url: str) -> Iterator[Cli
     browser = Client(app)
     browser.set_cookie(sessions.COOKIE, sessions.Sessions(engine, demo=False).open(user))
     yield browser
-    app._engine.dispose()  # type: ignore[attr-defined]  # a process keeps its connections until it ends
+    app.close()
 
 
 def test_the_page_ranks_places_by_children_and_says_why_and_who_can_help(client: Client) -> None:
