@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from secrets import token_hex
 from typing import Any
 
 import openpyxl
@@ -81,7 +82,7 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def client(engine: sa.Engine, database_url: str, redis_url: str) -> Iterator[Client]:
-    settings = Settings(database_url=database_url, redis_url=redis_url, secret_key="k" * 40)  # type: ignore[arg-type]
+    settings = Settings(database_url=database_url, redis_url=redis_url, secret_key=token_hex(32))  # type: ignore[arg-type]
     with db.transaction(engine) as conn:
         user = conn.scalar(sa.text("select id from app_user where email = 'officer@example.org'"))
     app = create_app(settings)
