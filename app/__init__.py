@@ -32,7 +32,7 @@ def create_app(settings: Settings) -> WSGIApplication:
     from app.auth import csrf, oidc, reset_routes, sealed, token_routes
     from app.auth import routes as auth
     from app.auth.sessions import Sessions
-    from app.pages import account_routes, count_routes, error, insight_routes, log_routes, people_routes
+    from app.pages import account_routes, count_routes, error, insight_routes, log_routes, people_routes, record_routes
     from app.pages import map as map_page
     from app.pages import routes as pages
     from app.recorder import Recorder
@@ -91,7 +91,7 @@ def create_app(settings: Settings) -> WSGIApplication:
         people_routes.blueprint, log_routes.blueprint, static.blueprint, health.blueprint, reads.blueprint,
         stock_events.blueprint, counts.blueprint, bin_cards.blueprint, shipments.blueprint, attachments.blueprint,
         pages.blueprint, count_routes.blueprint, ahead.blueprint, insight_routes.blueprint,
-        demand.blueprint, kpis.blueprint,
+        demand.blueprint, kpis.blueprint, record_routes.blueprint,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     dash = map_page.mount(app, parts)

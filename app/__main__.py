@@ -303,10 +303,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--name", metavar="NAME", help="how the pages call them (the e-mail)")
     command.add_argument("--programme", metavar="CODE", help="the programme, such as nigeria-demo")
     command.add_argument("--role", metavar="ROLE", help="national, area, facility, analyst, machine, ...")
-    command.add_argument(
-        "--area", metavar="CODE", help="record only in this area and what lies in it; every role reads all"
-    )
-    command.add_argument("--facility", metavar="CODE", help="record only at this facility; every role reads all")
+    command.add_argument("--area", metavar="CODE", help="only in this area and what lies in it")
+    command.add_argument("--facility", metavar="CODE", help="only at this facility")
     command.add_argument("--remove", action="store_true", help="end their sessions and tokens, and forget them")
     for work in (token, client):
         command = add(work)

@@ -17,7 +17,7 @@ from app.auth.people import UnknownPerson
 from app.auth.throttle import TooOften
 from app.auth.tokens import UnknownSession
 from data import doubts, errors, kpis
-from data.record import counts
+from data.record import counts, recorded
 from data.record.shipments import UnknownShipment
 from geo.errors import NotThere
 
@@ -63,6 +63,7 @@ STATUS: tuple[tuple[type[errors.DataError], HTTPStatus], ...] = (
     (doubts.InvalidVerdict, HTTPStatus.BAD_REQUEST),
     (kpis.InvalidPeriod, HTTPStatus.BAD_REQUEST),
     (UnknownShipment, HTTPStatus.NOT_FOUND),
+    (recorded.UnknownEvent, HTTPStatus.NOT_FOUND),
     (NotThere, HTTPStatus.NOT_FOUND),
     (UnknownSession, HTTPStatus.NOT_FOUND),
     (UnknownPerson, HTTPStatus.NOT_FOUND),

@@ -283,10 +283,7 @@ def _lens(query: str) -> Lens | None:
     if "preset=" not in query and "horizon=" not in query:
         return None
     asked = {name: values[-1] for name, values in parse_qs(query).items()}
-    through = lens.asked(asked.get("preset"), asked.get("horizon"))
-    if through and ("month" in asked or "as_of" in asked):
-        raise lens.OnlyNow("month" if "month" in asked else "as_of", "Leave either out.")
-    return through
+    return lens.asked(asked.get("preset"), asked.get("horizon"), now="month" not in asked and "as_of" not in asked)
 
 
 def _month(query: str) -> date | None:

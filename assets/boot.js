@@ -10,6 +10,10 @@
   }
   root.dataset.theme = chosen || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 
+  // A form says so while the network is away: what is typed would be lost in the browser's own page of an error.
+  const away = () => document.querySelectorAll("[data-offline]").forEach((note) => (note.hidden = navigator.onLine));
+  ["online", "offline", "DOMContentLoaded"].forEach((name) => addEventListener(name, away));
+
   const page = import("./vendor/main.mjs");
   page
     .then((module) => module.drawn)

@@ -32,7 +32,7 @@ class UnknownLens(errors.DataError):
 
 
 class OnlyNow(errors.DataError):
-    """Another preset or horizon is shown of now only, not of {field}."""
+    """Another {field} is shown of now only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,17 @@ class Lens:
     horizon: int | None = None
 
 
-def asked(preset: str | None, horizon: str | None) -> Lens | None:
-    """The lens that a query asks for, None for none; raises `UnknownLens`."""
+def asked(preset: str | None, horizon: str | None, *, now: bool = True) -> Lens | None:
+    """The lens that a query asks for, None for none; raises `UnknownLens`, and `OnlyNow` where it asks for a past."""
     if preset and preset not in policy.PRESETS:
         raise UnknownLens("preset", f"Send one of {', '.join(policy.PRESETS)}.", value=preset[:40])
     if horizon and horizon not in {str(days) for days in HORIZONS}:
         raise UnknownLens("horizon", f"Send one of {', '.join(map(str, HORIZONS))}.", value=horizon[:40])
-    return Lens(preset or None, int(horizon) if horizon else None) if preset or horizon else None
+    if not preset and not horizon:
+        return None
+    if not now:
+        raise OnlyNow("preset" if preset else "horizon", "Leave it out, or the month or as_of.")
+    return Lens(preset or None, int(horizon) if horizon else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ SQL = queries.read(Path(__file__).parent / "sql" / "nation.sql")
 #: So many facilities are worked on at a time: memory stays flat for any nation.
 _CHUNK = 6_000
 #: Receipts of so many days say how late deliveries come; what is overdue counts for at most so many days.
-_DELIVERIES_DAYS, _MOST_OVERDUE_DAYS = 365, 90
+_DELIVERIES_DAYS, _MOST_OVERDUE_DAYS = 365, 30
 _OF_CHILDREN = ("need", "doses_per_child")
 #: What the answer is compared with, besides the state.
 _SHOWN = ("probability", "cover_p10", "cover_p50", "cover_p90", "short", "missed", "expiring")
@@ -75,7 +75,7 @@ def refresh(conn: sa.Connection, programme: Programme, today: date, *, demand: b
     nation = _read(conn, programme, today)
     if demand or marked or closed is not None or np.isnan(nation.stored["dispersion"]).any():
         need.refresh(conn, programme, nation, list(_chunks(nation)), today)
-    if demand or closed is not None:
+    if closed is not None or np.isnan(nation.facilities["on_time"]).any():
         _learn_delays(conn, programme, nation, today)
     if closed is not None:
         seasons.learn(conn, programme, today)

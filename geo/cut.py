@@ -52,9 +52,9 @@ def push(
         return event, payload | {
             "lines": [line for line in payload["lines"] if line["facility"] in reach.facility_codes]
         }
-    if "facility" in payload and payload["facility"] not in reach.facility_codes:
-        return NOTHING, {"at": payload["at"], "facilities": [], "areas": []}
-    return event, payload
+    if event == "map:reload" or payload.get("facility") in reach.facility_codes:
+        return event, payload
+    return NOTHING, {"at": payload.get("at"), "facilities": [], "areas": []}
 
 
 def touched(reach: Reach, payload: dict[str, Any]) -> set[int]:

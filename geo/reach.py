@@ -45,7 +45,7 @@ class Reach:
 
     `facilities` are ordinals and `areas` seats of what is wholly within, both in order; `parts` are the areas above, by
     code, and `every_area` the ids of both. `roots` are the ids of the areas that are its tops, `loose` of the
-    facilities that lie in none of them.
+    facilities that lie in none of them; `tops` are both, as ("area", code) and ("facility", code).
     """
 
     scope: Scope
@@ -62,6 +62,7 @@ class Reach:
     roots: tuple[int, ...] = ()
     loose: tuple[int, ...] = ()
     root_seats: tuple[int, ...] = ()
+    tops: tuple[tuple[str, str], ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -115,6 +116,7 @@ def read(conn: sa.Connection, scope: Scope, version: int) -> Reach:
         roots=tuple(a.id for a in roots),
         loose=tuple(f.id for f in facilities if not f.in_area),
         root_seats=tuple(a.seat for a in roots),
+        tops=(*(("area", a.code) for a in roots), *(("facility", f.code) for f in facilities if not f.in_area)),
     )
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from app import push
 from data import db, programmes
 from data.record import audit
-from geo import aggregates, registry, values
+from geo import aggregates, reach, registry, values
 
 SEATS = (0, 1, 2)
 _NUMBERS = sa.text(
@@ -57,7 +57,8 @@ class Browser:
     def catch_up(self) -> None:
         """What the page asks after it was away."""
         with db.transaction(self._engine) as conn:
-            answer = push.catch_up(conn, programmes.find(conn, self._code).id, self.seq)
+            programme_id = programmes.find(conn, self._code).id
+            answer = push.catch_up(conn, programme_id, self.seq, reach.everything(programme_id))
         if answer.get("reload"):
             self.reloads += 1
             self.load()

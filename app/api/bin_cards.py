@@ -11,14 +11,13 @@ from flask import Blueprint, Response, jsonify, make_response, request
 
 from app import bin_cards, services
 from app.api.reads import plain
-from app.auth import rights, trail
+from app.auth import rights
 from app.bin_cards import Shown
 from app.errors import InvalidBody
 from app.reports import bincard as reports
 from app.reports import files, pdf
 from app.reports.report import Report
 from data.bincard import Line
-from data.record.trail import Action
 
 blueprint = Blueprint("bin_cards", __name__, url_prefix="/api/v1")
 
@@ -48,8 +47,6 @@ def bin_card(programme: str, code: str, kind: str | None = None) -> Response:
     with services.transaction() as conn:
         found = services.programme(conn, programme)
         shown = bin_cards.read(conn, found, code, request.args, now)
-        if kind != "json":
-            trail.note(conn, [found.id], Action.EXPORTED, f"bin card of {code}", {"as": kind} | request.args.to_dict())
     if kind == "json":
         return jsonify(_json(shown))
     if kind == "pdf" and len(shown.card.lines) > MOST_ON_PAPER:

@@ -13,9 +13,10 @@ from flask import Blueprint, Response, jsonify, request
 from app import past, push, services
 from app.auth import rights
 from app.errors import InvalidBody
-from data import errors, programmes, stock
+from data import errors, lens, programmes, stock
 from data.types import WORST
 from geo import areas, network, parts, places, registry
+from geo import lens as lens_areas
 from geo import past as past_areas
 
 blueprint = Blueprint("reads", __name__, url_prefix="/api/v1")
@@ -79,8 +80,14 @@ def area(programme: str, code: str) -> Response:
         reach = services.reach(found)
         place = areas.area(conn, found.id, code)
         as_of = past.asked(conn, found, request.args, services.now())
+        through = lens.asked(request.args.get("preset"), request.args.get("horizon"), now=as_of is None)
         if as_of is None:
-            own, below = parts.status(conn, reach, place, seat)
+            if through is None:
+                own, below = parts.status(conn, reach, place, seat)
+            else:
+                seen = lens_areas.part(services.services().lenses.view(found, seat, through), reach)
+                own, below = lens_areas.area(seen, place)
+                below = [b for b in below if reach.has_area(b.code)]
             worst = areas.worst_facilities(conn, found.id, place.id, seat, seen=reach.facility_ids)
         else:
             then = past_areas.part(services.services().pasts.nation(found, seat, as_of), reach)

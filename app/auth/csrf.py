@@ -8,12 +8,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from flask import Flask, Request, Response, g, request
 
 from app import services
 from app.auth import rights, sessions
 from app.errors import InvalidBody
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 LOGIN_COOKIE = "vaxtrace_login"
 FIELD = "csrf_token"
@@ -30,13 +34,12 @@ def guard(app: Flask, secret_key: str, *, secure: bool) -> None:
 
     @app.before_request
     def wanted() -> None:
-        rule = rights.rule_of(app.view_functions.get(request.endpoint or ""))
+        view = app.view_functions.get(request.endpoint or "")
+        rule = rights.rule_of(view)
         if request.method in SAFE or sessions.is_token(request.environ) or (rule and rule.where is rights.Where.OPEN):
             return
-        who = services.principal()
-        if not holds(secret_key, who.token_hash, request.headers.get(HEADER) or request.form.get(FIELD)):
-            reason = "its form token is missing, or is another session's"
-            raise InvalidBody(FIELD, "Reload the page and send it again.", reason=reason)
+        if not getattr(view, "checks_its_form", False):
+            check()
 
     @app.after_request
     def tell(answer: Response) -> Response:
@@ -58,6 +61,21 @@ def token(secret_key: str, bound_to: bytes) -> str:
 def holds(secret_key: str, bound_to: bytes, given: str | None) -> bool:
     """Whether the token given is the one of this session; compared in constant time, whatever was given."""
     return hmac.compare_digest(token(secret_key, bound_to).encode(), (given or "").encode(errors="replace"))
+
+
+def check(remedy: str = "Reload the page and send it again.") -> None:
+    """Raise `InvalidBody` where a change does not carry the token of its session."""
+    key = services.services().settings.secret_key.get_secret_value()
+    given = request.headers.get(HEADER) or request.form.get(FIELD)
+    if not holds(key, services.principal().token_hash, given):
+        reason = "its form token is missing, or is another session's"
+        raise InvalidBody(FIELD, remedy, reason=reason)
+
+
+def checked_by_itself(view: View) -> View:
+    """Mark a view that calls `check` itself, to show its form again with all that was typed."""
+    view.checks_its_form = True  # type: ignore[attr-defined]  # the guard reads it
+    return view
 
 
 def new_login_value() -> str:

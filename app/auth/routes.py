@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.auth import csrf, demo, passwords, rights, second, sessions, throttle
 from app.auth import trail as log
 from app.errors import NotAllowed, NotSignedIn, wants_page
+from app.pages import again
 from app.pages import login as login_page
 from app.services import current, principal, services, transaction
 from data.record import trail
@@ -46,6 +47,8 @@ def guard(app: Flask) -> None:
             raise NotAllowed(remedy="Administrators set up a second factor first, at /account/second-factor.")
         if wants_page():
             return redirect(f"/login?next={quote(request.full_path.rstrip('?'))}")
+        if again.sent_by_hand():
+            return again.page()
         raise NotSignedIn(remedy="Sign in, or send Authorization: Bearer with a valid token.")
 
 

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
-from flask import request
+from flask import Response, request
 
 from app import services
 from app.auth.sessions import address_of
 from data.record import trail
 from data.record.trail import Action, Actor
+
+
+def taken(answer: Response) -> Response:
+    """Log a file that is taken away, whichever route gave it; what cannot be logged is not given."""
+    named = request.view_args or {}
+    code = named.get("programme") or named.get("code")
+    given = answer.status_code == 200 and request.method == "GET"
+    if given and answer.headers.get("Content-Disposition", "").startswith("attachment"):
+        of = {grant.programme_id for grant in services.principal().grants if grant.programme == code}
+        with services.transaction() as conn:
+            note(conn, of, Action.EXPORTED, request.path, request.args.to_dict())
+    return answer
 
 
 def address() -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import numpy as np
 import sqlalchemy as sa
 
-from app import explained, past
+from app import explained, past, services
 from app import lens as lenses
 from app.components import chart, panel_facility
 from app.components.panel_product import Chosen
@@ -19,7 +19,7 @@ from data import outlook, stock, why
 from data.insight import demand, expiry, policy, reasons
 from data.lens import Lens
 from data.programmes import Programme
-from data.record import rules, shipments
+from data.record import rules, shipments, submission
 from data.record.past import AsOf
 from data.stock import Facility, LotHeld, Month, Position
 from data.types import AT_RISK, State
@@ -124,6 +124,7 @@ def choice(
     facts = _facts(facility, position, seen, lots, months, now)
     product = next(p for p in stock.products(conn, programme.id) if p.product_id == position.product_id)
     maximum = None if in_force is None else in_force[1]
+    here = urlencode({"facility": facility.code, "product": position.code})
     return Chosen(
         position=position,
         reasons=why.explain(conn, programme, facility.id, position.product_id, facts.today, facts),
@@ -135,10 +136,17 @@ def choice(
         lots=lots,
         months=months,
         lines=stock.lines(conn, facility.id, position.product_id, position.total or 0, LINES),
-        bin_card=f"/{programme.code}/bin-card?{urlencode({'facility': facility.code, 'product': position.code})}",
+        bin_card=f"/{programme.code}/bin-card?{here}",
+        record=f"/{programme.code}/record?{here}" if _records(conn, programme, facility) else "",
         ways=[w for w in shipments.open_for(conn, programme.id, facility.id) if w.product == position.code],
         outlook=outlook.read(conn, programme, facility, position, months, maximum, now.date()),
     )
+
+
+def _records(conn: sa.Connection, programme: Programme, facility: Facility) -> bool:
+    """Whether who looks may record here."""
+    at = submission.facilities(conn, programme.id, [facility.code])[facility.code]
+    return services.principal().may("record", programme.id, at.id, at.lineage)
 
 
 def _facts(

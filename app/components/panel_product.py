@@ -42,8 +42,11 @@ class Chosen:
     lots: Sequence[LotHeld]
     months: Sequence[Month]
     lines: Sequence[Line]
-    #: The address of the whole bin card, and what of this product is on its way to or from here.
+    #: The address of the whole bin card.
     bin_card: str = ""
+    #: The address of the form for an event here, for who may record.
+    record: str = ""
+    #: What of this product is on its way to or from here.
     ways: Sequence[Shipment] = ()
     outlook: Outlook | None = None
 
@@ -68,7 +71,7 @@ def render(chosen: Chosen, now: datetime, month: date | None, theme: chart.Theme
         *_why(chosen),
         *([] if month else [_facts(chosen, now, lens), *_ahead(chosen, theme), *_lots(chosen, now)]),
         *_history(chosen, until, theme),
-        *([] if month else panel_record.render(p, chosen.lines, chosen.ways, chosen.bin_card, now)),
+        *([] if month else panel_record.render(p, chosen.lines, chosen.ways, chosen.bin_card, chosen.record, now)),
     ]
 
 

@@ -20,14 +20,16 @@ _ENTRY = {Entry.EVENT: "", Entry.REVISION: "recalculated: ", Entry.REVERSAL: "ta
 
 
 def render(
-    position: Position, lines: Sequence[Line], ways: Sequence[Shipment], bin_card: str, now: datetime
+    position: Position, lines: Sequence[Line], ways: Sequence[Shipment], bin_card: str, record: str, now: datetime
 ) -> list[Node]:
-    """Shipments first, then the newest lines; `bin_card` is the address of all of them."""
-    return [*_ways(position, ways, now), *_lines(position, lines, now), *_way_to(bin_card)]
+    """Shipments first, then the newest lines; then the addresses of all of them, and of the form, where they are."""
+    return [*_ways(position, ways, now), *_lines(position, lines, now), *_ways_to(bin_card, record)]
 
 
-def _way_to(bin_card: str) -> list[Node]:
-    return [html.P(html.A("Bin card", href=bin_card, className="button"))] if bin_card else []
+def _ways_to(bin_card: str, record: str) -> list[Node]:
+    made = [html.A("Record", href=record, className="button primary")] if record else []
+    made += [html.A("Bin card", href=bin_card, className="button")] if bin_card else []
+    return [html.P(made, className="downloads")] if made else []
 
 
 def _ways(position: Position, ways: Sequence[Shipment], now: datetime) -> list[Node]:

@@ -15,14 +15,15 @@ from data.insight import formula
 from data.kpis import Measure
 from data.programmes import Programme
 from geo.areas import Area
+from geo.reach import Reach
 
 #: As many full months can be chosen from.
 MONTHS = 24
 
 
 def page(
-    conn: sa.Connection, programme: Programme, person: plain.Person, place: Area, asked: Mapping[str, str],
-    now: datetime,
+    conn: sa.Connection, programme: Programme, person: plain.Person, reach: Reach, place: Area,
+    asked: Mapping[str, str], now: datetime,
 ) -> str:  # fmt: skip
     """The whole page of an area; `asked` may name `from` and `to`. Raises what the reading raises."""
     today = programme.day(now)
@@ -36,7 +37,7 @@ def page(
         area=place, found=found, products=products, amount=formula.amount,
         overall=[m for m in found.measures if m.product is None], kinds=_kinds(found.measures),
         of={(m.product, m.code): m.formula for m in found.measures},
-        places=ahead.choices(conn, programme.id, place),
+        places=ahead.choices(conn, programme.id, place, reach), part=reach.part(place.code),
         months=[monthly.first_day(m) for m in range(running - 1, running - 1 - MONTHS, -1)],
         level=programme.level_names[1] if len(programme.level_names) > 1 else "Area",
         base=f"/api/v1/{quote(programme.code)}/areas/{quote(place.code, safe='')}/kpis",

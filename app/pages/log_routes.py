@@ -27,6 +27,7 @@ from data.record import trail
 from data.record.trail import Action, Entry
 
 blueprint = Blueprint("log", __name__)
+blueprint.after_app_request(log.taken)
 
 #: Entries on a page, and in a file: who needs more asks for fewer days at a time.
 ON_A_PAGE, IN_A_FILE = 100, 100_000
@@ -77,7 +78,6 @@ def file(programme: str) -> Response:
     with transaction() as conn:
         found, asked = _auditors(conn, programme), _asked()
         entries = _entries(conn, found, asked, IN_A_FILE, None)
-        log.note(conn, [found.id], Action.EXPORTED, "the log", {"entries": len(entries)})
     answer = make_response(_csv(entries))
     answer.headers["Content-Type"] = "text/csv; charset=utf-8"
     answer.headers["Content-Disposition"] = f'attachment; filename="log-{found.code}.csv"'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from dash import Dash, html
 from dash.exceptions import DependencyException
@@ -21,6 +21,8 @@ from app.services import Services
 from data import programmes, stock
 from geo.errors import NotThere
 
+#: The name by which the application knows its Dash.
+PAGE = "map"
 #: Where Dash asks for plotly.js; the partial bundle of the same version is a third of its size.
 PLOTLY = "/_dash-component-suites/plotly/package_data/plotly.min.js"
 #: Where Dash serves its own files.
@@ -72,6 +74,7 @@ def mount(app: Flask, parts: Services) -> Dash:
         suppress_callback_exceptions=False,
     )
     dash.layout = _layout
+    app.extensions[PAGE] = dash
     app.view_functions[SUITES] = _or_not_there(app.view_functions[SUITES])
     callbacks.register(dash, parts)
     for endpoint, mark in RULES.items():
@@ -96,7 +99,10 @@ def _home() -> AnyResponse:
     mine = sorted(services.principal().programmes)
     if not mine:
         raise NoProgramme(remedy="Ask your administrator for one.")
-    return redirect(f"/{mine[0]}")
+    with services.transaction() as conn:
+        tops = services.reach(services.programme(conn, mine[0])).tops
+    # Who has one place begins there, and not with the nation.
+    return redirect(f"/{mine[0]}" + (f"?{urlencode(tops)}" if len(tops) == 1 else ""))
 
 
 def _plotly() -> Response:

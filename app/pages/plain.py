@@ -24,7 +24,7 @@ _TEMPLATES = jinja2.Environment(
     lstrip_blocks=True,
 )
 #: On each page of an installation in demo mode, so that nobody takes it for one that keeps anything.
-DEMO_WORDS = "Demo: anybody may sign in here. Enter nothing real."
+DEMO_WORDS = "Demo, open to anybody: enter nothing real."
 
 
 def _demo_mode() -> bool:
@@ -62,6 +62,7 @@ def rail(programme: str, here: str) -> list[Section]:
         ("Next 30 days", "next", f"/{programme}/next"),
         ("Alerts", "alerts", f"/{programme}/alerts"),
         ("Counts", "counts", f"/{programme}/counts"),
+        ("Indicators", "kpis", f"/{programme}/kpis"),
         ("Accuracy", "predictions", f"/{programme}/calibration"),
         ("About", "reports", f"/{programme}/about"),
     )

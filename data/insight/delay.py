@@ -25,8 +25,8 @@ ON_TIME, DAYS_LATE = 0.75, 7.0
 _OF_GROUP, _OF_OWN = 12.0, 50.0
 #: A mean delay is of late deliveries only, which are a quarter of all or fewer.
 _LATE_OF_PRIOR = 0.25
-#: A mean delay is at least a day: what comes on the day after is not early.
-_LEAST_DAYS = 1.0
+#: A mean delay is at least a day, and at most two months: who waits longer is not supplied on a schedule at all.
+_LEAST_DAYS, _MOST_DAYS = 1.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +59,4 @@ def learn(
         all_came, all_late, all_days = (np.bincount(group, v, minlength=size)[group] for v in (came, behind, days))
         share = (all_late + prior * share) / (all_came + prior)
         mean = (all_days + _LATE_OF_PRIOR * prior * mean) / (all_late + _LATE_OF_PRIOR * prior)
-    return 1 - share, np.maximum(mean, _LEAST_DAYS)
+    return 1 - share, np.clip(mean, _LEAST_DAYS, _MOST_DAYS)

@@ -104,7 +104,7 @@ def find(at: Reports) -> Flags:
         (Kind.REPEATED, repeated(at) & ~blank, at.used, _before(at.used)),
         (Kind.BLANK, blank, at.used, usual(at.used)),
         (Kind.JUMP, jumps(at) & ~blank, at.used, usual(at.used)),
-        (Kind.NEGATIVE, negative(at) & ~blank, at.closing, at.opening + at.received + at.adjusted - at.lost),
+        (Kind.NEGATIVE, negative(at) & ~blank, at.closing, _there(at)),
         (Kind.TORN, torn(at) & ~blank, at.opening, _before(at.closing)),
     )
     places = [np.nonzero(where) for _, where, _, _ in parts]
@@ -158,8 +158,7 @@ def blanks(at: Reports) -> Bools:
     months = known.sum(axis=1)
     active = (at.used > 0).sum(axis=1) >= USUALLY * np.maximum(months, 1)
     # A place that was out could use nothing; and where the balances add up without any use, there was none.
-    left = at.opening + at.received + np.nan_to_num(at.adjusted) - np.nan_to_num(at.lost)
-    possible = known & ~((held == 0) & ~(at.received > 0)) & ~((at.used == 0) & (left == at.closing))
+    possible = known & ~((held == 0) & ~(at.received > 0)) & ~((at.used == 0) & (_there(at) == at.closing))
     could = possible & (active & (months >= MONTHS))[:, None]
     idle = could & (at.used == 0)
     everywhere = (
@@ -191,8 +190,12 @@ def jumps(at: Reports) -> Bools:
 
 def negative(at: Reports) -> Bools:
     """Months in which more is left than was there and came: the use that the balances imply is below zero."""
-    implied = at.opening + at.received + np.nan_to_num(at.adjusted) - np.nan_to_num(at.lost) - at.closing
-    return np.asarray(implied < 0)
+    return np.asarray(_there(at) < at.closing)
+
+
+def _there(at: Reports) -> Floats:
+    """What was there and came, adjustments and losses included where they were reported."""
+    return np.asarray(at.opening + at.received + np.nan_to_num(at.adjusted) - np.nan_to_num(at.lost))
 
 
 def torn(at: Reports) -> Bools:
@@ -218,7 +221,8 @@ def words(kind: str, reported: float, expected: float, unit: str = "dose") -> st
 
     match Kind(kind):
         case Kind.REPEATED:
-            return f"Repeats the month before: use of {doses(reported)} and the same closing, as other lines do."
+            use = "" if np.isnan(reported) else f"use of {doses(reported)} and "
+            return f"Repeats the month before: {use}the same closing, as other lines do."
         case Kind.BLANK:
             usually = "" if np.isnan(expected) else f", where {doses(expected)} are usual"
             return f"No use and what looks like blanks turned to zero{usually}."

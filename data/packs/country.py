@@ -22,7 +22,7 @@ FACILITY = [
     "delivery_interval_days", "lead_time_days", "flags",
 ]  # fmt: skip
 PRODUCT = [
-    "code", "name", "unit", "doses_per_vial", "cm3_per_dose", "open_vial_wastage", "doses_per_child",
+    "code", "name", "unit", "doses_per_vial", "vials_per_pack", "cm3_per_dose", "open_vial_wastage", "doses_per_child",
     "given_at", "freeze_sensitive", "tracer", "price", "currency",
 ]  # fmt: skip
 LOT = ["product", "number", "expiry"]
@@ -104,7 +104,7 @@ class Country:
     - `lots`: LOT columns (expiry a date).
     - `reports`: REPORT columns, one row per facility x product x month *reported*; month is the first day
       (datetime64[ns]); amounts in doses, NA where not reported, never zero in its place; days_out full days.
-      Beside them `ordered` where the pack names it, in the file's unit.
+      Beside them `ordered`, in doses, where the pack names it.
     - `events`: EVENT columns: doses is the signed effect on the balance; kind a data.types.Kind value;
       lot the number or None; occurred_at UTC datetime64; every balance by lot is >= 0 at every moment and the sum
       equals the closing of each month reported. source_id is unique per (facility, product, month, kind, lot).

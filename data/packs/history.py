@@ -44,7 +44,7 @@ def read(reading: tables.Reading, facilities: pd.DataFrame, products: pd.DataFra
     reading.note("kept", "history", "monthly reports", len(rows))
     if spec.ordered is None:
         return rows[REPORT].reset_index(drop=True)
-    rows["ordered"] = _ordered(reading, rows, table.loc[rows.index, spec.ordered], spec)
+    rows["ordered"] = _ordered(reading, rows, table.loc[rows.index, spec.ordered], spec) * _size(rows, spec, products)
     return rows[[*REPORT, "ordered"]].reset_index(drop=True)
 
 
@@ -89,8 +89,7 @@ def _amounts(
     """The rows whose every amount is blank or a whole number that can be."""
     table = table.loc[rows.index]
     unusable = pd.Series(False, index=rows.index)
-    vial = products.set_index("code")["doses_per_vial"]
-    size = rows["product"].map(vial).astype("Int64") if spec.unit == "vial" else 1
+    size = _size(rows, spec, products)
     found = {}
     for name in AMOUNTS:
         column = getattr(spec, name)
@@ -118,6 +117,13 @@ def _amounts(
     nothing = ~unusable & amounts.drop(columns="days_out").isna().all(axis=1)
     reading.note("refused", "history", "no amount is reported", rows["said"][nothing])
     return pd.concat([rows, amounts], axis=1)[~(unusable | nothing)]
+
+
+def _size(rows: pd.DataFrame, spec: packs.History, products: pd.DataFrame) -> pd.Series | int:
+    """How many doses are in one of the file's units."""
+    if spec.unit != "vial":
+        return 1
+    return rows["product"].map(products.set_index("code")["doses_per_vial"]).astype("Int64")
 
 
 def _ordered(reading: tables.Reading, rows: pd.DataFrame, text: pd.Series, spec: packs.History) -> pd.Series:

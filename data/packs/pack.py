@@ -227,6 +227,7 @@ class Product(_Closed):
     name: str
     unit: Literal["dose", "piece"] = "dose"
     doses_per_vial: int = Field(1, ge=1, le=1000)
+    vials_per_pack: int | None = Field(None, ge=1, le=10_000)
     cm3_per_dose: float | None = Field(None, gt=0)
     open_vial_wastage: float | None = Field(None, ge=0, lt=1)
     doses_per_child: float | None = Field(None, gt=0)
@@ -251,6 +252,7 @@ class ProductFile(_Closed):
     name: From
     unit: Literal["dose", "piece"] = "dose"
     doses_per_vial: From | None = None
+    vials_per_pack: From | None = None
     price: From | None = None
     currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
 

@@ -20,7 +20,7 @@ def read(reading: tables.Reading) -> pd.DataFrame:
     rows = rows[~again].reset_index(drop=True)
     if rows.empty:
         raise errors.PackError(field="products", reason="no product can be used", remedy="Name at least one.")
-    types = {"doses_per_vial": "int64", "freeze_sensitive": "bool", "tracer": "bool"}
+    types = {"doses_per_vial": "int64", "vials_per_pack": "Int64", "freeze_sensitive": "bool", "tracer": "bool"}
     types |= {name: "Float64" for name in ("cm3_per_dose", "open_vial_wastage", "doses_per_child", "price")}
     reading.note("kept", "products", "in the order on screen", len(rows))
     return rows.astype(types)[PRODUCT]
@@ -28,7 +28,8 @@ def read(reading: tables.Reading) -> pd.DataFrame:
 
 def _file(reading: tables.Reading, spec: packs.ProductFile) -> pd.DataFrame:
     table = reading.table(spec.file, "products")
-    fields = {"code": spec.code, "name": spec.name, "doses_per_vial": spec.doses_per_vial, "price": spec.price}
+    names = ("code", "name", "doses_per_vial", "vials_per_pack", "price")
+    fields = {name: getattr(spec, name) for name in names}
     reading.need(table, spec.file, {f"products.{name}": value for name, value in fields.items()})
     rows = pd.DataFrame({"code": tables.pick(table, spec.code), "name": tables.pick(table, spec.name)})
     rows["unit"] = spec.unit
@@ -43,6 +44,8 @@ def _file(reading: tables.Reading, spec: packs.ProductFile) -> pd.DataFrame:
     )  # fmt: skip
     rows = rows[~(blank | odd)]
     rows = rows.assign(doses_per_vial=size[rows.index], given_at="", freeze_sensitive=False, tracer=True)
+    if spec.vials_per_pack is not None:
+        rows = _packed(reading, rows, tables.pick(table, spec.vials_per_pack)[rows.index])
     if spec.price is not None:
         rows = _priced(reading, rows, tables.pick(table, spec.price)[rows.index], spec.currency)
     return rows.reindex(columns=PRODUCT)
@@ -58,3 +61,15 @@ def _priced(reading: tables.Reading, rows: pd.DataFrame, said: pd.Series, curren
         "Correct it in the file, or leave it blank.",
     )  # fmt: skip
     return rows.assign(price=price, currency=price.map(lambda _: currency, na_action="ignore"))
+
+
+def _packed(reading: tables.Reading, rows: pd.DataFrame, said: pd.Series) -> pd.DataFrame:
+    """The rows with how many vials their pack has; what is blank or no whole number is not known: no packs then."""
+    size, _ = tables.whole(said)
+    size = size.where(size.between(1, 10_000).fillna(False))
+    odd = (said != "") & size.isna()
+    reading.note(
+        "flagged", "products", "vials per pack is not a whole number from 1 to 10000: nothing is recorded in packs",
+        rows["code"][odd], "Correct it in the file, or leave it blank.",
+    )  # fmt: skip
+    return rows.assign(vials_per_pack=size)

@@ -36,7 +36,7 @@ from (
                p.last_received_on - CAST(:today AS date) as received_day,
                f.delivery_interval_days, f.lead_time_days, f.report_interval_days, f.ordinal,
                CAST(exists (select from facility s where s.supplier_id = f.id) AS int) as supplies,
-               r.seat, r.doses_per_vial, CAST(r.doses_per_child AS real) as doses_per_child, d.on_time, d.mean_days_late,
+               r.seat, r.doses_per_vial, CAST(nullif(r.doses_per_child, 0) AS real) as doses_per_child, d.on_time, d.mean_days_late,
                c.doses as coming, c.sent_on + f.lead_time_days - CAST(:today AS date) as coming_day
         from asked a
         join position p on p.facility_id = a.facility_id and p.product_id = a.product_id

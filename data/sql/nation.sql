@@ -45,7 +45,7 @@ from (
 -- products --
 -- The products of a programme, by id; `need` is what a child of the catchment needs in a month.
 select id, seat, doses_per_vial, CAST(tracer AS int) as tracer,
-       doses_per_child / 12 / (1 - coalesce(open_vial_wastage, 0)) as need, CAST(doses_per_child AS real) as doses_per_child
+       doses_per_child / 12 / (1 - coalesce(open_vial_wastage, 0)) as need, CAST(nullif(doses_per_child, 0) AS real) as doses_per_child
 from product
 where programme_id = :programme_id
 order by id

@@ -52,7 +52,7 @@ WITH part AS (
     JOIN area_month s ON s.area_id = a.id AND s.product_seat = :product_seat
     WHERE a.id = ANY(CAST(:roots AS integer[])) AND above.id <> a.id AND s.month = ANY(CAST(:months AS date[]))
     UNION ALL
-    SELECT above.id, m.month, CAST(coalesce(h.state, 0) = 0 AS int), CAST(h.state = 1 AS int),
+    SELECT above.id, m.month, CAST(h.state = 0 AS int), CAST(h.state = 1 AS int),
            CAST(h.state = 2 AS int), CAST(h.state = 3 AS int), CAST(h.state = 4 AS int), CAST(h.state = 5 AS int),
            CAST(h.state = 6 AS int), CASE WHEN h.state > 1 THEN c.weight ELSE 0 END,
            CASE WHEN h.state = ANY(CAST(:at_risk AS smallint[])) THEN c.weight ELSE 0 END,
@@ -62,13 +62,14 @@ WITH part AS (
     JOIN area a ON a.id = f.area_id
     CROSS JOIN LATERAL unnest(a.lineage) AS above (id)
     CROSS JOIN unnest(CAST(:months AS date[])) AS m (month)
-    LEFT JOIN LATERAL (
-        SELECT (CAST(:worst_first AS smallint[]))[min(array_position(CAST(:worst_first AS smallint[]), s.state))] AS state
+    CROSS JOIN LATERAL (
+        SELECT coalesce((CAST(:worst_first AS smallint[]))[min(array_position(CAST(:worst_first AS smallint[]), s.state))], 0)
+                   AS state
         FROM stock_month s
         JOIN product d ON d.id = s.product_id
         WHERE s.facility_id = f.id AND s.month = m.month
           AND CASE WHEN CAST(:product_seat AS int) = 0 THEN d.tracer ELSE d.seat = :product_seat END
-    ) h ON true
+    ) h
     WHERE c.facility_id = ANY(CAST(:loose AS integer[])) AND :product_seat = ANY(c.seats)
 )
 SELECT a.id, a.seat, a.code, a.name, CAST(:product_seat AS int) AS product_seat, sum(p.no_report) AS no_report,

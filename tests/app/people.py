@@ -77,6 +77,13 @@ class Somebody:
         return answer.status_code == 200 and bool(answer.get_json()["programmes"])
 
 
+def close(app: Any) -> None:
+    """Close the connections of a process that only this test has; there may be several engines."""
+    for name in ("_engine", "_public"):
+        if hasattr(app, name):
+            getattr(app, name).dispose()
+
+
 def recovery_codes(answer: TestResponse) -> list[str]:
     """The codes that a page shows once."""
     return re.findall(r"<li><code>([A-Z2-7-]{19})</code>", answer.text)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import small
 import sqlalchemy as sa
+from keys import KEY
 
 from app import __main__ as commands
 from app import audit, pipeline
@@ -22,7 +23,7 @@ NOW = datetime.now(UTC)
 def engine(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.Engine]:
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("REDIS_URL", redis_url)
-    monkeypatch.setenv("SECRET_KEY", "k" * 40)
+    monkeypatch.setenv("SECRET_KEY", KEY)
     engine = db.engine(database_url)
     with db.transaction(engine) as conn:
         country = small.build(conn)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ import pytest
 import small
 import socketio
 import sqlalchemy as sa
+from product import PROJECT
 from sockets import Person, Refused, Socket
 
 from app import day, pipeline
@@ -182,6 +185,75 @@ def running_head(socket: Socket, running: Running) -> int:
         return int(conn.execute(sa.text("select max(seq) from push where event = 'stock:update'")).scalar_one())
 
 
+#: The officer of E: the nation, whose part is E, then E and its district.
+OWN_SEATS = {0, 1, 3}
+
+
+def test_who_sees_a_part_hears_of_that_part_in_the_same_sequence(running: Running, sockets: Any) -> None:
+    before = running.seq()
+    officer = Person(running.address, "area")
+    part, every = sockets(since=before, cookies=officer.cookies), sockets(since=before)
+    running.record("receipt", 31_415, "F-W1")
+    running.record("receipt", 27_182, "F-E1")
+    head = running_head(every, running)
+    heard, told = part.until("stock:update", seq=head), every.until("stock:update", seq=head)
+    assert numbered(heard) == numbered(told) == list(range(before + 1, head + 1))
+    assert "F-W1" not in json.dumps(heard)
+    assert "31,415" not in json.dumps(heard)
+    assert [line["facility"] for event, p in heard if event == "stock:update" for line in p["lines"]] == ["F-E1"]
+    updates = [p for event, p in heard if event == "map:update"]
+    assert {one[0] for p in updates for one in p["facilities"]} == {0}
+    areas = {(line[0], line[1]): line[2:] for p in updates for line in p["areas"]}
+    assert {seat for seat, _ in areas} == OWN_SEATS
+    assert areas[0, 1] == areas[1, 1], "what is told of the nation is of the part"
+    missed = sockets(since=before, cookies=officer.cookies).missed
+    assert [(c["seq"], c["event"]) for c in missed["changes"] if c["seq"] <= head] == [
+        (p["seq"], event) for event, p in heard if event in ("map:update", "stock:update", "alert:new")
+    ]
+    assert "F-W1" not in json.dumps(missed)
+
+
+def test_no_room_is_entered_by_its_name_nor_a_facility_watched_that_is_elsewhere(
+    running: Running, sockets: Any
+) -> None:
+    socket = sockets(since=running.seq(), cookies=Person(running.address, "area").cookies)
+    assert socket.ask("watch", programme="small", facility="F-W1")["error"] == "UnknownFacility"
+    assert socket.ask("watch", programme="small", facility="nowhere")["error"] == "UnknownFacility"
+    assert socket.ask("watch", programme="small", facility="F-E1") == {"watching": "F-E1"}
+    for forged in ("programme:small", "small:F-W1", "part:small:x"):
+        assert socket.ask("subscribe", programme=forged, since=0)["error"] == "UnknownProgramme"
+    running.record("receipt", 5, "F-W1")
+    head = running_head(socket, running)
+    assert "facility:update" not in [event for event, _ in socket.until("stock:update", seq=head)]
+
+
+def test_every_event_that_a_socket_may_send_is_one_of_those_tested_here() -> None:
+    source = (PROJECT / "app" / "live.py").read_text(encoding="utf-8")
+    assert set(re.findall(r'on_event\("([^"]+)"', source)) == {"connect", "disconnect", "subscribe", "watch"}
+
+
+def test_another_grant_closes_the_socket_and_several_places_add_up(running: Running, sockets: Any) -> None:
+    officer = Person(running.address, "area")
+    socket = sockets(since=running.seq(), cookies=officer.cookies)
+    with db.transaction(running.engine) as conn:
+        conn.execute(sa.text(
+            "insert into user_grant (user_id, programme_id, role, facility_id)"
+            " select u.id, f.programme_id, 'facility', f.id from app_user u, facility f join programme p"
+            " on p.id = f.programme_id where u.email = 'area@demo.example' and f.code = 'F-W2a' and p.code = 'small'"
+        ))  # fmt: skip
+    assert children.wait_until(lambda: not socket.client.connected, 6)
+    before = running.seq()
+    again = sockets(since=before, cookies=officer.cookies)
+    running.record("receipt", 9, "F-W2b")
+    running.record("receipt", 8, "F-W2a")
+    head = running_head(again, running)
+    heard = again.until("stock:update", seq=head)
+    assert numbered(heard) == list(range(before + 1, head + 1))
+    assert "F-W2b" not in json.dumps(heard)
+    nation = [line for event, p in heard if event == "map:update" for line in p["areas"] if line[:2] == [0, 1]]
+    assert nation[-1][5] == 2, "F-E1 and F-W2a, of four"
+
+
 def test_a_session_that_is_signed_out_loses_its_socket(running: Running, sockets: Any) -> None:
     leaving, staying = Person(running.address), sockets(since=running.seq())
     socket = sockets(cookies=leaving.cookies, since=running.seq())
@@ -197,6 +269,26 @@ def test_a_person_whose_right_to_see_is_taken_away_loses_the_socket(running: Run
     with db.transaction(running.engine) as conn:
         conn.execute(sa.text("delete from user_grant where role = 'administrator'"))
     assert children.wait_until(lambda: not socket.client.connected, 4)
+
+
+@pytest.mark.parametrize("what", ["national@demo.example", "small"])
+def test_a_kill_switch_closes_open_sockets_within_two_seconds(running: Running, sockets: Any, what: str) -> None:
+    statement, back = (
+        ("update app_user set stopped_at = now() where email = :what", "update app_user set stopped_at = null")
+        if "@" in what
+        else ("update programme set stopped_at = now() where code = :what", "update programme set stopped_at = null")
+    )
+    socket = sockets(cookies=Person(running.address).cookies, since=running.seq())
+    try:
+        with db.transaction(running.engine) as conn:
+            conn.execute(sa.text(statement), {"what": what})
+        assert children.wait_until(lambda: not socket.client.connected, 2)
+    finally:
+        with db.transaction(running.engine) as conn:
+            conn.execute(sa.text(back))
+    again = Socket(running.address, Person(running.address).cookies)
+    assert again.client.connected
+    again.close()
 
 
 def test_a_simulated_day_is_sent_through_the_api_and_says_what_it_is(running: Running) -> None:

@@ -19,7 +19,7 @@ from app.local import children
 from data import db, errors, programmes
 from data.record import ledger, outbox
 from data.types import Kind, State, StockEvent
-from geo import cache, registry, values
+from geo import cache, reach, registry, values
 from geo.cache import Down, Link
 
 _numbers = iter(range(10_000_000))
@@ -283,18 +283,19 @@ def test_who_was_away_gets_what_was_missed_or_reads_everything_again(
     with db.transaction(engine) as conn:
         [head] = push.heads(conn)
         assert head.seq > 5
-        some = push.catch_up(conn, head.programme_id, head.seq - 2)
+        whole = reach.everything(head.programme_id)
+        some = push.catch_up(conn, head.programme_id, head.seq - 2, whole)
         assert [c["seq"] for c in some["changes"]] == [head.seq - 1, head.seq]
-        assert push.catch_up(conn, head.programme_id, head.seq) == {"seq": head.seq, "changes": []}
+        assert push.catch_up(conn, head.programme_id, head.seq, whole) == {"seq": head.seq, "changes": []}
         reload = {"seq": head.seq, "reload": True}
-        assert push.catch_up(conn, head.programme_id, head.seq + 1) == reload
-        assert push.catch_up(conn, head.programme_id, -1) == reload
+        assert push.catch_up(conn, head.programme_id, head.seq + 1, whole) == reload
+        assert push.catch_up(conn, head.programme_id, -1, whole) == reload
         monkeypatch.setattr(push, "MOST_MISSED", 3)
-        assert push.catch_up(conn, head.programme_id, head.seq - 4) == reload
+        assert push.catch_up(conn, head.programme_id, head.seq - 4, whole) == reload
         monkeypatch.undo()
         conn.execute(sa.text("update push set created_at = now() - interval '3 days' where seq <= :s"), {"s": head.seq})
         assert push.sweep(conn) == head.seq - 1
-        assert push.catch_up(conn, head.programme_id, head.seq - 2) == reload
+        assert push.catch_up(conn, head.programme_id, head.seq - 2, whole) == reload
         assert push.heads(conn) == [head]
 
 
@@ -453,3 +454,19 @@ def _waiting(engine: sa.Engine) -> int:
         return int(conn.scalar(sa.text(
             "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
         )) or 0)  # fmt: skip
+
+
+def test_who_waits_for_a_delivery_is_assessed_when_it_is_sent_and_when_it_arrives(engine: sa.Engine) -> None:
+    coming = (
+        "select n.coming from position n join facility f on f.id = n.facility_id join product p on p.id = n.product_id"
+        " where f.code = 'F-W1' and p.code = 'BCG'"
+    )
+    record(engine, event(Kind.RECEIPT, 100, facility="F-E1", ago=timedelta(hours=3)))
+    record(engine, event(Kind.ISSUE, 40, facility="F-E1", partner="F-W1", document="DN 1", ago=timedelta(hours=2)))
+    told = pipeline.advance(engine)
+    assert one(engine, coming) == 40
+    # Whoever has its panel open reads it again.
+    assert {f["facility"] for f in told.facilities["small"]} == {"F-E1", "F-W1"}
+    record(engine, event(Kind.RECEIPT, 40, partner="F-E1", document="DN 1", ago=timedelta(hours=1)))
+    pipeline.advance(engine)
+    assert one(engine, coming) == 0

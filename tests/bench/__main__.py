@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench import bincard, calls, cold, national, pixel, rebuild, recording, stack, visit, warm
+from tests.bench import bincard, calls, cold, national, pixel, rebuild, recording, stack, switch, visit, warm
 from tests.bench.figures import Line, heading, show
 from tests.bench.stack import Stack
 
@@ -24,6 +24,7 @@ PARTS: dict[str, tuple[str, Measure]] = {
     "national": ("National recompute", national.measure),
     "rebuild": ("The record replayed, and any past moment", rebuild.measure),
     "bincard": ("Bin card", bincard.measure),
+    "switch": ("Kill switches", switch.measure),
     "recording": ("Recording", recording.measure),
 }
 

@@ -56,7 +56,7 @@ def test_an_administrator_sets_a_second_factor_up_and_signs_in_with_it(
         )
     page = context(**_PHONE, color_scheme=scheme).new_page()
     page.goto(f"{product.address}/nigeria-demo/people")
-    assert screen.words(page, ".demo-banner") == "Demo: anybody may sign in here. Enter nothing real."
+    assert screen.words(page, ".demo-banner") == "Demo, open to anybody: enter nothing real."
     _picture(page, f"login-{scheme}")
     with page.expect_navigation():
         sign_in(page, administrator, _PASSWORD)

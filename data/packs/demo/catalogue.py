@@ -1,7 +1,8 @@
 """Which vaccines does the demo country give, where, and which lots of them came in?
 
 The figures of `products.csv` are planning figures of the field (doses per vial, packed volume, open-vial wastage,
-schedule); `price` is a round planning price of a dose, simulated: nobody's offer. Td and HPV are not given to infants:
+schedule); `price` is a round planning price of a dose, and `vials_per_pack` a usual size of the inner box, which
+differs between manufacturers: both simulated, nobody's offer. Td and HPV are not given to infants:
 their `doses_per_child` is doses a year per surviving infant. `coverage`, `posts`, `clinics` and `states` steer the
 simulation only.
 """

@@ -105,21 +105,21 @@ where o.id = f.id and o.ordinal <> f.ordinal
 -- stage_products --
 -- Where products wait.
 create temp table incoming_product on commit drop as
-select id, programme_id, code, name, seat, unit, doses_per_vial, cm3_per_dose, open_vial_wastage, doses_per_child,
-       given_at, freeze_sensitive, tracer, price, currency
+select id, programme_id, code, name, seat, unit, doses_per_vial, vials_per_pack, cm3_per_dose, open_vial_wastage,
+       doses_per_child, given_at, freeze_sensitive, tracer, price, currency
 from product with no data
 
 -- keep_products --
 -- Add products, or change them in place.
-insert into product (id, programme_id, code, name, seat, unit, doses_per_vial, cm3_per_dose, open_vial_wastage,
-                     doses_per_child, given_at, freeze_sensitive, tracer, price, currency)
-select id, programme_id, code, name, seat, unit, doses_per_vial, cm3_per_dose, open_vial_wastage, doses_per_child,
-       given_at, freeze_sensitive, tracer, price, currency
+insert into product (id, programme_id, code, name, seat, unit, doses_per_vial, vials_per_pack, cm3_per_dose,
+                     open_vial_wastage, doses_per_child, given_at, freeze_sensitive, tracer, price, currency)
+select id, programme_id, code, name, seat, unit, doses_per_vial, vials_per_pack, cm3_per_dose, open_vial_wastage,
+       doses_per_child, given_at, freeze_sensitive, tracer, price, currency
 from incoming_product
 on conflict (id) do update
 set name = excluded.name, seat = excluded.seat, unit = excluded.unit, doses_per_vial = excluded.doses_per_vial,
-    cm3_per_dose = excluded.cm3_per_dose, open_vial_wastage = excluded.open_vial_wastage,
-    doses_per_child = excluded.doses_per_child, given_at = excluded.given_at,
+    vials_per_pack = excluded.vials_per_pack, cm3_per_dose = excluded.cm3_per_dose,
+    open_vial_wastage = excluded.open_vial_wastage, doses_per_child = excluded.doses_per_child, given_at = excluded.given_at,
     freeze_sensitive = excluded.freeze_sensitive, tracer = excluded.tracer, price = excluded.price,
     currency = excluded.currency
 

@@ -101,7 +101,8 @@ where p.facility_id = t.facility_id and p.product_id = t.product_id
       is distinct from (t.usable, t.total, t.reserved, t.last_at, t.received_on, t.chain)
 
 -- months --
--- Months that somebody recorded in, folded as the ledger folds them. Days out of stock and states stay.
+-- Months that somebody recorded in, folded as the ledger folds them. Days out of stock and states stay. To one that was
+-- wrong the ledger adds nothing before it has folded it anew (`missing`).
 with flows as (
     select facility_id, product_id, month, sum(doses) as doses,
            coalesce(sum(doses) filter (where kind in ('receipt', 'transfer_in')), 0) as received,
@@ -136,7 +137,7 @@ where b.folded
 order by 1, 2, 3
 on conflict (facility_id, product_id, month) do update
 set opening = excluded.opening, received = excluded.received, used = excluded.used, lost = excluded.lost,
-    adjusted = excluded.adjusted, closing = excluded.closing
+    adjusted = excluded.adjusted, closing = excluded.closing, missing = null
 where (m.opening, m.received, m.used, m.lost, m.adjusted, m.closing)
       is distinct from (excluded.opening, excluded.received, excluded.used, excluded.lost, excluded.adjusted, excluded.closing)
 

@@ -8,13 +8,13 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from secrets import token_hex
 from typing import Any
 
 import openpyxl
 import pytest
 import small
 import sqlalchemy as sa
+from keys import KEY
 from werkzeug.test import Client
 
 from app import create_app
@@ -82,7 +82,7 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def client(engine: sa.Engine, database_url: str, redis_url: str) -> Iterator[Client]:
-    settings = Settings(database_url=database_url, redis_url=redis_url, secret_key=token_hex(32))  # type: ignore[arg-type]
+    settings = Settings(database_url=database_url, redis_url=redis_url, secret_key=KEY)  # type: ignore[arg-type]
     with db.transaction(engine) as conn:
         user = conn.scalar(sa.text("select id from app_user where email = 'officer@example.org'"))
     app = create_app(settings)

@@ -137,7 +137,7 @@ def test_what_is_doubted_counts_less_and_is_never_taken_away():
 
 @settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 12))
-def test_every_flag_points_at_a_month_that_was_reported_and_every_weight_is_a_share(seed, places, months):
+def test_every_flag_can_be_put_into_words_and_every_weight_is_a_share(seed, places, months):
     rng = np.random.default_rng(seed)
     shape = (places * 3, months)
 
@@ -147,7 +147,10 @@ def test_every_flag_points_at_a_month_that_was_reported_and_every_weight_is_a_sh
     at = quality.Reports(some(), some(), some(), some(), some(), some(), np.repeat(np.arange(places), 3),
                          np.tile(np.arange(3), places), np.full(places * 3, 10.0))  # fmt: skip
     flags = quality.find(at)
-    assert np.isfinite(flags.reported).all()
+    kinds = [KINDS[k] for k in flags.kind]
+    for kind, reported, expected in zip(kinds, flags.reported.tolist(), flags.expected.tolist(), strict=True):
+        assert np.isfinite(reported) or kind == Kind.REPEATED
+        assert "nan" not in quality.words(kind, reported, expected)
     weight = quality.weights(flags, shape)
     assert ((weight >= 0) & (weight <= 1)).all()
     assert (weight < 1).sum() == len(set(zip(flags.row.tolist(), flags.column.tolist(), strict=True)))

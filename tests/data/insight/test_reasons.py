@@ -1,6 +1,12 @@
+from dataclasses import replace
 from datetime import date
 
-from data.insight.reasons import Facts, explain
+import numpy as np
+import pytest
+
+from data.insight import delay, demand, expiry, risk
+from data.insight.policy import DAYS_PER_MONTH
+from data.insight.reasons import Factor, Facts, explain, weigh
 from data.types import State
 
 TODAY = date(2025, 11, 20)
@@ -87,3 +93,74 @@ def test_a_date_of_another_year_says_its_year():
 def test_a_small_change_of_use_is_not_worth_a_sentence():
     said = explain(facts(State.ADEQUATE, cover_days=20.0, use_ratio=1.1))
     assert said == ["About 20 days of stock left."]
+
+
+def test_what_is_on_the_way_is_said_with_its_day():
+    def said(**more):
+        return explain(facts(State.CRITICAL, usable=10, cover_days=3.0, **more))[1:]
+
+    assert said(coming=40, coming_on=date(2025, 11, 25)) == ["40 doses are on the way, due Tuesday."]
+    assert said(coming=1, coming_on=TODAY) == ["1 dose is on the way, due today."]
+    assert said(coming=40, coming_on=date(2025, 12, 9)) == ["40 doses are on the way, due 9 Dec."]
+    assert said(coming=40, coming_on=date(2025, 11, 12)) == ["40 doses are on the way, expected 8 days ago."]
+    assert said(coming=40) == ["40 doses are on the way."]
+
+
+def test_who_is_often_delivered_late_is_told_so_and_who_is_not_is_not():
+    assert explain(facts(State.ADEQUATE, deliveries=8, late_deliveries=5)) == ["Delivered late 5 of the last 8 times."]
+    assert explain(facts(State.ADEQUATE, deliveries=8, late_deliveries=1)) == []
+    assert explain(facts(State.ADEQUATE, deliveries=2, late_deliveries=2)) == []
+
+
+def test_the_weightiest_reason_comes_first():
+    known = facts(
+        State.CRITICAL, usable=200, cover_days=20.0, next_delivery_on=date(2025, 11, 1), expiring=120, use_ratio=1.4,
+        deliveries=8, late_deliveries=5,
+    )  # fmt: skip
+    weights = {Factor.EXPIRY: 0.4, Factor.USE: 0.1, Factor.OVERDUE: 0.2, Factor.UNPUNCTUAL: 0.0}
+    assert explain(replace(known, weights=weights)) == [
+        "About 20 days of stock left.",
+        "120 of 200 doses expire before they can be used.",
+        "The delivery due 1 Nov is 19 days late.",
+        "Use is 40 % above the usual.",
+        "Delivered late 5 of the last 8 times.",
+    ]
+    other = explain(replace(known, weights=weights | {Factor.USE: 0.5}))
+    assert other[1] == "Use is 40 % above the usual."
+
+
+def weighed(lots=None, **more):
+    """A dose a day; forty doses, thirty days to go."""
+    need = demand.plain([DAYS_PER_MONTH], dispersion=5.0, uncertainty=0.3)
+    given = {
+        "usable": [40.0], "doses_per_vial": 1, "demand": need, "days_to_next_delivery": np.array([30.0]),
+        "days_since_report": 0, "minimum": 0, "maximum": 75.0,
+    } | more  # fmt: skip
+    if lots:
+        place, doses, left = zip(*((0, d, float(days)) for d, days in lots), strict=True)
+        given |= {
+            "lots": expiry.lots(place, doses, left), "expiring": expiry.expiring(place, doses, left, need.daily_mean),
+        }  # fmt: skip
+    position = risk.Positions(**given)
+    return position, lambda ratio=None: weigh(position, delay.Delay(), planned_due=30.0, use_ratio=ratio)
+
+
+def test_a_fact_weighs_what_the_probability_would_be_without_it():
+    position, weights = weighed()
+    before = risk.assess(position, delay.Delay()).probability.item()
+    usual = risk.assess(replace(position, demand=demand.plain([DAYS_PER_MONTH / 1.4], dispersion=5.0, uncertainty=0.3)))
+    found = weights(1.4)
+    assert found[Factor.USE] == pytest.approx(before - usual.probability.item())
+    assert found[Factor.USE] > 0.05
+    assert found[Factor.UNPUNCTUAL] > 0
+    assert found[Factor.EXPIRY] == found[Factor.COMING] == 0
+
+
+def test_what_expires_and_what_is_late_raise_a_probability_and_what_is_on_the_way_lowers_it():
+    assert weighed([(30, 5), (10, 300)])[1]()[Factor.EXPIRY] > 0.3
+    assert weighed(days_to_next_delivery=np.array([-9.0]))[1]()[Factor.OVERDUE] > 0.02
+    assert weighed(days_to_next_delivery=np.array([3.0]), coming=40)[1]()[Factor.COMING] < -0.05
+
+
+def test_nothing_weighs_where_there_is_no_probability():
+    assert weighed(days_since_report=400)[1](1.4) == {}

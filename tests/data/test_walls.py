@@ -1,0 +1,217 @@
+"""Who forgets a filter sees nothing: the walls of PostgreSQL, as the role that the web process works as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+import small
+import sqlalchemy as sa
+
+from data import db, programmes, walls
+from data.record import counting, ledger, partitions
+from data.schema import metadata
+from data.scope import Scope
+from data.types import Kind, StockEvent
+from geo import reach
+from geo.reach import Reaches
+
+#: Read by nobody but the owner.
+DENIED = {"area_outline", "reader"}
+
+
+@dataclass(frozen=True)
+class World:
+    """Two countries in one database, both with stock everywhere; `app` has walls, `public` sees the registry only."""
+
+    engine: sa.Engine
+    app: sa.Engine
+    public: sa.Engine
+    here: small.Small
+    there: small.Small
+
+    def seen(self, *scopes: Scope) -> db.Seen:
+        return Reaches(self.public).seen(scopes)
+
+
+@pytest.fixture
+def world(database_url: str) -> Iterator[World]:
+    engine = db.engine(database_url)
+    app, public = (db.engine(database_url, role=role) for role in (walls.APP, walls.REGISTRY))
+    now = datetime.now(UTC)
+    with db.transaction(engine) as conn:
+        countries = [small.build(conn, code) for code in ("here", "there")]
+        for country in countries:
+            ledger.record(conn, country.programme_id, [
+                StockEvent(f, "BCG", Kind.RECEIPT, 100, now - timedelta(hours=1), "test", f"{country.code} {f}",
+                           lot=f"{country.code}-{f}", expiry=date(now.year + 2, 1, 1))
+                for f in country.facilities
+            ])  # fmt: skip
+            for facility in country.facilities:
+                counting.open(conn, country.programme_id, facility, ["BCG"], None, now)
+            _fill(conn, country)
+    yield World(engine, app, public, *countries)
+    for each in (engine, app, public):
+        each.dispose()
+
+
+def _fill(conn: sa.Connection, country: small.Small) -> None:
+    """A row of whatever nothing above has written, everywhere."""
+    for statement in (
+        "insert into alert (programme_id, facility_id, product_id, kind, opened_at)"
+        " select f.programme_id, f.id, p.id, 'stockout', now() from facility f join product p using (programme_id)"
+        " where p.code = 'MR' and programme_id = :id",
+        "insert into attachment (programme_id, facility_id, name, media_type, content, sha256)"
+        " select programme_id, id, 'a', 'application/pdf', 'x', 'y' from facility where programme_id = :id",
+        "insert into facility_status (facility_id, state) select id, 2 from facility where programme_id = :id",
+        "insert into counted (facility_id, weight, seats) select id, 1, '{0}' from facility where programme_id = :id",
+        "insert into area_status (area_id, product_seat) select id, 0 from area where programme_id = :id",
+        "insert into area_month (area_id, product_seat, month) select id, 0, '2026-01-01' from area"
+        " where programme_id = :id",
+        "insert into push (programme_id, seq, event, payload) values (:id, 1, 'map:reload', '{}')",
+        "insert into finding (programme_id, severity, subject, reason, count) values (:id, 'kept', 's', 'r', 1)",
+        "insert into lot_month (programme_id, month, block, last_id, facility_id, product_id, lot_id, doses)"
+        " values (:id, '2026-01-01', 0, 1, '', '', '', '')",
+        "insert into shipment (programme_id, document, product_id, sender_id, receiver_id)"
+        " select s.programme_id, 'D' || s.id, p.id, s.id, r.id from facility s join facility r using (programme_id)"
+        " join product p using (programme_id) where p.code = 'BCG' and programme_id = :id"
+        " and (s.code, r.code) in (('F-E1', 'F-W1'), ('F-W2a', 'F-W2b'))",
+    ):
+        conn.execute(sa.text(statement), {"id": country.programme_id})
+
+
+def walled() -> list[str]:
+    return [table.name for table in metadata.sorted_tables if walls.wall(table) is not None]
+
+
+def rows(engine: sa.Engine, table: str, seen: db.Seen | None) -> int:
+    with db.transaction(engine, seen) as conn:
+        return int(conn.scalar(sa.select(sa.func.count()).select_from(sa.table(table))) or 0)
+
+
+def test_every_table_has_a_wall_or_is_named_as_one_that_has_none() -> None:
+    assert walls.unwalled() == []
+
+
+def test_a_new_table_that_does_not_say_whose_its_rows_are_is_noticed() -> None:
+    tables = sa.MetaData()
+    sa.Table("gossip", tables, sa.Column("text", sa.Text))
+    sa.Table("thermometer", tables, sa.Column("facility_id", sa.Integer))
+    assert walls.unwalled(tables) == ["gossip"]
+
+
+def test_who_says_nothing_sees_nothing(world: World) -> None:
+    for table in walled():
+        assert rows(world.engine, table, None) > 0, f"{table} is empty: this test says nothing of it"
+        assert rows(world.app, table, None) == 0, table
+        assert rows(world.app, table, db.NOTHING) == 0, table
+
+
+def test_a_whole_programme_is_seen_and_nothing_of_another(world: World) -> None:
+    seen = world.seen(Scope(world.here.programme_id, whole=True))
+    both = world.seen(Scope(world.here.programme_id, whole=True), Scope(world.there.programme_id, whole=True))
+    for table in walled():
+        every = rows(world.engine, table, None)
+        assert rows(world.app, table, both) == every, table
+        assert rows(world.app, table, seen) * 2 == every, table
+
+
+def test_of_an_area_the_rows_of_its_facilities_are_seen(world: World) -> None:
+    seen = world.seen(Scope(world.here.programme_id, areas=frozenset({world.here.areas["E"]})))
+    counted = {table: rows(world.app, table, seen) for table in walled()}
+    for table in ("position", "lot_balance", "stock_event", "stock_month", "alert", "attachment", "facility_status",
+                  "counted", "stock_count", "stock_count_product", "stock_count_line", "outbox"):  # fmt: skip
+        with db.transaction(world.engine) as conn:
+            own = conn.scalar(
+                sa.text(
+                    f"select count(*) from {table} t"  # noqa: S608  # names of the list above
+                    + (" join stock_count c on c.id = t.count_id" if table == "stock_count_line" else "")
+                    + f" where {'c' if table == 'stock_count_line' else 't'}.facility_id = :id"
+                ),
+                {"id": world.here.facilities["F-E1"]},
+            )
+        assert counted[table] == own > 0, table
+    assert counted["area_status"] == counted["area_month"] == 2, "the state and its district, not the nation"
+    assert counted["shipment"] == 1, "one end is enough"
+    assert counted["push"] == counted["lot_month"] == 0, "they hold values of every place"
+    assert counted["facility"] == 4, "the registry of a programme is open to all of it"
+
+
+def test_a_facility_sees_its_own(world: World) -> None:
+    seen = world.seen(Scope(world.here.programme_id, facilities=frozenset({world.here.facilities["F-W1"]})))
+    with db.transaction(world.app, seen) as conn:
+        lots = conn.execute(sa.text("select l.number from lot_balance b join lot l on l.id = b.lot_id")).scalars().all()
+    assert lots == ["here-F-W1"]
+    assert rows(world.app, "area_status", seen) == 0
+
+
+def test_nothing_is_written_where_nothing_is_seen(world: World) -> None:
+    seen = world.seen(Scope(world.here.programme_id, areas=frozenset({world.here.areas["E"]})))
+    outside = {"facility": world.here.facilities["F-W1"], "product": world.here.products["BCG"]}
+    with db.transaction(world.app, seen) as conn:
+        changed = conn.execute(sa.text("update position set usable = 7 where facility_id = :facility"), outside)
+        assert changed.rowcount == 0
+    with pytest.raises(sa.exc.ProgrammingError, match="row-level security"), db.transaction(world.app, seen) as conn:
+        conn.execute(sa.text("insert into lot_balance (facility_id, product_id, doses) select :facility, :product, 1"),
+                     outside)  # fmt: skip
+
+
+def test_what_only_the_owner_does_is_denied(world: World) -> None:
+    everything = world.seen(Scope(world.here.programme_id, whole=True))
+    for statement in (
+        "update facility set name = 'x'", "delete from area_status", "insert into push select * from push",
+        "select * from reader", "create table mine (id int)", "alter table position disable row level security",
+        "drop policy wall on position", "select * from area_outline", "truncate stock_event",
+    ):  # fmt: skip
+        with pytest.raises(sa.exc.ProgrammingError), db.transaction(world.app, everything) as conn:
+            conn.exec_driver_sql(statement)
+    with db.transaction(world.engine) as conn:
+        owned = conn.scalar(sa.text(
+            "select count(*) from pg_class c join pg_roles r on r.oid = c.relowner where r.rolname = any(:roles)"
+        ), {"roles": [walls.APP, walls.REGISTRY]})  # fmt: skip
+    assert owned == 0
+
+
+def test_who_draws_shapes_sees_no_stock(world: World) -> None:
+    with db.transaction(world.public) as conn:
+        assert conn.scalar(sa.text("select count(*) from facility")) == 8
+    for table in ("position", "stock_event", "push", "alert", "app_user", "area_status"):
+        with pytest.raises(sa.exc.ProgrammingError, match="permission denied"), db.transaction(world.public) as conn:
+            conn.exec_driver_sql(f"select * from {table}")  # noqa: S608  # names of the list above
+
+
+def test_a_partition_cannot_be_read_past_its_wall(world: World) -> None:
+    everything = world.seen(Scope(world.here.programme_id, whole=True))
+    table = partitions.name(datetime.now(UTC).date())
+    with pytest.raises(sa.exc.ProgrammingError, match="permission denied"):
+        rows(world.app, table, everything)
+
+
+def test_a_late_event_makes_its_month_though_who_records_owns_nothing(world: World) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=900)
+    seen = world.seen(Scope(world.here.programme_id, whole=True))
+    with db.transaction(world.app, seen) as conn:
+        late = StockEvent("F-W1", "MR", Kind.RECEIPT, 10, long_ago, "test", "late")
+        ledger.record(conn, world.here.programme_id, [late])
+    assert rows(world.engine, partitions.name(long_ago.date()), None) == 1
+
+
+def test_what_was_told_of_one_transaction_is_forgotten_in_the_next(world: World) -> None:
+    with db.transaction(world.app, world.seen(Scope(world.here.programme_id, whole=True))) as conn:
+        assert programmes.find(conn, "here").id == world.here.programme_id
+    assert rows(world.app, "position", None) == 0
+
+
+def test_the_same_walls_again_touch_no_table(world: World) -> None:
+    with db.transaction(world.engine) as conn:
+        before = conn.execute(sa.text("select oid from pg_policy order by oid")).scalars().all()
+        walls.build(conn)
+        after = conn.execute(sa.text("select oid from pg_policy order by oid")).scalars().all()
+    assert before == after
+
+
+def test_ids_next_to_each_other_are_one_range() -> None:
+    assert reach._ranges([5, 1, 2, 3, 9, 3]) == "{[1,3],[5,5],[9,9]}"
+    assert reach._ranges([]) == "{}"
