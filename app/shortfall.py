@@ -54,9 +54,9 @@ class Shown:
 
 def read(
     conn: sa.Connection, programme: Programme, area: Area, product: Product | None, now: datetime, *,
-    limit: int = PER_PAGE, skip: int = 0,
+    limit: int = PER_PAGE, skip: int = 0, part: bool = False,
 ) -> Shown:  # fmt: skip
-    """The places of an area for one product or all, the most children first."""
+    """The places of an area for one product or all, the most children first; `part`: only some of it is seen."""
     nation = area.level == 0
     zone = ZoneInfo(programme.timezone)
     found = missed.places(
@@ -67,7 +67,7 @@ def read(
     return Shown(
         area,
         product,
-        missed.total(conn, programme.id, area.id, product, nation=nation),
+        missed.total(conn, programme.id, area.id, product, nation=nation, part=part),
         [Shortfall(p, _why(programme, p, today, zone), helpers.get(i)) for i, p in enumerate(found)],
         today,
     )

@@ -81,12 +81,18 @@ def places(
 
 
 def total(
-    conn: sa.Connection, programme_id: int, area_id: int, product: Product | None = None, *, nation: bool = False
-) -> Total:
-    """The sum of them in an area; `nation` says that it is the whole programme, which is read faster."""
-    row = conn.execute(SQL["total"], _asked(programme_id, None if nation else area_id, product)).one()
+    conn: sa.Connection, programme_id: int, area_id: int, product: Product | None = None, *, nation: bool = False,
+    part: bool = False,
+) -> Total:  # fmt: skip
+    """The sum of them in an area; `nation` says that it is the whole programme, which is read faster.
+
+    `part`: the connection sees only some of it, of which no roll-up is kept.
+    """
+    asked = _asked(programme_id, None if nation else area_id, product)
+    row = conn.execute(SQL["total"], asked).one()
     seat = None if product is None else product.seat
-    of = conn.execute(SQL["of"], {"area_id": area_id, "product_seat": seat}).scalar_one()
+    kept = {"area_id": area_id, "product_seat": seat}
+    of = conn.execute(SQL["of_part"], asked).scalar_one() if part else conn.execute(SQL["of"], kept).scalar_one()
     return Total(row.places, int(of), row.facilities, row.missed, row.short)
 
 

@@ -68,6 +68,8 @@ class Picture:
     awaits: str = "#panel-body h1"
     #: What a desktop's panel is scrolled to; a phone's sheet stays at its top.
     from_: str | None = None
+    #: A page without the map.
+    plain: bool = False
 
 
 def main() -> int:
@@ -128,6 +130,11 @@ def _pictures(engine: sa.Engine) -> list[Picture]:
             from_="#panel-body h2.chosen",
         ),
     ]
+    pictures += [
+        Picture("ahead", "/nigeria-demo/next", themes=("light",), awaits=".shortfall", plain=True),
+        Picture("accuracy", "/nigeria-demo/calibration", themes=("light",), awaits="svg.reliability", plain=True),
+        Picture("horizon", f"/nigeria-demo?area={kano}&vaccine=BCG&colour=probability&horizon=30", themes=("light",)),
+    ]
     if has_uganda:
         pictures.append(Picture("uganda-2015", "/uganda?vaccine=PENTA&month=2015-12", ("desktop",), ("light",)))
     return pictures
@@ -154,11 +161,13 @@ def _take(
     )
     page: Page = context.new_page()
     page.goto(product.address + picture.path)
-    screen.ready(page)
+    if not picture.plain:
+        screen.ready(page)
     page.locator(picture.awaits).first.wait_for()
     if picture.from_ and device == "desktop":
         page.locator(picture.from_).evaluate("e => e.scrollIntoView({ block: 'start' })")
-    screen.settled(page)
+    if not picture.plain:
+        screen.settled(page)
     page.screenshot(path=file)
     context.close()
     _say(f"{file.relative_to(products.PROJECT)}  {file.stat().st_size / 1024:.0f} kB")

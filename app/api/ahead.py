@@ -36,8 +36,10 @@ def next_days(programme: str, kind: str = "json") -> Response:
     most, skip = (shortfall.MOST, 0) if kind != "json" else (_number("limit", 100, 500), _number("skip", 0, 10**6))
     with services.transaction() as conn:
         found = services.programme(conn, programme)
-        place, product, _ = ahead.asked(conn, found, area, vaccine)
-        shown = shortfall.read(conn, found, place, product, now, limit=most, skip=skip)
+        reach = services.reach(found)
+        place, product, _ = ahead.asked(conn, found, reach, area, vaccine)
+        part = reach.part(place.code) is not None
+        shown = shortfall.read(conn, found, place, product, now, limit=most, skip=skip, part=part)
     if kind == "json":
         return jsonify(_json(shown) | {"programme": found.code, "simulated": found.simulated})
     report = reports.report(found, shown, services.principal().name, now)

@@ -53,7 +53,10 @@ def panel(
     else:
         own, below = through.area(seen, area)
         below = [b for b in below if reach.has_area(b.code)]
-    ahead = None if month else shortfall.read(conn, programme, area, product, now, limit=FIRST_AHEAD)
+    part = reach.part(area.code)
+    ahead = None
+    if month is None:
+        ahead = shortfall.read(conn, programme, area, product, now, limit=FIRST_AHEAD, part=part is not None)
     asked = {"area": area.code if area.level else "", "vaccine": "" if product is None else product.code}
     return panel_area.render(
         now,
@@ -68,7 +71,7 @@ def panel(
         lens=lens,
         ahead=ahead,
         ahead_href=f"/{programme.code}/next?{urlencode({k: v for k, v in asked.items() if v})}",
-        part=reach.part(area.code),
+        part=part,
     )
 
 

@@ -52,8 +52,8 @@ def render(
             html.P(finding(own, product_name, month), className="lead"),
             *([html.P(_spread(below, noun, product_name), className="note")] if below else []),
             *_shares(own, lens),
-            *_ahead(ahead, ahead_href),
             *_worst(worst, product_name, now, month),
+            *_ahead(ahead, ahead_href),
             *_children(below, noun),
         ]
     )

@@ -6,7 +6,7 @@ from flask import Blueprint, request
 
 from app import services
 from app.auth import rights
-from app.pages import ahead, calibration
+from app.pages import ahead, calibration, kpis
 from app.pages.routes import person
 
 #: No list is longer; it keeps what an address can ask for small.
@@ -24,7 +24,7 @@ def next_days(programme: str) -> str:
     with services.transaction() as conn:
         found = services.programme(conn, programme)
         number = min(max(asked, 1), _MOST_PAGES)
-        return ahead.page(conn, found, person(programme), area, vaccine, number, services.now())
+        return ahead.page(conn, found, person(programme), services.reach(found), area, vaccine, number, services.now())
 
 
 @blueprint.get("/calibration")
@@ -35,3 +35,14 @@ def predictions(programme: str) -> str:
         found = services.programme(conn, programme)
         scope, cache = services.principal().scope("see", found.id), services.services().cache
         return calibration.page(conn, found, person(programme), scope, cache, services.now())
+
+
+@blueprint.get("/kpis")
+@rights.needs("see", rights.Where.PROGRAMME)
+def indicators(programme: str) -> str:
+    """The indicators of an area and a period."""
+    with services.transaction() as conn:
+        found = services.programme(conn, programme)
+        reach = services.reach(found)
+        place = ahead.located(conn, found, reach, request.args.get("area") or None)
+        return kpis.page(conn, found, person(programme), reach, place, request.args, services.now())

@@ -62,6 +62,7 @@ def rail(programme: str, here: str) -> list[Section]:
         ("Next 30 days", "next", f"/{programme}/next"),
         ("Alerts", "alerts", f"/{programme}/alerts"),
         ("Counts", "counts", f"/{programme}/counts"),
+        ("Indicators", "kpis", f"/{programme}/kpis"),
         ("Accuracy", "predictions", f"/{programme}/calibration"),
         ("About", "reports", f"/{programme}/about"),
     )

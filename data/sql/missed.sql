@@ -37,3 +37,15 @@ SELECT CAST(coalesce(sum(s.inactive + s.stockout + s.critical + s.low + s.overst
 FROM area_status s
 WHERE s.area_id = :area_id AND s.product_seat <> 0
   AND (CAST(:product_seat AS int) IS NULL OR s.product_seat = CAST(:product_seat AS int))
+
+-- of_part --
+-- The same, counted one by one.
+SELECT CAST(count(*) AS int)
+FROM position p
+JOIN product d ON d.id = p.product_id
+JOIN counted c ON c.facility_id = p.facility_id
+JOIN facility f ON f.id = p.facility_id
+JOIN area a ON a.id = f.area_id
+WHERE d.programme_id = :programme_id AND p.state <> 0
+  AND (CAST(:product_id AS int) IS NULL OR d.id = CAST(:product_id AS int))
+  AND (CAST(:area_id AS int) IS NULL OR a.lineage @> ARRAY[CAST(:area_id AS int)])

@@ -41,7 +41,7 @@ def test_on_a_phone_the_panel_is_a_sheet_with_three_heights_under_a_thumb(visit,
     page.locator("#panel-body h2", has_text="Supplied by").wait_for()
     page.locator("#panel-body .chart svg.main-svg").first.wait_for()
     assert page.evaluate("() => document.scrollingElement.scrollWidth") == PHONE["width"]
-    for path in ("/alerts", "/about"):
+    for path in ("/alerts", "/about", "/next", "/calibration", "/kpis"):
         page = visit(f"/nigeria-demo{path}", wait=False, **_TOUCH)
         page.locator("h1").wait_for()
         assert page.evaluate("() => document.scrollingElement.scrollWidth") == PHONE["width"], path
