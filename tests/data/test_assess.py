@@ -94,8 +94,8 @@ def test_who_only_counts_and_receives_has_demand_and_runs_out(conn: sa.Connectio
         ([(Kind.RECEIPT, 50, 1), (Kind.ADMINISTERED, 50, 10)], 21),
         # A count of nothing in an empty spell does not part it.
         ([(Kind.RECEIPT, 50, 1), (Kind.ADMINISTERED, 50, 10), (Kind.COUNT, 0, 12), (Kind.RECEIPT, 9, 14)], 3),
-        # Empty from the first midnight until the 5th: the 1st to the 4th.
-        ([(Kind.RECEIPT, 50, 5)], 4),
+        # Nothing was ever here before the 5th: a place is not out of what it never held, as its bin card says.
+        ([(Kind.RECEIPT, 50, 5)], 0),
         # Out and refilled within a day.
         ([(Kind.RECEIPT, 50, 1), (Kind.ADMINISTERED, 50, 10), (Kind.RECEIPT, 50, 11)], 0),
     ],
