@@ -139,7 +139,7 @@ def test_a_number_opens_to_its_formula_by_key_and_by_touch(visit, nigeria):
             page.keyboard.press("Enter")
         said = formula.locator(".worked")
         said.wait_for()
-        assert "doses used / months" in said.inner_text()
+        assert "Doses used / months" in said.inner_text()
 
 
 def test_the_next_30_days_lead_to_the_place_and_are_taken_away(visit, nigeria):
