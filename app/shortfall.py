@@ -24,9 +24,10 @@ from geo import network
 from geo.areas import Area
 from geo.network import Need, Neighbour
 
-#: Places on one page, and in one file.
+#: Places on one page, and in one file; who can help is looked up for so many of them, the worst.
 PER_PAGE = 25
 MOST = 5_000
+HELPED = 500
 
 #: Help from nearby is offered from a week's need on.
 _WEEKS_A_MONTH = policy.DAYS_PER_MONTH / 7
@@ -62,7 +63,7 @@ def read(
     found = missed.places(
         conn, programme.id, area_id=None if nation else area.id, product=product, limit=limit, skip=skip
     )
-    helpers = network.nearest_spare(conn, [_need(programme, p) for p in found])
+    helpers = network.nearest_spare(conn, [_need(programme, p) for p in found[:HELPED]])
     today = programme.day(now)
     return Shown(
         area,
@@ -71,6 +72,11 @@ def read(
         [Shortfall(p, _why(programme, p, today, zone), helpers.get(i)) for i, p in enumerate(found)],
         today,
     )
+
+
+def first(conn: sa.Connection, programme: Programme, area: Area, product: Product | None, limit: int) -> list[Missed]:
+    """The places of an area at which most children would be missed, and nothing further about them."""
+    return missed.places(conn, programme.id, area_id=area.id if area.level else None, product=product, limit=limit)
 
 
 def band(programme: Programme, p: Missed) -> tuple[float, float] | None:

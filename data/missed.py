@@ -89,7 +89,7 @@ def total(
     `part`: the connection sees only some of it, of which no roll-up is kept.
     """
     asked = _asked(programme_id, None if nation else area_id, product)
-    row = conn.execute(SQL["total"], asked).one()
+    row = conn.execute(SQL["total_nation" if nation else "total"], asked).one()
     seat = None if product is None else product.seat
     kept = {"area_id": area_id, "product_seat": seat}
     of = conn.execute(SQL["of_part"], asked).scalar_one() if part else conn.execute(SQL["of"], kept).scalar_one()

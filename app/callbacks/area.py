@@ -56,7 +56,7 @@ def panel(
     part = reach.part(area.code)
     ahead = None
     if month is None:
-        ahead = shortfall.read(conn, programme, area, product, now, limit=FIRST_AHEAD, part=part is not None)
+        ahead = shortfall.first(conn, programme, area, product, FIRST_AHEAD)
     asked = {"area": area.code if area.level else "", "vaccine": "" if product is None else product.code}
     return panel_area.render(
         now,

@@ -11,8 +11,8 @@ from app import explained, shortfall
 from app.components import parts, words
 from app.components.parts import Node
 from app.lens import PLAIN
-from app.shortfall import Shortfall, Shown
 from data.lens import Lens
+from data.missed import Missed
 from geo.areas import Area, Status, Worst
 from geo.reach import Part
 
@@ -30,7 +30,7 @@ def render(
     then: str | None = None,
     notice: str | None = None,
     lens: Lens = PLAIN,
-    ahead: Shown | None = None,
+    ahead: Sequence[Missed] | None = None,
     ahead_href: str = "",
     part: Part | None = None,
 ) -> html.Div:
@@ -53,7 +53,7 @@ def render(
             *([html.P(_spread(below, noun, product_name), className="note")] if below else []),
             *_shares(own, lens),
             *_worst(worst, product_name, now, month),
-            *_ahead(ahead, ahead_href),
+            *_ahead(ahead, ahead_href, product_name is None, now.date()),
             *_children(below, noun),
         ]
     )
@@ -125,38 +125,38 @@ def _shares(own: Status, lens: Lens) -> list[Node]:
     if own.handling == 0:
         return []
     said = explained.area(own, lens)
-    shares = (("Children at risk", "risk", own.risk_share), ("Reporting", "reporting", own.reporting_share))
-    pairs = [(parts.explained(label, said[name]), parts.share(percent)) for label, name, percent in shares]
-    out = parts.explained("Out of stock", said["out"])
-    return [parts.facts([pairs[0], (out, words.of(own.out, own.reporting, "facility")), pairs[1]])]
+    reporting = "no data" if own.reporting_share > 100 else f"{own.reporting_share} %"
+    pairs: list[tuple[Node, Node]] = [
+        (parts.explained("Children at risk", said["risk"]), parts.share(own.risk_share)),
+        (parts.explained("Out of stock", said["out"]), words.of(own.out, own.reporting, "facility")),
+        (parts.explained("Reporting", said["reporting"]), reporting),
+    ]
+    return [parts.facts(pairs)]
 
 
-def _ahead(ahead: Shown | None, href: str) -> list[Node]:
-    """What will happen: the sum, the first few places, and the way to all of them."""
+def _ahead(ahead: Sequence[Missed] | None, href: str, several: bool, today: date) -> list[Node]:
+    """Where most children may be missed in the next 30 days: the first few places, and the way to all of them."""
     if ahead is None:
         return []
     heading = html.H2("Next 30 days")
-    said = html.P(shortfall.sentence(ahead.total, ahead.product))
-    if not ahead.rows:
-        return [heading, said]
+    if not ahead:
+        return [heading, html.P("No place here is expected to be short.", className="note")]
     heads = [("Place", False), ("Missed", True), ("Last dose used", True)]
-    rows = [_ahead_row(row, ahead) for row in ahead.rows]
+    rows = [_ahead_row(p, several, today) for p in ahead]
     return [
         heading,
-        said,
-        parts.table(heads, rows, "Places by children who may be missed, the most first"),
+        parts.table(heads, rows, "Places where most children may be missed in the next 30 days"),
         html.P(html.A("All places, and who can help", href=href, className="button")),
     ]
 
 
-def _ahead_row(row: Shortfall, ahead: Shown) -> html.Tr:
-    p = row.place
-    about = f"{p.product_name} · {p.area_name}" if ahead.product is None else p.area_name
+def _ahead_row(p: Missed, several: bool, today: date) -> html.Tr:
+    about = f"{p.product_name} · {p.area_name}" if several else p.area_name
     return parts.row(
         [
             parts.cell(parts.link(p.facility_name, facility=p.facility, vaccine=p.product), about, number=False),
-            parts.cell(words.number(p.missed), words.plural("child", p.missed), sort=p.missed),
-            parts.cell(shortfall.runs_out(p, ahead.today), parts.chance(p.within_30)),
+            parts.cell(words.number(p.missed), words.plural("child", round(p.missed)), sort=p.missed),
+            parts.cell(shortfall.runs_out(p, today), parts.chance(p.within_30)),
         ],
         href=parts.query(facility=p.facility, vaccine=p.product),
     )

@@ -67,10 +67,13 @@ def past(month: date, then: str | None = None) -> html.Div:
 def seen_through(lens: Lens) -> list[Node]:
     """What the numbers are looked at through, with the way back to what is kept; nothing where that is it."""
     if lens.horizon is not None:
-        said, back = f"Chances are of running out {words.within(lens.horizon)}.", link("Next delivery", horizon="")
+        said, back = (
+            f"Chances are of running out {words.within(lens.horizon)}.",
+            link("Show the chance before the next delivery", horizon=""),
+        )
     elif lens.preset is not None:
         levels = policy.PRESETS[lens.preset]
-        said, back = f"States by {levels.name}: {levels.formula}.", link("The programme's own", preset="")
+        said, back = f"States by {levels.name}: {levels.formula}.", link("Show the programme's own", preset="")
     else:
         return []
     return [html.Div([f"{said} ", back], className="callout quiet")]

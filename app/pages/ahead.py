@@ -28,7 +28,7 @@ def page(
     shown = shortfall.read(conn, programme, place, chosen, now, skip=skip, part=reach.part(place.code) is not None)
     kept = {name: value for name, value in (("area", area), ("vaccine", vaccine)) if value}
     return plain.framed(
-        "ahead.html", "Next 30 days", programme, person,
+        "ahead.html", "Ahead", programme, person,
         now=now.astimezone(ZoneInfo(programme.timezone)), shown=shown, shortfall=shortfall,
         places=choices(conn, programme.id, place, reach), part=reach.part(place.code), products=products,
         kept=kept, download=urlencode(kept),

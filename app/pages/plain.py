@@ -59,7 +59,7 @@ def rail(programme: str, here: str) -> list[Section]:
     """The sections that exist; `here` is the name of the one that is open."""
     sections = (
         ("Map", "map", f"/{programme}"),
-        ("Next 30 days", "next", f"/{programme}/next"),
+        ("Ahead", "next", f"/{programme}/next"),
         ("Alerts", "alerts", f"/{programme}/alerts"),
         ("Counts", "counts", f"/{programme}/counts"),
         ("Indicators", "kpis", f"/{programme}/kpis"),

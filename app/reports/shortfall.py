@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from app.components import words
 from app.reports.report import Cell, Column, Report, Row, file_name
-from app.shortfall import Shortfall, Shown
+from app.shortfall import HELPED, Shortfall, Shown
 from data.programmes import Programme
 from data.types import State
 
@@ -36,6 +36,7 @@ def report(programme: Programme, shown: Shown, made_by: str, made_at: datetime) 
         ("Children who may be missed", f"{words.number(total.missed)}, each once for each vaccine"),
         ("Doses short", words.number(total.short)),
         ("Rows", f"{len(shown.rows)}: the places where most children would be missed"),
+        ("Who can help", f"looked up for the first {HELPED}, within 60 km"),
         ("Made by", made_by),
         ("Made at", f"{made_at.astimezone(ZoneInfo(programme.timezone)):%Y-%m-%d %H:%M} ({programme.timezone})"),
     ]  # fmt: skip

@@ -4,7 +4,7 @@
 -- closed below a vial or had a day out of stock. What the next month did not report is counted apart (`fine` null).
 select d.seat, m.month, coalesce(m.closing >= d.doses_per_vial, false) as stocked,
        case when n.closing is null and n.days_out is null then null
-            else least(CAST(floor(round(CAST(m.within_30 AS numeric) * 1000, 6)) AS int), 999) end as fine,
+            else least(CAST(floor(m.within_30 * CAST(1000 AS float8) + 0.001) AS int), 999) end as fine,
        CAST(count(*) AS int) as places, sum(CAST(m.within_30 AS float8)) as predicted,
        CAST(count(*) filter (where o.happened) AS int) as happened,
        sum((CAST(m.within_30 AS float8) - CAST(o.happened AS int)) ^ 2) as squared

@@ -31,6 +31,20 @@ WHERE d.programme_id = :programme_id AND p.missed >= 1 AND f.open
   AND (CAST(:product_id AS int) IS NULL OR d.id = CAST(:product_id AS int))
   AND (CAST(:area_id AS int) IS NULL OR a.lineage @> ARRAY[CAST(:area_id AS int)])
 
+-- total_nation --
+-- The same of a whole programme: whose facilities are known from its products, and who is open from who is counted.
+SELECT CAST(coalesce(sum(p.places), 0) AS int) AS places, CAST(count(*) AS int) AS facilities,
+       coalesce(CAST(sum(p.missed) AS float8), 0) AS missed, coalesce(CAST(sum(p.short) AS float8), 0) AS short
+FROM (
+    SELECT facility_id, count(*) AS places, sum(missed) AS missed, sum(short) AS short
+    FROM position
+    WHERE missed >= 1
+      AND product_id = ANY(ARRAY(SELECT id FROM product WHERE programme_id = :programme_id
+                                   AND (CAST(:product_id AS int) IS NULL OR id = CAST(:product_id AS int))))
+    GROUP BY facility_id
+) p
+JOIN counted c ON c.facility_id = p.facility_id
+
 -- of --
 -- How many places x products report, of which these are some.
 SELECT CAST(coalesce(sum(s.inactive + s.stockout + s.critical + s.low + s.overstock + s.adequate), 0) AS int)

@@ -36,21 +36,23 @@ LIMIT :most;
 
 
 -- nearest_spare --
--- The same for many places at once, the nearest for each: `place` numbers those asked for, from 0.
+-- The same for many places at once, the nearest for each: `place` numbers those asked for, from 0. Neighbours are tried in
+-- the order of their distance until one can help.
 SELECT CAST(w.place AS integer) - 1 AS place, s.*
 FROM unnest(CAST(:facility_ids AS integer[]), CAST(:product_ids AS integer[]), CAST(:keep_months AS real[]),
             CAST(:least AS integer[])) WITH ORDINALITY AS w (facility_id, product_id, keep_months, least, place)
+JOIN facility own ON own.id = w.facility_id
 CROSS JOIN LATERAL (
     SELECT f.id, f.code, f.name, f.tier, a.name AS area_name,
            ST_Distance(CAST(f.point AS geography), CAST(own.point AS geography)) / 1000 AS km,
            n.usable - CAST(ceil(n.amc * w.keep_months) AS integer) AS doses
-    FROM facility own
-    JOIN facility f ON f.programme_id = own.programme_id AND f.id <> own.id AND f.open
-                   AND f.point && ST_Expand(own.point, CAST(:km AS double precision) / 80)
+    FROM facility f
     JOIN position n ON n.facility_id = f.id AND n.product_id = w.product_id
     JOIN area a ON a.id = f.area_id
-    WHERE own.id = w.facility_id AND n.amc > 0 AND n.usable - ceil(n.amc * w.keep_months) >= w.least
+    WHERE f.programme_id = own.programme_id AND f.id <> own.id AND f.open
+      AND f.point && ST_Expand(own.point, CAST(:km AS double precision) / 80)
+      AND n.amc > 0 AND n.usable - ceil(n.amc * w.keep_months) >= w.least
       AND ST_DWithin(CAST(f.point AS geography), CAST(own.point AS geography), CAST(:km AS double precision) * 1000)
-    ORDER BY km
+    ORDER BY f.point <-> own.point
     LIMIT 1
 ) s;

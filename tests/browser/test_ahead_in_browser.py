@@ -93,7 +93,7 @@ def test_another_authoritys_levels_colour_the_states_and_are_named(visit, nigeri
     assert seen.count(4) > own.count(4)
     assert "OpenLMIS, minimum 3, maximum 6 periods" in page.locator("#legend .legend-title").inner_text()
     screen.until(page, lambda: "States by OpenLMIS" in screen.words(page), "the panel says whose levels")
-    page.get_by_role("link", name="The programme's own").click()
+    page.get_by_role("link", name="Show the programme's own").click()
     screen.until(page, lambda: screen.shown(page, "facilities", ordinals) == own, "the programme's own are back")
     assert "preset" not in _query(page)
 
@@ -139,7 +139,7 @@ def test_a_number_opens_to_its_formula_by_key_and_by_touch(visit, nigeria):
             page.keyboard.press("Enter")
         said = formula.locator(".worked")
         said.wait_for()
-        assert "doses used / months" in said.inner_text()
+        assert "Doses used / months" in said.inner_text()
 
 
 def test_the_next_30_days_lead_to_the_place_and_are_taken_away(visit, nigeria):

@@ -162,3 +162,17 @@ def test_strangers_and_other_programmes_see_nothing(client: Client) -> None:
     client.delete_cookie(sessions.COOKIE)
     assert client.get("/small/next", headers={"Accept": "text/html"}).status_code == 302
     assert client.get("/api/v1/small/next").status_code == 401
+
+
+def test_the_indicators_have_a_value_and_a_formula_each_and_say_what_is_not_carried(client: Client) -> None:
+    answer = client.get("/small/kpis")
+    assert answer.status_code == 200
+    said = _read(answer.text)
+    assert "How supply worked in Area SM" in said
+    assert "Stockout rate, now : how it is worked out = Facilities that are out" in said
+    assert "Timeliness of reports: it needs the day on which each monthly report came." in said
+    assert 'href="/api/v1/small/areas/SM/kpis.xlsx?' in answer.text
+    west = _read(client.get("/small/kpis?area=W").text)
+    assert "How supply worked in Area W" in west
+    assert client.get("/small/kpis?from=soon").status_code == 400
+    assert client.get("/small/kpis?area=XX").status_code == 404

@@ -1,0 +1,90 @@
+"""Formulas beside numbers: what they say is what is shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from test_lens import FACILITY, POSITION
+
+from app import explained
+from app.lens import PLAIN
+from data.lens import Lens
+from data.programmes import Programme
+from data.stock import Month
+from geo.areas import Status
+
+TODAY = date(2026, 11, 20)
+PROGRAMME = Programme(1, "small", "Small", "Africa/Lagos", "NPHCDA", True, "", 1, None, ["Nation"], [])
+
+
+def _months(used: int | None = 400, days_out: int | None = 0) -> list[Month]:
+    starts = [date(2025 + (10 + m) // 12, (10 + m) % 12 + 1, 1) for m in range(12)]
+    return [Month(start, 0, used, used, 0, 0, 0, days_out, None, None) for start in starts]
+
+
+def _said(position=POSITION, months=None, lens=PLAIN, doses_per_child=4.0):
+    known = _months() if months is None else months
+    return explained.position(PROGRAMME, FACILITY, position, known, lens, TODAY, doses_per_child=doses_per_child)
+
+
+def test_the_amc_beside_its_formula_is_the_one_that_is_shown() -> None:
+    amc = _said()["amc"]
+    assert amc.value == pytest.approx(POSITION.amc)
+    assert "4,800 doses / 12 months" in amc.worked
+    assert amc.note == ""
+
+
+def test_where_like_places_entered_the_formula_says_so_and_keeps_the_number_in_force() -> None:
+    amc = _said(replace(POSITION, amc=300.0))["amc"]
+    assert amc.value == 300
+    assert amc.worked == ""
+    assert "the months reported here give 4,800 doses / 12 months" in amc.note
+    assert "in force is 300 doses a month, drawn towards what like places need" in amc.note
+    alone = _said(replace(POSITION, amc=300.0), months=[])["amc"]
+    assert "what like places need" in alone.note
+
+
+def test_levels_name_the_preset_that_they_are_seen_by() -> None:
+    own, other = _said(), _said(lens=Lens(preset="WHO-EPI"))
+    assert own["minimum"].value == pytest.approx(100)
+    assert other["minimum"].value == pytest.approx(400)
+    assert other["maximum"].value == pytest.approx(1200)
+    assert "WHO-EPI" in other["maximum"].text
+    stored = _said(replace(POSITION, preset="MSH"))
+    assert "MSH" in stored["minimum"].text
+
+
+def test_the_chance_says_until_when() -> None:
+    due = replace(POSITION, next_delivery_on=date(2026, 11, 30))
+    assert "until the next expected delivery arrives" in _said(due)["probability"].worked
+    assert "10 days" in _said(due)["probability"].worked
+    assert "until 30 days have passed" in _said(lens=Lens(horizon=30))["probability"].worked
+
+
+def test_children_missed_are_doses_short_by_doses_a_child() -> None:
+    lacking = replace(POSITION, short=170.4, missed=42.0)
+    assert _said(lacking)["missed"].value == 43
+    assert _said(lacking)["missed"].worked == "170 doses short / 4 doses a child"
+    assert "missed" not in _said(lacking, doses_per_child=None)
+
+
+def test_days_out_are_those_of_the_year_and_absent_where_none_were_told() -> None:
+    months = _months()
+    months[2], months[5] = replace(months[2], days_out=4), replace(months[5], days_out=6)
+    assert _said(months=months)["days_out"].value == 10
+    assert "days_out" not in _said(months=_months(days_out=None))
+
+
+def test_an_areas_shares_divide_what_is_shown() -> None:
+    own = Status(
+        1, 0, "NG", "Nigeria", no_report=2, inactive=1, stockout=3, critical=1, low=0, overstock=0, adequate=5,
+        children=1_000, children_at_risk=240, children_out=200, risk_share=24, out_share=20, reporting_share=83,
+        last_event_at=None,
+    )  # fmt: skip
+    said = explained.area(own, PLAIN)
+    assert said["risk"].worked == "240 children at risk / 1,000 children of facilities that report"
+    assert said["out"].value == pytest.approx(0.3)
+    assert said["reporting"].value == pytest.approx(10 / 12)
+    assert "within 30 days, summed" in explained.area(own, Lens(horizon=30))["risk"].text
