@@ -64,6 +64,10 @@ class Indicators:
 MISSING = (
     Missing("Timeliness of reports", "the day on which each monthly report came"),
     Missing("Order fill rate, refill rate", "what was ordered"),
+    Missing(
+        "Forecast ratio, error and bias of an area",
+        "the forecasts as they were then; each place's are at .../forecasts",
+    ),
     Missing("Cold-chain functionality, alarms, storage use", "the cold-chain equipment and its loggers"),
 )
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from app.components import words
+from app.errors import InvalidBody
 from app.pages import plain
 from app.pages.plain import Person
 from data import errors
@@ -73,6 +74,16 @@ def field_of(error: errors.DataError) -> str:
     return _FIELDS.get(error.field or "", error.field or "")
 
 
+def words_of(error: errors.DataError) -> str:
+    """What a person reads beside a field: what is wrong with it and what to enter, without the words of the API."""
+    if not isinstance(error, errors.InvalidEvent | InvalidBody):
+        return error.message
+    remedy = "Choose one." if error.field == "reason" and "Send one of" in (error.remedy or "") else error.remedy or ""
+    remedy = remedy.partition(", or opened_vial")[0].removesuffix(".") + "." if remedy else ""
+    said = words.opening(str(error.details.get("reason", error.message)))
+    return f"{said}. {remedy.replace('Send ', 'Enter ', 1)}".strip()
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where something is recorded: the facility, all it handles, and of one product what lies there."""
@@ -104,7 +115,7 @@ def form(
     """The form of one kind; `typed` is what was sent and could not be recorded, or what it begins with."""
     return _page(
         "record.html", programme, person, now, place=place, kind=kind, form=FORMS[kind], typed=typed, losses=LOSSES,
-        error=error, wrong="" if error is None else field_of(error), other_lot=OTHER_LOT,
+        other_lot=OTHER_LOT, **_refusal(error),
     )  # fmt: skip
 
 
@@ -114,14 +125,17 @@ def take_back(
 ) -> str:  # fmt: skip
     """The form that takes an event back."""
     return _page(
-        "record_back.html", programme, person, now, place=place, of=of, typed=typed, error=error,
-        wrong="" if error is None else field_of(error), forms=FORMS,
+        "record_back.html", programme, person, now, place=place, of=of, typed=typed, forms=FORMS, **_refusal(error),
     )  # fmt: skip
 
 
 def done(programme: Programme, person: Person, became: Became, now: datetime) -> str:
     """What was recorded: of which lots, and what is left."""
     return _page("record_done.html", programme, person, now, became=became, said=words.KIND[became.kind], forms=FORMS)
+
+
+def _refusal(error: errors.DataError | None) -> dict[str, str]:
+    return {"error": "" if error is None else words_of(error), "wrong": "" if error is None else field_of(error)}
 
 
 def _page(template: str, programme: Programme, person: Person, now: datetime, **values: object) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from data.insight import consumption, policy
+from data.insight import consumption, demand, policy
+from data.insight.kpi import wastage_factor
 
 TIMES = "x"
 
@@ -94,21 +95,29 @@ def amc(
     unit: str = "doses",
     own_weight: float = 1.0,
     peers: float | None = None,
+    weight: Sequence[float] | None = None,
 ) -> Formula:
     """Average monthly consumption over full months, oldest first; a month whose use is None was not reported.
 
-    With an `own_weight` below 1, the result is drawn towards the `peers`' mean, which is then named.
+    With an `own_weight` below 1, the result is drawn towards the `peers`' mean, which is then named. `weight` says how
+    much each month counts, where any is doubted.
     """
-    entered = consumption.entered(_floats(used), _floats(days_out), _floats(days))
-    taken, out, length = (
-        np.asarray(v)[entered] for v in (_floats(used), np.nan_to_num(_floats(days_out)), _floats(days))
+    counts = np.ones(len(used)) if weight is None else _floats(weight)
+    entered = consumption.entered(_floats(used), _floats(days_out), _floats(days)) & (counts > 0)
+    taken, out, length, counts = (
+        np.asarray(v)[entered] for v in (_floats(used), np.nan_to_num(_floats(days_out)), _floats(days), counts)
     )
-    total, gone, span, months = float(taken.sum()), float(out.sum()), float(length.sum()), int(entered.sum())
+    total, gone, span = (float((counts * v).sum()) for v in (taken, np.minimum(out, length), length))
+    months = float(counts.sum())
     figures: tuple[Figure, ...] = (
         Figure("used", total, unit), Figure("full months reported with stock", months, "months"),
         Figure("days in these months", span, "days"), Figure("days out of stock", gone, "days"),
     )  # fmt: skip
-    value = float(consumption.amc(method, taken[None], out[None], length[None])[0]) if months else math.nan
+    value = math.nan
+    if months and (method == consumption.OPENLMIS or bool((counts == 1).all())):
+        value = float(consumption.amc(method, taken[None], out[None], length[None])[0])
+    elif months:
+        value = float(consumption.over_window(method, total, months, span, gone))
     worked = _amc_worked(method, total, months, span, gone, taken, out, unit)
     spoken = consumption.METHODS[method]
     if math.isnan(value):
@@ -124,11 +133,56 @@ def amc(
         own, others = number(round(own_weight, 2)), number(round(1 - own_weight, 2))
         worked = f"{own} {TIMES} ({worked}) + {others} {TIMES} {amount(peers, monthly)} of like places"
         value = own_weight * value + (1 - own_weight) * peers
-    return Formula("AMC", spoken.text, spoken.source, figures, worked, value, f"{unit} a month")
+    note = "" if bool((counts == 1).all()) else "months that are doubted count for less: see Data quality"
+    return Formula("AMC", spoken.text, spoken.source, figures, worked, value, f"{unit} a month", note)
+
+
+def sessions(
+    administered: Sequence[float | None],
+    days_out: Sequence[float | None],
+    days: Sequence[float],
+    wastage: float,
+    *,
+    unit: str = "doses",
+) -> Formula:
+    """Demand from what sessions gave over full months, oldest first: the mean month x 1 / (1 - open-vial wastage)."""
+    told = amc(administered, days_out, days, unit=unit)
+    text = "doses administered / months x days / (days - days out of stock) / (1 - open-vial wastage)"
+    figures = (*told.figures, Figure("open-vial wastage", wastage, "%"))
+    if told.value is None:
+        return Formula("AMC", text, "WHO", figures, "", None, f"{unit} a month", "no session was reported")
+    factor = float(wastage_factor(wastage))
+    worked = f"{told.worked} / (1 - {number(wastage)})"
+    return Formula("AMC", text, "WHO", figures, worked, told.value * factor, f"{unit} a month")
+
+
+def population(
+    children: float | None,
+    doses_per_child: float | None,
+    wastage: float,
+    *,
+    ratio: float = 1.0,
+    unit: str = "doses",
+) -> Formula:
+    """Demand from the children to be vaccinated; `ratio` is use / this need among like places, where they are known."""
+    text = "children a year x doses per child / 12 / (1 - open-vial wastage)"
+    text += " x use / need of like places" if ratio != 1 else ""
+    figures: tuple[Figure, ...] = (
+        Figure("children a year", children, "children"), Figure("doses per child", doses_per_child, unit),
+        Figure("open-vial wastage", wastage, "%"),
+    )  # fmt: skip
+    if children is None or doses_per_child is None:
+        return Formula("AMC", text, "WHO", figures, "", None, f"{unit} a month", "the children are not known")
+    value = float(demand.from_population(children, doses_per_child, wastage)) * ratio
+    worked = f"{number(children)} children {TIMES} {number(doses_per_child)} / 12 / (1 - {number(wastage)})"
+    if ratio != 1:
+        figures = (*figures, Figure("use / need of like places", ratio))
+        worked += f" {TIMES} {number(round(ratio, 2))}"
+    return Formula("AMC", text, "WHO", figures, worked, value, f"{unit} a month")
 
 
 def _amc_worked(
-    method: str, total: float, months: int, span: float, gone: float, taken: Any, out: Any, unit: str
+    method: str, total: float, months: float, span: float, gone: float, taken: Any, out: Any, unit: str
 ) -> str:
     used, count = amount(total, unit), amount(months, "months")
     match method:

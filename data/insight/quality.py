@@ -100,21 +100,30 @@ def find(at: Reports) -> Flags:
     """Find all that is doubted, in the order of kind, row and month."""
     blank = blanks(at)
     # A month of blanks is like another month of blanks, and its stock seems to vanish: one doubt, not three.
-    parts = (
-        (Kind.REPEATED, repeated(at) & ~blank, at.used, _before(at.used)),
-        (Kind.BLANK, blank, at.used, usual(at.used)),
-        (Kind.JUMP, jumps(at) & ~blank, at.used, usual(at.used)),
-        (Kind.NEGATIVE, negative(at) & ~blank, at.closing, _there(at)),
-        (Kind.TORN, torn(at) & ~blank, at.opening, _before(at.closing)),
-    )
-    places = [np.nonzero(where) for _, where, _, _ in parts]
+    masks = (repeated(at) & ~blank, blank, jumps(at) & ~blank, negative(at) & ~blank, torn(at) & ~blank)
+    places = [np.nonzero(mask) for mask in masks]
+    figures = [_figures(kind, at, *place) for kind, place in zip(KINDS, places, strict=True)]
     return Flags(
         row=np.concatenate([row for row, _ in places]),
         column=np.concatenate([column for _, column in places]),
-        kind=np.repeat([KINDS.index(kind) for kind, _, _, _ in parts], [row.size for row, _ in places]).astype(np.int8),
-        reported=np.concatenate([part[2][place] for part, place in zip(parts, places, strict=True)]),
-        expected=np.concatenate([part[3][place] for part, place in zip(parts, places, strict=True)]),
+        kind=np.repeat(np.arange(len(KINDS)), [row.size for row, _ in places]).astype(np.int8),
+        reported=np.concatenate([reported for reported, _ in figures]),
+        expected=np.concatenate([expected for _, expected in figures]),
     )
+
+
+def _figures(kind: Kind, at: Reports, row: Indices, column: Indices) -> tuple[Floats, Floats]:
+    """What was reported in some months and what would have been expected; NaN where that cannot be said."""
+    if not row.size:
+        return np.empty(0), np.empty(0)
+    if kind in (Kind.BLANK, Kind.JUMP):
+        return at.used[row, column], usual(at.used[row])[:, 0]
+    before = np.where(column > 0, column - 1, 0)
+    if kind is Kind.REPEATED:
+        return at.used[row, column], at.used[row, before]
+    if kind is Kind.TORN:
+        return at.opening[row, column], at.closing[row, before]
+    return at.closing[row, column], _there(at)[row, column]
 
 
 def weights(flags: Flags, shape: tuple[int, int]) -> NDArray[np.float32]:
@@ -242,6 +251,8 @@ def _before(values: Floats) -> Floats:
 
 def _agreed(said: Bools, could: Bools, at: Reports) -> Bools:
     """Where so many lines of a place, or of all places, say it in the same month that it is no chance."""
+    if not said.any():
+        return said
     count, whole = (_by_group(values, at.facility) for values in (said, could))
     of_place = (count >= FEWEST) & (count >= SHARE * whole)
     total, all_lines = said.sum(axis=0), could.sum(axis=0)
@@ -253,6 +264,8 @@ def _agreed(said: Bools, could: Bools, at: Reports) -> Bools:
 
 def _of_product(said: Bools, could: Bools, held: Bools, product: Indices) -> Bools:
     """Where every place says it of a product in a month, and few do in other months, or none has a balance then."""
+    if not said.any():
+        return said
     balance = _by_group(held, product) > 0
     count, whole = (_by_group(values, product) for values in (said, could))
     others = whole.sum(axis=1, keepdims=True) - whole

@@ -25,12 +25,12 @@ SELECT f.id, f.code, f.name, f.tier, a.name AS area_name,
        ST_Distance(CAST(f.point AS geography), CAST(own.point AS geography)) / 1000 AS km,
        n.usable - CAST(ceil(n.amc * CAST(:keep_months AS real)) AS integer) AS doses
 FROM facility own
-JOIN facility f ON f.programme_id = own.programme_id AND f.id <> own.id AND f.open
-               AND f.point && ST_Expand(own.point, CAST(:km AS double precision) / 80)
+JOIN facilities_near(:facility_id, :km) AS near (id) ON true
+JOIN facility f ON f.id = near.id
 JOIN position n ON n.facility_id = f.id AND n.product_id = :product_id
 JOIN area a ON a.id = f.area_id
-WHERE own.id = :facility_id AND f.id <@ CAST(:seen AS int4multirange) AND n.amc > 0 AND n.usable - ceil(n.amc * CAST(:keep_months AS real)) >= :least
-  AND ST_DWithin(CAST(f.point AS geography), CAST(own.point AS geography), CAST(:km AS double precision) * 1000)
+WHERE own.id = :facility_id AND f.id <@ CAST(:seen AS int4multirange)
+  AND n.amc > 0 AND n.usable - ceil(n.amc * CAST(:keep_months AS real)) >= :least
 ORDER BY km
 LIMIT :most;
 

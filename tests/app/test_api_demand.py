@@ -190,7 +190,7 @@ def test_indicators_of_an_area_say_their_formula_and_what_is_missing(site: Any) 
     assert whole["full_availability"]["value"] == 0.5
     assert whole["total_wastage"]["value"] == pytest.approx(0.4)
     assert whole["otif"]["value"] is None
-    assert "Cold-chain" in said["missing"][2]["name"]
+    assert "Cold-chain" in said["missing"][3]["name"]
 
 
 def test_an_area_below_counts_only_its_own(site: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from data import db, programmes
 from data.record import ledger, past
 from data.types import Kind, StockEvent
 from geo import reach
+from geo.lens import Lenses
 from geo.past import Pasts
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -146,9 +148,9 @@ def test_the_pages_say_which_day_they_show_and_what_was_so(history: Any, place: 
         programme = programmes.find(conn, "small")
         day = programme.day(NOW - 5 * DAY)
         view = {"programme": "small", "vaccine": "BCG", "as_of": day.isoformat(), "sense": sense, **place}
-        shown = panel.read(
-            conn, programme, panel.parse(view), datetime.now(UTC), Pasts(history.engine), reach.everything(programme.id)
-        )
+        parts = SimpleNamespace(pasts=Pasts(history.engine), lenses=Lenses(history.engine))
+        asked = panel.parse(view), datetime.now(UTC), parts, reach.everything(programme.id)
+        shown = panel.read(conn, programme, *asked)  # type: ignore[arg-type]  # what of the services it reads
     said = json.dumps(shown.panel.to_plotly_json(), cls=plotly.utils.PlotlyJSONEncoder)
     known = "known " if sense == "recorded" else ""
     assert f"As it was {known}on {day.day} {day:%B %Y} at 23:59." in said

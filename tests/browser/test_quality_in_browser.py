@@ -24,6 +24,9 @@ def test_doubted_values_can_be_read_anywhere(visit, uganda, scheme, viewport):
         "() => { const t = document.querySelector('.table-wrap'); return t.scrollWidth <= t.clientWidth }"
     )
     rows.first.locator("summary").click()
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+    assert [v["id"] for v in found["violations"] if v["impact"] in ("serious", "critical")] == []
     assert rows.first.get_by_role("button", name="Right after all").is_visible()
 
 

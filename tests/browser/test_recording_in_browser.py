@@ -39,9 +39,11 @@ def _picture(page, name):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_loss_is_recorded_and_taken_back_on_a_phone_without_scripts(context, product, nigeria, scheme):
+def test_a_loss_is_recorded_and_taken_back_on_a_phone_with_scripts_or_without(context, product, nigeria, scheme):
     [of] = nigeria.rows(_STOCK)
-    page = context(**_PHONE, java_script_enabled=False, storage_state=None, color_scheme=scheme).new_page()
+    # The choice between light and dark is made by a script: without one a page is light.
+    scripts = {"java_script_enabled": scheme == "dark", "color_scheme": scheme}
+    page = context(**_PHONE, **scripts, storage_state=None).new_page()
     page.goto(f"{product.address}/nigeria-demo/record?facility={of.facility}&product={of.product}")
     with page.expect_navigation():
         sign_in(page, "facility@demo.example")
@@ -52,7 +54,7 @@ def test_a_loss_is_recorded_and_taken_back_on_a_phone_without_scripts(context, p
     page.get_by_label("Note").fill("it fell")
     with page.expect_navigation():
         page.get_by_role("button", name="Record").tap()
-    assert "a loss needs its reason" in page.get_by_role("alert").inner_text()
+    assert "A loss needs its reason. Choose one." in page.get_by_role("alert").inner_text()
     assert page.get_by_label("Note").input_value() == "it fell"
     _fits(page)
     _picture(page, f"refused-{scheme}")

@@ -94,7 +94,7 @@ def test_who_only_counts_and_receives_has_demand_and_runs_out(conn: sa.Connectio
         ([(Kind.RECEIPT, 50, 1), (Kind.ADMINISTERED, 50, 10)], 21),
         # A count of nothing in an empty spell does not part it.
         ([(Kind.RECEIPT, 50, 1), (Kind.ADMINISTERED, 50, 10), (Kind.COUNT, 0, 12), (Kind.RECEIPT, 9, 14)], 3),
-        # Empty from the first midnight until the 5th: the 1st to the 4th.
+        # Used up in April, and empty from the first midnight until the 5th: the 1st to the 4th.
         ([(Kind.RECEIPT, 50, 5)], 4),
         # Out and refilled within a day.
         ([(Kind.RECEIPT, 50, 1), (Kind.ADMINISTERED, 50, 10), (Kind.RECEIPT, 50, 11)], 0),
@@ -106,6 +106,9 @@ def test_days_out_are_full_local_days(
     stocked = moves[0][2] == 1
     if stocked:
         happened(conn, country, Kind.RECEIPT, 1, date(2026, 4, 20))
+    else:
+        happened(conn, country, Kind.RECEIPT, 9, date(2026, 4, 20))
+        happened(conn, country, Kind.ADMINISTERED, 9, date(2026, 4, 25))
     for number, (kind, doses, day) in enumerate(moves):
         amount = doses + 1 if stocked and kind is Kind.ADMINISTERED else doses
         happened(conn, country, kind, amount, date(2026, 5, day), source_id=str(number))
@@ -114,6 +117,15 @@ def test_days_out_are_full_local_days(
     may = month(conn, date(2026, 5, 1))
     assert may is not None
     assert may.days_out == days
+
+
+def test_a_place_is_not_out_of_what_it_never_had(conn: sa.Connection, country: small.Small) -> None:
+    happened(conn, country, Kind.RECEIPT, 50, date(2026, 5, 5))
+    refreshed(conn, country, date(2026, 5, 31))
+    refreshed(conn, country, TODAY)
+    may = month(conn, date(2026, 5, 1))
+    assert may is not None
+    assert may.days_out == 0
 
 
 def test_a_place_is_out_from_the_day_after_its_last_lot_expired(conn: sa.Connection, country: small.Small) -> None:

@@ -121,6 +121,14 @@ def test_days_in_quarantine_are_out_and_those_of_its_beginning_and_end_are_not(c
     assert days(conn, (Kind.RECEIPT, 3, 8, "A", 40), *steps) == 4
 
 
+def test_days_from_the_first_midnight_to_the_refill_are_out_where_the_month_before_used_it_up(
+    conn: sa.Connection,
+) -> None:
+    length = (MONTH - BEFORE).days
+    used_up = ((Kind.RECEIPT, 3, 8, "A", 40), (Kind.ADMINISTERED, 9, 8, "A", 40))
+    assert days(conn, *used_up, (Kind.RECEIPT, length + 4, 8, "B", 40)) == 4
+
+
 def test_a_place_that_never_held_a_product_is_not_out_of_it(conn: sa.Connection) -> None:
     assert days(conn) == 0
 

@@ -30,10 +30,7 @@ on conflict on constraint uq_user_grant_once do nothing
 
 -- area --
 -- An area of a programme by their codes; the area is null where none is named.
-select p.id as programme_id, a.id as area_id
-from programme p
-left join area a on a.programme_id = p.id and a.code = :area
-where p.code = :programme
+select programme_id, area_id from place_of_group(:programme, :area)
 
 -- due --
 -- A session whose person the provider is to be asked about again, held until this transaction ends.

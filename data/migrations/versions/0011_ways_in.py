@@ -109,6 +109,14 @@ _GRANTS = """create view session_grant as
       and (s.kind <> 'browser' or s.strong or u.demo
            or not exists (select from user_grant a where a.user_id = s.user_id and a.role = 'administrator'))"""
 
+# Who comes from the ministry's sign-in is nobody yet, and sees no area; yet the groups that they are in name some.
+_PLACE = """create function place_of_group(programme_code text, area_code text)
+    returns table (programme_id integer, area_id integer)
+    language sql stable security definer set search_path from current as $$
+        select p.id, a.id from programme p left join area a on a.programme_id = p.id and a.code = area_code
+        where p.code = programme_code
+    $$"""
+
 # The role that people's requests work as asks it who they are. It reads as its owner, for whom there are no walls.
 _READ = """do $$ begin
     if exists (select from pg_roles where rolname = 'vaxtrace_app') then
@@ -166,7 +174,7 @@ _LOG = (
 
 
 def upgrade() -> None:
-    for statement in (*_TABLES, _GRANTS, _READ, *_LOG):
+    for statement in (*_TABLES, _GRANTS, _PLACE, _READ, *_LOG):
         op.execute(statement)
 
 
@@ -175,6 +183,7 @@ def downgrade() -> None:
         "drop table audit_log, audit_head cascade",
         "drop function chain_audit_log, refuse_log_change",
         "drop view session_grant",
+        "drop function place_of_group",
         "delete from session where kind = 'access'",
         """alter table session drop constraint ck_session_kind_known,
             add constraint ck_session_kind_known check (kind in ('browser', 'token')),

@@ -139,6 +139,12 @@ where programme_id = :programme_id and code = any(CAST(:codes AS text[]))
 
 -- targets --
 -- The events that are to be reversed, by their first row, and whether that has been done.
+-- Their ids are found first: behind a wall an index cannot be asked for what is still to be read from JSON.
+with named as materialized (
+    select k.source, k.source_id, CAST(k.result -> 'event_ids' ->> 0 AS bigint) as first_id
+    from unnest(CAST(:sources AS text[]), CAST(:source_ids AS text[])) as asked (source, source_id)
+    join event_key k on k.programme_id = :programme_id and k.source = asked.source and k.source_id = asked.source_id
+)
 select distinct on (k.source, k.source_id) k.source, k.source_id, e.id, e.kind, e.entry, e.facility_id, e.product_id,
        e.occurred_at,
        exists (
@@ -146,9 +152,8 @@ select distinct on (k.source, k.source_id) k.source, k.source_id, e.id, e.kind, 
            where r.facility_id = e.facility_id and r.product_id = e.product_id and r.occurred_at = e.occurred_at
              and r.reverses_id = e.id
        ) as reversed
-from unnest(CAST(:sources AS text[]), CAST(:source_ids AS text[])) as asked (source, source_id)
-join event_key k on k.programme_id = :programme_id and k.source = asked.source and k.source_id = asked.source_id
-join stock_event e on e.id = CAST(k.result -> 'event_ids' ->> 0 AS bigint)
+from named k
+join stock_event e on e.id = k.first_id
 order by k.source, k.source_id
 
 -- lock_positions --

@@ -101,8 +101,7 @@ where p.facility_id = t.facility_id and p.product_id = t.product_id
       is distinct from (t.usable, t.total, t.reserved, t.last_at, t.received_on, t.chain)
 
 -- months --
--- Months that somebody recorded in, folded as the ledger folds them. Days out of stock and states stay. To one that was
--- wrong the ledger adds nothing before it has folded it anew (`missing`).
+-- Months that somebody recorded in, folded as the ledger folds them. Days out of stock and states stay.
 with flows as (
     select facility_id, product_id, month, sum(doses) as doses,
            coalesce(sum(doses) filter (where kind in ('receipt', 'transfer_in')), 0) as received,
@@ -127,19 +126,20 @@ missing as (
     ) c
     group by facility_id, product_id, month
 )
-insert into stock_month as m (facility_id, product_id, month, opening, received, used, lost, adjusted, closing)
+insert into stock_month as m (facility_id, product_id, month, opening, received, used, lost, adjusted, closing, missing)
 select b.facility_id, b.product_id, b.month, b.closing - b.doses, b.received,
-       b.used + case when b.used = 0 then coalesce(c.doses, 0) else 0 end, b.lost,
-       b.adjusted + case when b.used = 0 then coalesce(c.doses, 0) else 0 end, b.closing
+       b.used + n.missing, b.lost, b.adjusted + n.missing, b.closing, n.missing
 from balances b
 left join missing c on c.facility_id = b.facility_id and c.product_id = b.product_id and c.month = b.month
+cross join lateral (select case when b.used = 0 then coalesce(c.doses, 0) else 0 end as missing) n
 where b.folded
 order by 1, 2, 3
 on conflict (facility_id, product_id, month) do update
 set opening = excluded.opening, received = excluded.received, used = excluded.used, lost = excluded.lost,
-    adjusted = excluded.adjusted, closing = excluded.closing, missing = null
-where (m.opening, m.received, m.used, m.lost, m.adjusted, m.closing)
-      is distinct from (excluded.opening, excluded.received, excluded.used, excluded.lost, excluded.adjusted, excluded.closing)
+    adjusted = excluded.adjusted, closing = excluded.closing, missing = excluded.missing
+where (m.opening, m.received, m.used, m.lost, m.adjusted, m.closing, m.missing)
+      is distinct from (excluded.opening, excluded.received, excluded.used, excluded.lost, excluded.adjusted,
+                        excluded.closing, excluded.missing)
 
 -- closings --
 -- Months that were only reported keep what was reported. What they closed with is what their count says, and a month

@@ -70,9 +70,9 @@ def test_a_form_that_is_sent_twice_is_recorded_once(reader: Reader) -> None:
     ("kind", "typed", "field", "reason"),
     [
         ("administered", {"amount": "900", "unit": "vial"}, "amount", "fewer than the 18000"),
-        ("receipt", {"amount": "7", "unit": "dose"}, "amount", "no whole number of vials"),
-        ("loss", {"amount": "1", "unit": "vial"}, "reason", "a loss needs its reason"),
-        ("receipt", {"amount": "1", "unit": "vial", "lot": "NEW"}, "expiry", "Send the expiry date"),
+        ("receipt", {"amount": "7", "unit": "dose"}, "amount", "7 doses are no whole number of vials of 20. Enter 20."),
+        ("loss", {"amount": "1", "unit": "vial"}, "reason", "A loss needs its reason. Choose one."),
+        ("receipt", {"amount": "1", "unit": "vial", "lot": "NEW"}, "expiry", "Enter the expiry date"),
         ("transfer_out", {"amount": "1", "unit": "vial", "partner": "NOWHERE"}, "partner", "NOWHERE"),
         ("transfer_out", {"amount": "1", "unit": "vial", "partner": "F-E1"}, "document", "needs its number"),
         ("quarantine", {"reason": "warm"}, "lot", "is of one lot"),

@@ -61,4 +61,5 @@ def test_more_stock_or_less_demand_is_never_worse(stock, more, share, dispersion
     )  # fmt: skip
     for other in (richer, calmer):
         assert other[0] <= gone + 0.001
-        assert other[1] <= short + 0.01 * mean
+        # A thousandth of a dose may be the table, not the demand.
+        assert other[1] <= short + 0.01 * mean + 0.002

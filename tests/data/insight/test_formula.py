@@ -1,11 +1,12 @@
 import json
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.insight import consumption, formula, policy
+from data.insight import consumption, demand, formula, policy
 
 YEAR = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 
@@ -94,6 +95,25 @@ def test_a_share_is_told_in_percent_with_both_its_numbers():
     nothing = formula.kpi("Reporting rate", "", 0, 0, numerator_name="received", denominator_name="expected")
     assert nothing.value is None
     assert nothing.note == "there are no expected to divide by"
+
+
+def test_a_doubted_month_counts_for_its_weight_in_the_formula_as_it_does_in_demand():
+    used, weight = [100.0] * 11 + [2000.0], [1.0] * 11 + [0.1]
+    told = formula.amc(used, [0] * 12, [30] * 12, weight=weight)
+    assert told.value == pytest.approx(1300 / 11.1)
+    in_force = demand.estimate([used], np.zeros((1, 12)), np.ones((1, 12), dtype=bool), np.full(12, 30.0),
+                               weight=[weight], window=11)  # fmt: skip
+    assert formula.amc(used[1:], [0] * 11, [30] * 11, weight=weight[1:]).value == pytest.approx(in_force.amc.item())
+    assert "doubted" in told.note
+
+
+def test_demand_from_sessions_and_from_population_shows_its_own_working():
+    told = formula.sessions([30, None, 30], [0, None, 0], [30, 31, 30], 0.5)
+    assert formula.words(told) == ("AMC = 60 doses / 2 months x 60 / (60 - 0) / (1 - 0.5) = 60 doses a month (WHO)")
+    told = formula.population(1200, 3, 0.25)
+    assert formula.words(told) == "AMC = 1,200 children x 3 / 12 / (1 - 0.25) = 400 doses a month (WHO)"
+    assert formula.population(1200, 3, 0.25, ratio=0.8).value == pytest.approx(320)
+    assert formula.population(None, 3, 0.25).value is None
 
 
 def test_the_spells_of_days_out_add_up():
