@@ -39,7 +39,7 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Predictions of one product and month, of places with stock or without, by thousandth; `fine` None: no outcome."""
+    """Predictions of one product and month, of places with stock or without, by hundredth; `fine` None: no outcome."""
 
     seat: int
     month: date

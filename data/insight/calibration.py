@@ -1,8 +1,8 @@
 """How good were predictions, counted? The scores of `scores`, from counts of cases by the percentage shown.
 
-A nation's year holds millions of cases; counted by a thousandth of probability they are a few thousand numbers, and
+A nation's year holds millions of cases; counted by a hundredth of probability they are a few thousand numbers, and
 the scores of these are the scores of the cases: Brier's exactly, the bins of the diagram exactly, and the area under
-the curve but for the order of cases that lie within a thousandth. Pure.
+the curve but for the order of cases that lie within a hundredth. Pure.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from data.insight.scores import Bin
 
 Floats = NDArray[np.float64]
 
-#: Cases are counted by thousandths of probability, and shown by tenths.
-FINE, BINS = 1000, 10
+#: Cases are counted by hundredths of probability, and shown by tenths.
+FINE, BINS = 100, 10
 
 
 @dataclass(frozen=True, slots=True)
 class Cases:
-    """Predictions counted by `fine` (0 to 999), in any order and as often as they come.
+    """Predictions counted by `fine` (0 to 99), in any order and as often as they come.
 
     Of each count: how many cases, the sum of their probabilities, how many of them happened, and the sum of their
     squared errors.
@@ -92,7 +92,7 @@ def _bins(cases: Cases) -> list[Bin]:
 
 
 def _auc(cases: Cases) -> float | None:
-    """P(a case that happened was given more than one that did not), cases of one thousandth by half."""
+    """P(a case that happened was given more than one that did not), cases of one hundredth by half."""
     count, hits = (np.bincount(cases.fine, values, minlength=FINE) for values in (cases.count, cases.happened))
     misses = count - hits
     pairs = hits.sum() * misses.sum()

@@ -11,23 +11,23 @@ from data.insight import calibration, scores
 from data.insight.calibration import Cases
 from data.insight.scores import Bin
 
-outcomes = st.lists(st.tuples(st.integers(0, 1000), st.booleans()), min_size=1, max_size=60)
+outcomes = st.lists(st.tuples(st.integers(0, 100), st.booleans()), min_size=1, max_size=60)
 
 
-def _counted(thousandths: list[int], happened: list[bool]) -> Cases:
-    """Each case as a count of its own, at exactly its thousandth."""
-    p, y = np.array(thousandths) / 1000, np.array(happened, dtype=np.float64)
-    fine = np.minimum(np.array(thousandths), 999).astype(np.int64)
+def _counted(hundredths: list[int], happened: list[bool]) -> Cases:
+    """Each case as a count of its own, at exactly its hundredth."""
+    p, y = np.array(hundredths) / 100, np.array(happened, dtype=np.float64)
+    fine = np.minimum(np.array(hundredths), 99).astype(np.int64)
     return Cases(fine, np.ones(p.size), p, y, (p - y) ** 2)
 
 
 @given(outcomes)
 def test_counted_cases_have_the_scores_of_the_cases(cases: list[tuple[int, bool]]) -> None:
-    thousandths, happened = map(list, zip(*cases, strict=True))
-    # 1.000 shares its thousandth with 0.999, which are then ties.
-    thousandths = [999 if t == 1000 else t for t in thousandths]
-    p, y = np.array(thousandths) / 1000, np.array(happened)
-    found = calibration.score(_counted(thousandths, happened))
+    hundredths, happened = map(list, zip(*cases, strict=True))
+    # 1.00 shares its hundredth with 0.99, which are then ties.
+    hundredths = [99 if t == 100 else t for t in hundredths]
+    p, y = np.array(hundredths) / 100, np.array(happened)
+    found = calibration.score(_counted(hundredths, happened))
     assert found.count == len(cases)
     assert found.happened == sum(happened)
     assert found.brier == pytest.approx(scores.brier(p, y))
