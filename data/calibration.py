@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from data import queries
 from data.insight import calibration
@@ -18,8 +20,6 @@ SQL = queries.read(Path(__file__).parent / "sql" / "calibration.sql")
 
 #: As many months are looked back.
 MONTHS = 24
-
-_SUMS = ("places", "predicted", "happened", "squared")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +38,37 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """Predictions of one product and month, of places with stock or without, by hundredth; `fine` None: no outcome."""
+class Counts:
+    """Predictions counted by product, month, whether there was stock, and hundredth (-1: no outcome is known)."""
 
-    seat: int
-    month: date
-    stocked: bool
-    fine: int | None
-    places: int
-    predicted: float
-    happened: int
-    squared: float
+    seat: NDArray[np.int64]
+    month: NDArray[np.datetime64]
+    stocked: NDArray[np.bool_]
+    cases: Cases
+
+    def columns(self) -> list[list[Any]]:
+        """The same as plain lists, for a cache."""
+        named = [self.seat, np.datetime_as_string(self.month), self.stocked]
+        return [values.tolist() for values in (*named, *(getattr(self.cases, n) for n in Cases.__slots__))]
 
 
-def count(conn: sa.Connection, programme_id: int, today: date) -> list[Count]:
+def counts(columns: Sequence[Sequence[Any]]) -> Counts:
+    """Counts out of `columns`."""
+    seat, month, stocked, fine, *sums = columns or [[]] * 8
+    return Counts(
+        np.array(seat, dtype=np.int64),
+        np.array(month, dtype="datetime64[D]"),
+        np.array(stocked, dtype=bool),
+        Cases(np.array(fine, dtype=np.int64), *(np.array(values, dtype=np.float64) for values in sums)),
+    )
+
+
+def count(conn: sa.Connection, programme_id: int, today: date) -> Counts:
     """The predictions whose next month is over, of the last `MONTHS` months, counted."""
     running = today.replace(day=1)
     since = running.year * 12 + running.month - 1 - MONTHS
     asked = {"programme_id": programme_id, "since": _month(since), "until": _month(since + MONTHS - 1)}
-    return [Count(*row) for row in conn.execute(SQL["cases"], asked)]
+    return counts(list(zip(*conn.execute(SQL["cases"], asked), strict=True)))
 
 
 def read(conn: sa.Connection, programme_id: int, today: date) -> Calibration:
@@ -64,21 +76,16 @@ def read(conn: sa.Connection, programme_id: int, today: date) -> Calibration:
     return of(count(conn, programme_id, today))
 
 
-def of(counts: Sequence[Count]) -> Calibration:
+def of(found: Counts) -> Calibration:
     """The scores of what was counted."""
-    known = [c for c in counts if c.fine is not None]
-    cases = Cases(
-        np.array([c.fine for c in known], dtype=np.int64),
-        *(np.array([getattr(c, name) for c in known], dtype=np.float64) for name in _SUMS),
-    )
-    seats, months = np.array([c.seat for c in known]), np.array([c.month for c in known], dtype="datetime64[D]")
-    stocked = np.array([c.stocked for c in known], dtype=bool)
+    known = found.cases.fine >= 0
+    cases, seat, month = found.cases.where(known), found.seat[known], found.month[known]
     return Calibration(
         every=calibration.score(cases),
-        stocked=calibration.score(cases.where(stocked)),
-        by_product={seat: calibration.score(cases.where(seats == seat)) for seat in np.unique(seats).tolist()},
-        by_month={month: calibration.score(cases.where(months == month)) for month in np.unique(months).tolist()},
-        unknown=sum(c.places for c in counts if c.fine is None),
+        stocked=calibration.score(cases.where(found.stocked[known])),
+        by_product={each: calibration.score(cases.where(seat == each)) for each in np.unique(seat).tolist()},
+        by_month={each: calibration.score(cases.where(month == each)) for each in np.unique(month).tolist()},
+        unknown=int(found.cases.count[~known].sum()),
     )
 
 

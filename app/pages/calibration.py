@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from app.components import reliability, words
 from app.pages import plain
 from data import calibration, stock
-from data.calibration import Calibration, Count
+from data.calibration import Calibration
 from data.insight import calibration as counted
 from data.insight.calibration import Score
 from data.insight.scores import Bin
@@ -49,11 +49,11 @@ def read(conn: sa.Connection, programme: Programme, scope: Scope, cache: Cache, 
     """The scores of what lies within a scope, counted once a day."""
 
     def load() -> bytes:
-        return json.dumps([asdict(c) for c in calibration.count(conn, programme.id, today)], default=str).encode()
+        return json.dumps(calibration.count(conn, programme.id, today).columns()).encode()
 
     reach = (scope.whole, tuple(sorted(scope.areas)), tuple(sorted(scope.facilities)))
-    rows = json.loads(cache.read(CountsKey(programme.id, today.isoformat(), reach), load))
-    return calibration.of([Count(**(row | {"month": date.fromisoformat(row["month"])})) for row in rows])
+    kept = cache.read(CountsKey(programme.id, today.isoformat(), reach), load)
+    return calibration.of(calibration.counts(json.loads(kept)))
 
 
 def verdict(score: Score) -> str:

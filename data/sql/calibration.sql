@@ -1,9 +1,9 @@
 -- cases --
 -- What was predicted at the end of each month against what the next one brought: by product and month, for places with
 -- and without stock at that end, cases counted by the hundredth of their probability. A place ran out when the next month
--- closed below a vial or had a day out of stock. What the next month did not report is counted apart (`fine` null).
+-- closed below a vial or had a day out of stock. What the next month did not report is counted apart (`fine` -1).
 select d.seat, m.month, coalesce(m.closing >= d.doses_per_vial, false) as stocked,
-       case when n.closing is null and n.days_out is null then null
+       case when n.closing is null and n.days_out is null then -1
             else least(CAST(floor(m.within_30 * CAST(100 AS float8) + 0.0001) AS int), 99) end as fine,
        CAST(count(*) AS int) as places, sum(CAST(m.within_30 AS float8)) as predicted,
        CAST(count(*) filter (where o.happened) AS int) as happened,
