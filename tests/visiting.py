@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from keys import BOX
 from werkzeug.test import Client, TestResponse
 
 from app import create_app
@@ -49,7 +50,7 @@ class Site:
         client = Client(self.app)
         with db.transaction(self.engine) as conn:
             user = conn.scalar(sa.text("select id from app_user where email = :e"), {"e": f"{who}@example.org"})
-        client.set_cookie(sessions.COOKIE, sessions.Sessions(self.engine, demo=False).open(user, strong=True))
+        client.set_cookie(sessions.COOKIE, sessions.Sessions(self.engine, BOX, demo=False).open(user, strong=True))
         return client
 
     def recorded(self) -> list[int]:

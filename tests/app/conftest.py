@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import small
 import sqlalchemy as sa
-from keys import KEY
+from keys import BOX, KEY
 from visiting import PASSWORD, PEOPLE, Site
 
 from app import pipeline
@@ -37,9 +37,9 @@ def site(administration: sa.Engine, postgres: Server, redis_server: Server, temp
             programme = programmes.find(conn, code)
             pipeline.refresh(conn, programme, programme.day(now), now, "a first day")
     for person, (role, where) in PEOPLE.items():
-        users.add(engine, f"{person}@example.org", person, PASSWORD)
+        users.add(engine, BOX, f"{person}@example.org", person, PASSWORD)
         users.grant(engine, f"{person}@example.org", role, "small", **where)
-    users.add(engine, "elsewhere@example.org", "elsewhere", PASSWORD)
+    users.add(engine, BOX, "elsewhere@example.org", "elsewhere", PASSWORD)
     users.grant(engine, "elsewhere@example.org", "national", "other")
     settings = Settings(database_url=url, redis_url=redis_server.url, secret_key=KEY)  # type: ignore[arg-type]
     opened = Site(settings, engine)

@@ -18,6 +18,7 @@ from app.local import children
 from app.pages.account import device
 from data import db
 from tests.app.people import PASSWORD, Somebody, recovery_codes
+from tests.keys import BOX
 
 _numbers = iter(range(1, 1000))
 Make = Callable[..., Somebody]
@@ -31,7 +32,7 @@ def person(site: Any) -> Make:
 
     def make(role: str = "national", **where: str) -> Somebody:
         email = f"person{next(_numbers)}@example.org"
-        users.add(site.engine, email, "Somebody", PASSWORD)
+        users.add(site.engine, BOX, email, "Somebody", PASSWORD)
         users.grant(site.engine, email, role, "small", **where)
         return Somebody(site, email)
 
@@ -435,4 +436,4 @@ def test_an_address_is_believed_from_our_own_proxy_only(site: Any, person: Make)
         with db.transaction(site.engine) as conn:
             address = conn.scalar(sa.text("select address from session where user_id = :i"), {"i": somebody.id})
         assert address == seen
-    close(behind)
+    behind.close()
