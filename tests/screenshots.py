@@ -54,6 +54,18 @@ where s.name = 'Kano' and x.state = 2 and x.probability is not null and x.out_si
 order by x.amc desc, f.code
 limit 1
 """
+#: One whose delivery is due before it is likely to run out, and perhaps not soon enough.
+_COMING = """
+select f.code, pr.code as vaccine
+from position x
+join facility f on f.id = x.facility_id
+join product pr on pr.id = x.product_id
+join area s on s.id = f.partition_id
+where s.name = 'Kano' and x.state = 3 and x.probability between 0.4 and 0.7 and x.next_delivery_on > current_date + 7
+    and f.catchment > 0 and f.code not like '%CS'
+order by x.amc desc, f.code
+limit 1
+"""
 _KANO = "select code from area where name = 'Kano' and level = 1"
 
 
@@ -120,6 +132,7 @@ def _pictures(engine: sa.Engine) -> list[Picture]:
     with db.transaction(engine) as conn:
         kano = conn.execute(sa.text(_KANO)).scalar_one()
         facility = conn.execute(sa.text(_FACILITY)).one()
+        coming = conn.execute(sa.text(_COMING)).one()
         has_uganda = conn.execute(sa.text("select 1 from programme where code = 'uganda'")).first()
     pictures = [
         Picture("nation", "/nigeria-demo"),
@@ -133,8 +146,17 @@ def _pictures(engine: sa.Engine) -> list[Picture]:
     ]
     pictures += [
         Picture("ahead", "/nigeria-demo/next", themes=("light",), awaits=".shortfall", plain=True),
-        Picture("accuracy", "/nigeria-demo/calibration", themes=("light",), awaits="svg.reliability", plain=True),
-        Picture("horizon", f"/nigeria-demo?area={kano}&vaccine=BCG&colour=probability&horizon=30", themes=("light",)),
+        Picture("ahead-accuracy", "/nigeria-demo/calibration", themes=("light",), awaits="svg.reliability", plain=True),
+        Picture(
+            "ahead-fan",
+            f"/nigeria-demo?facility={coming.code}&vaccine={coming.vaccine}",
+            themes=("light",),
+            awaits="#panel-body .chart svg.main-svg",
+            from_="#panel-body h2:text('Stock ahead')",
+        ),
+        Picture(
+            "ahead-horizon", f"/nigeria-demo?area={kano}&vaccine=BCG&colour=probability&horizon=30", themes=("light",)
+        ),
     ]
     if has_uganda:
         pictures.append(Picture("uganda-2015", "/uganda?vaccine=PENTA&month=2015-12", ("desktop",), ("light",)))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app import lens
@@ -73,6 +73,7 @@ def test_no_preset_changes_what_does_not_stand_on_levels() -> None:
         assert seen.state == state
 
 
+@settings(deadline=None)
 @given(
     st.integers(20, 5_000), st.floats(1, 2_000), st.none() | st.floats(0, 50), st.sampled_from(sorted(policy.PRESETS))
 )

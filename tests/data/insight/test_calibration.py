@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.insight import calibration, scores
@@ -21,6 +21,7 @@ def _counted(hundredths: list[int], happened: list[bool]) -> Cases:
     return Cases(fine, np.ones(p.size), p, y, (p - y) ** 2)
 
 
+@settings(deadline=None)
 @given(outcomes)
 def test_counted_cases_have_the_scores_of_the_cases(cases: list[tuple[int, bool]]) -> None:
     hundredths, happened = map(list, zip(*cases, strict=True))
