@@ -138,10 +138,17 @@ def backtest(args: argparse.Namespace) -> None:
 
 
 def train(args: argparse.Namespace) -> None:
-    """Learn from a pack's past how likely a stockout next month is, and write the model."""
+    """Learn from a pack's or a programme's past how likely a stockout next month is, and write the model."""
     from app import backtest
 
-    print(f"Wrote {backtest.train(*_named(args), args.last, args.orders, args.out, _say)}.")
+    if (args.folder is None) == (args.programme is None):
+        sys.exit("Name the pack's FOLDER, or with --programme a programme that is on record.")
+    if args.programme is None:
+        path = backtest.train(*_named(args), args.last, args.orders, args.out, _say)
+    else:
+        with _database() as engine:
+            path = backtest.train_recorded(engine, args.programme, args.last, args.out, _say)
+    print(f"Wrote {path}.")
 
 
 def rebuild(args: argparse.Namespace) -> None:
@@ -254,8 +261,9 @@ def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _pack(command: argparse.ArgumentParser) -> None:
-    command.add_argument("folder", type=Path, metavar="FOLDER", help="the country's folder, with its pack.toml")
+def _pack(command: argparse.ArgumentParser, *, needed: bool = True) -> None:
+    said = "the country's folder, with its pack.toml"
+    command.add_argument("folder", type=Path, metavar="FOLDER", nargs=None if needed else "?", help=said)
     command.add_argument("--pack", type=Path, metavar="PACK", help="its pack.toml, where that lies elsewhere")
 
 
@@ -303,7 +311,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--horizon", type=int, default=1, metavar="N", help="foretold so many months before (1)")
     command.add_argument("--out", type=Path, metavar="DIR", help="write the figures and pictures there as well")
     command = add(train)
-    _pack(command)
+    _pack(command, needed=False)
+    command.add_argument("--programme", metavar="CODE", help="learn from what is on record of this programme instead")
     command.add_argument("--to", dest="last", metavar="YYYY-MM", help="learn from the months up to this one (all)")
     command.add_argument("--orders", action="store_true", help="read what was ordered, too: the record lacks it")
     command.add_argument("--out", type=Path, metavar="FILE", help="the model (data/insight/models/PROGRAMME.npz)")

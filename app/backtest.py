@@ -1,17 +1,23 @@
 """How well would this programme's stockouts have been foretold, and what can be learnt from its past?
 
-The work behind `backtest` and `train`: a pack in, figures, pictures or a model out. Nothing is stored in the database.
+The work behind `backtest` and `train`: a pack in, or for training a record; figures, pictures or a model out. Nothing
+is stored in the database.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
-from data import errors, models
+import sqlalchemy as sa
+
+from data import db, errors, foretold, models, programmes
+from data import monthly as monthly_record
 from data.insight import backtest, backtest_report, learned
-from data.insight.learned_history import AMOUNTS
+from data.insight.learned_history import AMOUNTS, History
+from data.monthly import Span
 from data.packs import monthly, reader
 
 Say = Callable[[str], None]
@@ -56,12 +62,29 @@ def train(pack: Path, files: Path | None, last: str | None, orders: bool, out: P
     if end is not None:
         history = history.until(end)
     say(f"Learning from {history.months} months of {len(history.closing):,} positions.")
-    model = learned.fit(
-        history, programme=country.programme.code, inputs=AMOUNTS if orders else learned.KEPT
-    )  # fmt: skip
-    path = out or models.path(country.programme.code)
+    return _write(history, country.programme.code, AMOUNTS if orders else learned.KEPT, out)
+
+
+def train_recorded(engine: sa.Engine, programme: str, last: str | None, out: Path | None, say: Say) -> Path:
+    """The same on what a programme has on record, its full months to `last` where it is given.
+
+    Raises `UnknownProgramme`, `InvalidMonth` and `TooLittleHistory`.
+    """
+    with db.transaction(engine) as conn:
+        found = programmes.find(conn, programme)
+        first = monthly_record.earliest(conn, found.id)
+        running = monthly_record.number(found.day(datetime.now(UTC)))
+        end = running if last is None else min(month(last, "to") + 1, running)
+        span = Span(end if first is None else min(monthly_record.number(first), end), end)
+        _, history = foretold.history(conn, found, span)
+    say(f"Learning from {history.months} months of {len(history.closing):,} positions.")
+    return _write(history, found.code, learned.KEPT, out)
+
+
+def _write(history: History, programme: str, inputs: tuple[str, ...], out: Path | None) -> Path:
+    path = out or models.path(programme)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(learned.dump(model))
+    path.write_bytes(learned.dump(learned.fit(history, programme=programme, inputs=inputs)))
     return path
 
 

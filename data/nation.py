@@ -16,7 +16,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from data import assess, columns, days_out, need, queries, seasons
+from data import assess, columns, days_out, foretold, monthly, need, queries, seasons
 from data.assess import Answer, Transition
 from data.columns import NULL, Floats, Ints
 from data.insight import ahead, delay
@@ -79,6 +79,7 @@ def refresh(conn: sa.Connection, programme: Programme, today: date, *, demand: b
         _learn_delays(conn, programme, nation, today)
     if closed is not None:
         seasons.learn(conn, programme, today)
+        foretold.keep(conn, programme, monthly.number(today) - 1)
     transitions: list[Transition] = []
     pairs: list[tuple[int, int]] = []
     for rows in _chunks(nation):
