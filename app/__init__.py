@@ -62,11 +62,12 @@ def create_app(settings: Settings) -> WSGIApplication:
     reaches = Reaches(public)
     with db.transaction(engine) as conn:
         link = cache.connect(settings.redis_url.get_secret_value(), cache.prefix(conn, settings.release))
+    box = sealed.box(settings)
     parts = Services(
         settings, engine, public, cache.Cache(link),
-        Sessions(engine, demo=settings.demo, proxied=settings.proxies > 0),
+        Sessions(engine, box, demo=settings.demo, proxied=settings.proxies > 0),
         Recorder(engine, reaches.whole), Pasts(engine, reaches.whole), Lenses(engine, reaches.whole), reaches,
-        sealed.box(settings),
+        box,
     )  # fmt: skip
 
     app = Flask("app", static_folder=None)

@@ -63,16 +63,22 @@ def worker(args: argparse.Namespace) -> None:
 
 
 def migrate(args: argparse.Namespace) -> None:
-    """Bring the database to the newest version."""
+    """Bring the database to the newest version, and seal the names that an older one left plain."""
     from app import settings
+    from app.auth import personal, sealed
     from data import migrate
 
-    migrate.upgrade(settings.read().database_url.get_secret_value())
+    told = settings.read()
+    migrate.upgrade(told.database_url.get_secret_value())
+    with _database() as engine:
+        if names := personal.seal_plain(engine, sealed.box(told)):
+            print(f"Names that were sealed: {names}.")
 
 
 def load(args: argparse.Namespace) -> int:
     """Load a country from its pack.toml and say what was kept, refused and odd; the same again changes nothing."""
     from app import countries, settings
+    from app.auth import sealed
     from data import errors
     from data.packs import reader, report
 
@@ -81,8 +87,9 @@ def load(args: argparse.Namespace) -> int:
             pack, files = _named(args)
             digest = reader.digest(pack, files)
             country = reader.read(pack, files)
-            demo_mode = settings.read().demo
-            loaded = countries.bring_in(engine, country, digest=digest, say=_say, demo_mode=demo_mode)
+            told = settings.read()
+            box = sealed.box(told) if told.demo else None
+            loaded = countries.bring_in(engine, country, digest=digest, say=_say, demo_of=box)
     except errors.PackError as error:
         print(f"{error.message}\nNothing was recorded.", file=sys.stderr)
         return 1
@@ -95,10 +102,12 @@ def load(args: argparse.Namespace) -> int:
 
 def demo(args: argparse.Namespace) -> None:
     """Make and load the demo country: real places, simulated facilities and stock."""
-    from app import countries
+    from app import countries, settings
+    from app.auth import sealed
 
+    box = sealed.box(settings.read())
     with _database() as engine:
-        countries.bring_in_demo(engine, facilities=args.facilities, seed=args.seed, say=_say)
+        countries.bring_in_demo(engine, box, facilities=args.facilities, seed=args.seed, say=_say)
 
 
 def day(args: argparse.Namespace) -> None:
@@ -145,7 +154,8 @@ def rebuild(args: argparse.Namespace) -> None:
 
 def user(args: argparse.Namespace) -> None:
     """Let somebody sign in: asks for a password, and gives a role in a programme. Or put them out, with --remove."""
-    from app.auth import users
+    from app import settings
+    from app.auth import sealed, users
 
     if not args.remove and not (args.programme and args.role):
         sys.exit("Give --programme and --role, or --remove.")
@@ -155,7 +165,8 @@ def user(args: argparse.Namespace) -> None:
             print(f"{args.email} is out: no session, token or role is left.")
             return
         password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-        users.add(engine, args.email, args.name or args.email, password)
+        box = sealed.box(settings.read())
+        users.add(engine, box, args.email, args.name or args.email, password, phone=args.phone or "")
         users.grant(engine, args.email, args.role, args.programme, area=args.area, facility=args.facility)
     print(f"{args.email} may sign in.")
 
@@ -207,7 +218,7 @@ def switch(args: argparse.Namespace) -> None:
 
 
 def seal(args: argparse.Namespace) -> None:
-    """Seal every kept secret with the first of ENCRYPTION_KEYS, so that the others may be taken away."""
+    """Seal names, numbers and secrets with the first of ENCRYPTION_KEYS, so that the others may be taken away."""
     from app import settings
     from app.auth import sealed, users
 
@@ -301,6 +312,7 @@ def _parser() -> argparse.ArgumentParser:
     command = add(user)
     command.add_argument("email", metavar="EMAIL")
     command.add_argument("--name", metavar="NAME", help="how the pages call them (the e-mail)")
+    command.add_argument("--phone", metavar="NUMBER", help="where to reach them, as +2348035550123")
     command.add_argument("--programme", metavar="CODE", help="the programme, such as nigeria-demo")
     command.add_argument("--role", metavar="ROLE", help="national, area, facility, analyst, machine, ...")
     command.add_argument("--area", metavar="CODE", help="only in this area and what lies in it")

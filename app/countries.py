@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from app import pipeline
 from app.auth import demo as demo_users
+from app.auth.sealed import Box
 from data import db, doubts, programmes, seasons
 from data.packs import demo, load
 from data.packs.country import Country
@@ -19,8 +20,11 @@ from geo import aggregates, outlines
 Say = Callable[[str], None]
 
 
-def bring_in(engine: sa.Engine, country: Country, *, digest: str, say: Say, demo_mode: bool) -> Loaded:
-    """Load a country and all that follows from it, or nothing; raises `PackError` where it cannot be loaded."""
+def bring_in(engine: sa.Engine, country: Country, *, digest: str, say: Say, demo_of: Box | None) -> Loaded:
+    """Load a country and all that follows from it, or nothing; raises `PackError` where it cannot be loaded.
+
+    In a demo, `demo_of` is what seals the names of its users.
+    """
 
     def follow(conn: sa.Connection, code: str) -> None:
         programme, now = programmes.find(conn, code), datetime.now(UTC)
@@ -39,15 +43,15 @@ def bring_in(engine: sa.Engine, country: Country, *, digest: str, say: Say, demo
     with db.transaction(engine) as conn:
         programme = programmes.find(conn, country.programme.code)
     past.keep(engine, programme, datetime.now(UTC))
-    if demo_mode:
-        demo_users.ensure(engine)
+    if demo_of is not None:
+        demo_users.ensure(engine, demo_of)
     return loaded
 
 
-def bring_in_demo(engine: sa.Engine, *, facilities: int, seed: int, say: Say) -> Loaded:
+def bring_in_demo(engine: sa.Engine, box: Box, *, facilities: int, seed: int, say: Say) -> Loaded:
     """The simulated country, made for today."""
     today = datetime.now(UTC).date()
     say(f"Simulating {facilities:,} facilities and twelve months of their stock.")
     country = demo.build(facilities=facilities, seed=seed, today=today)
     digest = f"demo facilities={facilities} seed={seed}"
-    return bring_in(engine, country, digest=digest, say=say, demo_mode=True)
+    return bring_in(engine, country, digest=digest, say=say, demo_of=box)

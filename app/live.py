@@ -26,6 +26,7 @@ from socketio import RedisManager
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import logs, push
+from app.auth import sealed
 from app.auth.principal import Principal
 from app.auth.sessions import Sessions
 from app.settings import Settings
@@ -109,7 +110,7 @@ def create_live(settings: Settings, engine: sa.Engine, public: sa.Engine) -> tup
         ping_timeout=20,
         max_http_buffer_size=20_000,
     )
-    known = Sessions(engine, demo=settings.demo, proxied=settings.proxies > 0)
+    known = Sessions(engine, sealed.box(settings), demo=settings.demo, proxied=settings.proxies > 0)
     manager.cut = Sockets(sockets, engine, known, Reaches(public)).pass_on
     return app, sockets
 

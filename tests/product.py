@@ -9,7 +9,6 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 from pydantic import SecretStr
@@ -18,6 +17,7 @@ from app import vendor
 from app.local import children, front, ports, prepare
 from app.local.children import Child, Command, NotStarted
 from app.settings import Settings
+from tests.keys import KEY
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -48,7 +48,7 @@ class Product:
 def start(folder: Path, database_url: str, redis_url: str) -> Product:
     """Start it on a migrated database that holds a country; logs and pid files lie under `folder`."""
     vendor.build()
-    secret = token_hex(32)
+    secret = KEY
     settings = Settings(
         database_url=SecretStr(database_url),
         redis_url=SecretStr(redis_url),

@@ -24,6 +24,7 @@ from data import db, migrate
 from data.packs import reader
 from tests import product as products
 from tests.browser import screen
+from tests.keys import BOX
 from tests.product import Product
 
 IMAGES = products.PROJECT / "docs" / "images"
@@ -119,9 +120,9 @@ def _running(facilities: int) -> Iterator[tuple[Product, sa.Engine]]:
         migrate.upgrade(postgres.url)
         engine = db.engine(postgres.url)
         stack.callback(engine.dispose)
-        countries.bring_in_demo(engine, facilities=facilities, seed=7, say=_say)
+        countries.bring_in_demo(engine, BOX, facilities=facilities, seed=7, say=_say)
         if (products.PROJECT.parent / "shared" / "data" / "uga").is_dir():
-            countries.bring_in(engine, reader.read(UGANDA), digest="screenshots", say=_say, demo_mode=True)
+            countries.bring_in(engine, reader.read(UGANDA), digest="screenshots", say=_say, demo_of=BOX)
         product = products.start(folder, postgres.url, redis.url)
         stack.callback(product.stop)
         yield product, engine

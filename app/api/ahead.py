@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, make_response, request
 from app import services, shortfall
 from app.api.bin_cards import FILES
 from app.api.reads import plain
-from app.auth import rights
+from app.auth import naming, rights
 from app.errors import InvalidBody
 from app.pages import ahead, calibration
 from app.reports import shortfall as reports
@@ -42,7 +42,7 @@ def next_days(programme: str, kind: str = "json") -> Response:
         shown = shortfall.read(conn, found, place, product, now, limit=most, skip=skip, part=part)
     if kind == "json":
         return jsonify(_json(shown) | {"programme": found.code, "simulated": found.simulated})
-    report = reports.report(found, shown, services.principal().name, now)
+    report = reports.report(found, shown, naming.maker(), now)
     media_type, make = FILES[kind]
     answer = make_response(make(report))
     answer.headers["Content-Type"] = media_type

@@ -11,7 +11,8 @@ from flask import Blueprint, Response, jsonify, make_response, request
 
 from app import bin_cards, services
 from app.api.reads import plain
-from app.auth import rights
+from app.auth import naming, rights
+from app.auth.naming import Names
 from app.bin_cards import Shown
 from app.errors import InvalidBody
 from app.reports import bincard as reports
@@ -52,7 +53,7 @@ def bin_card(programme: str, code: str, kind: str | None = None) -> Response:
     if kind == "pdf" and len(shown.card.lines) > MOST_ON_PAPER:
         reason = f"{len(shown.card.lines):,} lines are more than the {MOST_ON_PAPER:,} that are put on paper"
         raise InvalidBody("format", "Ask for a shorter period, or for a workbook.", reason=reason)
-    report = reports.report(shown, services.principal().name, now)
+    report = reports.report(shown, naming.maker(), now, naming.masked())
     media_type, make = FILES[kind]
     answer = make_response(make(report))
     answer.headers["Content-Type"] = media_type
@@ -62,6 +63,7 @@ def bin_card(programme: str, code: str, kind: str | None = None) -> Response:
 
 def _json(shown: Shown) -> dict[str, Any]:
     card, asked = shown.card, shown.card.asked
+    names = naming.masked()
     base = f"/api/v1/{quote(shown.programme.code)}/facilities/{quote(shown.facility.code)}/attachments"
     return {
         "programme": shown.programme.code,
@@ -74,7 +76,7 @@ def _json(shown: Shown) -> dict[str, Any]:
         "as_of": None if asked.as_of is None else asked.as_of.isoformat(),
         "timezone": shown.programme.timezone,
         **{name: getattr(card, name) for name in ("opening", "received", "issued", "adjusted", "closing", "days_out")},
-        "lines": [_line(line, base) for line in card.lines],
+        "lines": [_line(line, base, names) for line in card.lines],
         "spells": [plain(asdict(s) | {"days": s.days}) for s in card.spells],
         "lots": [plain(asdict(lot)) for lot in card.lots],
         "now": {
@@ -91,13 +93,14 @@ def _json(shown: Shown) -> dict[str, Any]:
 #: What a line says in JSON, as it is; the rest is put into words of JSON first.
 _AS_IS = (
     "kind", "entry", "doses", "received", "issued", "adjusted", "balance", "counted", "reserved", "stage", "lot",
-    "reason", "document", "partner", "partner_name", "order", "note", "who", "source", "source_id", "takes_back",
+    "reason", "document", "partner", "partner_name", "order", "note", "source", "source_id", "takes_back",
     "taken_back",
 )  # fmt: skip
 
 
-def _line(line: Line, base: str) -> dict[str, Any]:
+def _line(line: Line, base: str, names: Names) -> dict[str, Any]:
     said = {name: getattr(line, name) for name in _AS_IS}
+    said["who"] = names(line.who)
     said["occurred_at"] = line.occurred_at.isoformat()
     said["recorded_at"] = line.recorded_at.isoformat()
     said["expiry"] = None if line.expiry is None else line.expiry.isoformat()

@@ -11,7 +11,8 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 from app import counting, services
 from app.api.bodies import Text, Trimmed, Words, json_object, words_of, written
-from app.auth import rights
+from app.auth import naming, rights
+from app.auth.naming import Names
 from app.errors import InvalidBody
 from data.record import counts, submission
 from data.record.counting import Found
@@ -85,10 +86,11 @@ def listed(programme: str) -> Response:
             most=MOST,
             seen=services.reach(found).facility_ids,
         )
+    names = naming.masked()
     return jsonify({"counts": [
         {
             "number": c.number, "status": c.status, "facility": c.facility, "facility_name": c.facility_name,
-            "person": c.person, "lines": c.lines, "counted": c.counted, "opened_at": _iso(c.opened_at),
+            "person": names(c.person), "lines": c.lines, "counted": c.counted, "opened_at": _iso(c.opened_at),
             "submitted_at": _iso(c.submitted_at), "posted_at": _iso(c.posted_at), "variance": c.difference,
             "value": _money(c.value), "currency": c.currency, "products_without_price": c.unpriced,
         }
@@ -196,33 +198,34 @@ def _seen() -> str | None:
 
 
 def _answer(count: Count) -> Response:
-    waiting = count.status == "submitted"
+    waiting, names = count.status == "submitted", naming.masked()
     response = jsonify({
         "number": count.number, "status": count.status, "facility": count.facility,
-        "facility_name": count.facility_name, "opened_at": _iso(count.opened_at), "opened_by": count.opener,
+        "facility_name": count.facility_name, "opened_at": _iso(count.opened_at), "opened_by": names(count.opener),
         "counted_at": _iso(count.counted_at), "submitted_at": _iso(count.submitted_at),
-        "submitted_by": count.submitter, "approval_needed": count.approval if waiting else [],
-        "approved_at": _iso(count.approved_at), "approved_by": count.approver, "approval_note": count.approval_note,
-        "refused_at": _iso(count.refused_at), "refused_by": count.refuser, "refusal": count.refusal,
+        "submitted_by": names(count.submitter), "approval_needed": count.approval if waiting else [],
+        "approved_at": _iso(count.approved_at), "approved_by": names(count.approver),
+        "approval_note": count.approval_note,
+        "refused_at": _iso(count.refused_at), "refused_by": names(count.refuser), "refusal": count.refusal,
         "posted_at": _iso(count.posted_at), "cancelled_at": _iso(count.cancelled_at),
-        "cancelled_by": count.canceller, "cancel_reason": count.cancel_reason,
+        "cancelled_by": names(count.canceller), "cancel_reason": count.cancel_reason,
         "moved_since_opening": list(count.changed), "variance": count.variance, "value": _money(count.value),
         "currency": count.currency, "without_price": count.unpriced,
-        "products": [_product(tally) for tally in count.tallies],
+        "products": [_product(tally, names) for tally in count.tallies],
     })  # fmt: skip
     response.set_etag(count.etag)
     return response
 
 
-def _product(tally: Tally) -> dict[str, Any]:
+def _product(tally: Tally, names: Names) -> dict[str, Any]:
     said: dict[str, Any] = {"product": tally.product, "name": tally.name, "doses_per_vial": tally.doses_per_vial}
     if tally.done:
         said |= {"counted": tally.counted, "on_record": tally.on_record, "variance": tally.variance,
                  "value": _money(tally.value)}  # fmt: skip
-    return said | {"lines": [_line(line) for line in tally.lines]}
+    return said | {"lines": [_line(line, names) for line in tally.lines]}
 
 
-def _line(line: CountLine) -> dict[str, Any]:
+def _line(line: CountLine, names: Names) -> dict[str, Any]:
     """A line; what is on record is said once a number was entered, not before."""
     said: dict[str, Any] = {"lot": line.lot, "expiry": _iso(line.expiry), "found": line.found, "version": line.version,
                             "counted": line.counted}  # fmt: skip
@@ -230,7 +233,7 @@ def _line(line: CountLine) -> dict[str, Any]:
         return said
     return said | {
         "on_record": line.on_record, "on_record_when_counted": line.expected, "variance": line.variance,
-        "value": _money(line.value), "counted_at": _iso(line.counted_at), "counted_by": line.counter,
+        "value": _money(line.value), "counted_at": _iso(line.counted_at), "counted_by": names(line.counter),
         "reason": line.reason, "note": line.note,
     }  # fmt: skip
 

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from app import flagging, services
 from app.api.reads import plain
-from app.auth import rights
+from app.auth import naming, rights
 from app.errors import InvalidBody
 from data import doubts, forecasts
 from geo import areas
@@ -36,7 +36,12 @@ def flags(programme: str) -> Response:
             skip=(page - 1) * MOST, limit=MOST,
         )  # fmt: skip
         count = doubts.count(conn, found.id, area_id=area_id, facility=facility or None, judged=judged)
-    said = [{name: v for name, v in plain(asdict(row)).items() if name != "lineage"} | {"id": row.id} for row in rows]
+    names = naming.masked()
+    said = [
+        {name: v for name, v in plain(asdict(row)).items() if name != "lineage"}
+        | {"id": row.id, "judged_by": names(row.judged_by)}
+        for row in rows
+    ]
     return jsonify({"flags": said, "count": count, "page": page, "simulated": found.simulated})
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, jsonify, make_response, request
 
 from app import services
-from app.auth import rights
+from app.auth import naming, rights
 from app.errors import InvalidBody
 from app.reports import files
 from app.reports import kpis as reports
@@ -49,7 +49,7 @@ def indicators(programme: str, code: str, kind: str | None = None) -> Response:
             "missing": [asdict(m) for m in read.missing],
         })  # fmt: skip
     made_at = now.astimezone(ZoneInfo(found.timezone))
-    report = reports.report(found, read, services.principal().name, made_at)
+    report = reports.report(found, read, naming.maker(), made_at)
     media_type, make = _FILES[kind]
     answer = make_response(make(report))
     answer.headers["Content-Type"] = media_type

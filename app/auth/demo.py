@@ -9,9 +9,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from app.auth import passwords
+from app.auth import passwords, personal, sessions
 from app.auth.principal import ROLE_WORDS
-from app.auth.sessions import Sessions
+from app.auth.sealed import Box
 from data import db, queries
 
 SQL = queries.read(Path(__file__).parent / "sql" / "demo.sql")
@@ -34,7 +34,7 @@ def logins() -> list[Login]:
     return [Login(ROLE_WORDS[role], f"{role}@demo.example", PASSWORD) for role in ROLES if role != "machine"]
 
 
-def ensure(engine: sa.Engine) -> list[Login]:
+def ensure(engine: sa.Engine, box: Box) -> list[Login]:
     """Create the demo users where they are missing, and grant them every programme; safe to repeat."""
     with db.transaction(engine) as conn:
         for role in ROLES:
@@ -44,7 +44,7 @@ def ensure(engine: sa.Engine) -> list[Login]:
                     SQL["add"],
                     {
                         "email": email,
-                        "name": f"Demo: {ROLE_WORDS[role]}",
+                        "name": personal.name(box, f"Demo: {ROLE_WORDS[role]}"),
                         "password_hash": passwords.hashed(PASSWORD),
                     },
                 )
@@ -57,4 +57,4 @@ def api_token(engine: sa.Engine, secret_key: str) -> str:
     token = hmac.new(secret_key.encode(), b"demo api token", hashlib.sha256).hexdigest()
     with db.transaction(engine) as conn:
         user = conn.execute(SQL["known"], {"email": "machine@demo.example"}).one()
-    return Sessions(engine, demo=True).open(user.id, kind="token", label="demo", seconds=_YEAR, token=token)
+        return sessions.opened(conn, user.id, kind="token", label="demo", seconds=_YEAR, token=token)

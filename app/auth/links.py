@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
-from app.auth import passwords
+from app.auth import passwords, personal
+from app.auth.sealed import Box
 from app.auth.sessions import token_hash
 from data import errors, queries
 
 SQL = queries.read(Path(__file__).parent / "sql" / "links.sql")
 #: Hours that a link is good: one that is sent on request, and one that an administrator hands out.
 ASKED, HANDED = 1, 72
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who chooses a new password with a link."""
+
+    id: int
+    name: str
+    email: str
 
 
 class LinkGone(errors.DataError):
@@ -28,12 +38,12 @@ def make(conn: sa.Connection, user_id: int, hours: int) -> str:
     return f"/reset/{token}"
 
 
-def owner(conn: sa.Connection, token: str) -> sa.Row[Any]:
-    """Whose link it is: id, name, email. Raises `LinkGone`."""
+def owner(conn: sa.Connection, box: Box, token: str) -> Owner:
+    """Whose link it is. Raises `LinkGone`."""
     found = conn.execute(SQL["owner"], {"token_hash": token_hash(token)}).one_or_none()
     if found is None:
         raise LinkGone(remedy="Ask for another one.")
-    return found
+    return Owner(found.id, personal.read_name(box, found.name), found.email)
 
 
 def use(conn: sa.Connection, token: str, hashed: str) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.auth import links, principal, second, tokens
+from app.auth import links, personal, principal, second, tokens
 from app.auth.principal import RIGHTS, ROLE_WORDS, Principal
+from app.auth.sealed import Box
 from app.auth.users import InvalidUser
 from data import errors, programmes, queries
 from data.programmes import Programme
@@ -53,11 +54,16 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody with roles in a programme, as far as an administrator's area goes."""
+    """Somebody with roles in a programme, as far as an administrator's area goes.
+
+    Name, e-mail and telephone number are masked where who asks may not see them: then they are not `openly` there.
+    """
 
     id: int
     name: str
     email: str
+    phone: str
+    openly: bool
     demo: bool
     stopped_at: datetime | None
     second: bool
@@ -83,7 +89,9 @@ class Place:
     lineage: tuple[int, ...] = ()
 
 
-def listed(conn: sa.Connection, who: Principal, programme: Programme, user_id: int | None = None) -> list[Person]:
+def listed(
+    conn: sa.Connection, box: Box, who: Principal, programme: Programme, user_id: int | None = None
+) -> list[Person]:
     """Everybody with a role in the area that this administrator manages users in, in the order of their names."""
     scope = who.scope("users", programme.id)
     found: dict[int, list[sa.Row[Any]]] = {}
@@ -92,12 +100,21 @@ def listed(conn: sa.Connection, who: Principal, programme: Programme, user_id: i
         within = scope.covers_area(lineage) if row.facility_id is None else scope.covers(row.facility_id, lineage)
         if within:
             found.setdefault(row.user_id, []).append(row)
-    return [_person(rows) for rows in found.values()]
+    personal_data = who.scope("personal", programme.id)
+    everybody = []
+    for rows in found.values():
+        reach = [(tuple(r.lineage), r.facility_id) for r in rows]
+        openly = rows[0].user_id == who.user_id or any(
+            personal_data.covers_area(line) if facility is None else personal_data.covers(facility, line)
+            for line, facility in reach
+        )
+        everybody.append(_person(box, rows, openly=openly))
+    return sorted(everybody, key=lambda person: (person.name.casefold(), person.id))
 
 
-def one(conn: sa.Connection, who: Principal, programme: Programme, user_id: int) -> Person:
+def one(conn: sa.Connection, box: Box, who: Principal, programme: Programme, user_id: int) -> Person:
     """Somebody with a role in the administrator's area; raises `UnknownPerson`."""
-    found = listed(conn, who, programme, user_id)
+    found = listed(conn, box, who, programme, user_id)
     if not found:
         raise UnknownPerson
     return found[0]
@@ -123,14 +140,23 @@ def place(conn: sa.Connection, programme: Programme, said: str) -> Place:
     raise InvalidUser("place", f"Write one of these codes: {known}.", reason="several places are called so")
 
 
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Who is to be let in, as it was typed."""
+
+    email: str
+    name: str
+    phone: str = ""
+
+
 def invite(
-    conn: sa.Connection, who: Principal, programme: Programme, email: str, name: str, role: str, where: Place
+    conn: sa.Connection, box: Box, who: Principal, programme: Programme, guest: Guest, role: str, where: Place
 ) -> tuple[int, str | None]:
     """Give a role to somebody, who is added where nobody has the e-mail; returns their id and the path of their link.
 
     There is no link for somebody who was here already.
     """
-    email, name = email.strip().lower(), name.strip()
+    email = guest.email.strip().lower()
     if "@" not in email or not email.isprintable() or len(email) > 254:
         raise InvalidUser("email", "Give an e-mail address.", reason="it is not one")
     known = conn.execute(SQL["by_email"], {"email": email}).one_or_none()
@@ -140,9 +166,8 @@ def invite(
     if known is not None:
         give(conn, who, programme, known.id, role, where)
         return known.id, None
-    if not name or len(name) > 200 or not name.isprintable():
-        raise InvalidUser("name", "Write how colleagues know them.", reason="it is missing or too long")
-    user_id = int(conn.execute(SQL["invite"], {"email": email, "name": name}).scalar_one())
+    kept = {"email": email, "name": personal.name(box, guest.name), "phone": personal.phone(box, guest.phone)}
+    user_id = int(conn.execute(SQL["invite"], kept).scalar_one())
     give(conn, who, programme, user_id, role, where)
     return user_id, links.make(conn, user_id, links.HANDED)
 
@@ -178,6 +203,22 @@ def demand_whole(conn: sa.Connection, who: Principal, person: Person) -> None:
                 remedy="You may take back the roles that they have in your area.",
                 reason=f"{person.name} also has a role outside the area that you administer, or it is you",
             )
+
+
+def call(conn: sa.Connection, box: Box, who: Principal, person: Person, name: str, phone: str) -> None:
+    """Give somebody another name and telephone number; raises `OutOfReach`, `InvalidName`, `InvalidPhone`."""
+    demand_whole(conn, who, person)
+    if not person.openly:
+        raise OutOfReach(reason="you may not see personal data here")
+    own(conn, box, person.id, name, phone)
+
+
+def own(conn: sa.Connection, box: Box, user_id: int, name: str, phone: str) -> None:
+    """Keep another name and telephone number; raises `InvalidName`, `InvalidPhone`, and `OutOfReach` for a demo's."""
+    kept = {"user_id": user_id, "name": personal.name(box, name), "phone": personal.phone(box, phone)}
+    if conn.execute(personal.SQL["own"], {"user_id": user_id}).one().demo:
+        raise OutOfReach("name", "Take a login of your own.", reason="this one is published with the demo")
+    conn.execute(personal.SQL["keep"], kept)
 
 
 def reset_link(conn: sa.Connection, who: Principal, person: Person) -> str:
@@ -255,10 +296,14 @@ def _may(who: Principal, programme: Programme, user_id: int, role: str, where: P
         )
 
 
-def _person(rows: Sequence[sa.Row[Any]]) -> Person:
+def _person(box: Box, rows: Sequence[sa.Row[Any]], *, openly: bool) -> Person:
     first = rows[0]
     held = tuple(Held(r.id, r.role, r.place, r.place_code, tuple(r.lineage), r.facility_id, r.source) for r in rows)
+    name, phone, email = personal.read_name(box, first.name), personal.read_phone(box, first.phone), first.email
+    if not openly:
+        name, phone = personal.masked_name(first.user_id, name), personal.masked_phone(phone)
+        email = personal.masked_email(email)
     return Person(
-        first.user_id, first.name, first.email, first.demo, first.stopped_at, first.second, first.password,
+        first.user_id, name, email, phone, openly, first.demo, first.stopped_at, first.second, first.password,
         first.seen_at, held,
     )  # fmt: skip

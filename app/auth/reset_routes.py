@@ -8,7 +8,7 @@ from flask import Blueprint, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import mail
-from app.auth import csrf, links, passwords, rights, routes, throttle
+from app.auth import csrf, links, passwords, personal, rights, routes, throttle
 from app.auth import trail as log
 from app.pages import login as pages
 from app.services import Services, services, transaction
@@ -61,7 +61,7 @@ def change(token: str) -> AnyResponse:
     password = request.form.get("password", "")
     try:
         with transaction() as conn:
-            who = links.owner(conn, token)
+            who = links.owner(conn, services().box, token)
         links.twice(password, request.form.get("again", ""))
         passwords.check(password, who.email, who.name, breached=services().settings.breached_passwords)
     except passwords.WeakPassword as error:
@@ -86,7 +86,7 @@ def _send(s: Services, email: str, address: str) -> None:
         s.settings,
         who.email,
         "A new password for VaxTrace",
-        f"{who.name},\n\nsomebody, probably you, asked for a new password for VaxTrace. "
+        f"{personal.read_name(s.box, who.name)},\n\nsomebody, probably you, asked for a new password for VaxTrace. "
         "Choose it here, within an hour:\n\n"
         f"{s.settings.public_url}{path}\n\nIf it was not you, do nothing: your password stays as it is.\n",
     )
@@ -102,7 +102,7 @@ def _asking(error: str = "", status: int = 200, *, sent: bool = False) -> Respon
 
 def _choosing(token: str, error: str, status: int = 200) -> Response:
     with transaction() as conn:
-        who = links.owner(conn, token)
+        who = links.owner(conn, services().box, token)
     value = csrf.new_login_value()
     form = csrf.token(services().settings.secret_key.get_secret_value(), value.encode())
     answer = make_response(pages.choose(form, who.name, who.email, error), status)

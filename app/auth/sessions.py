@@ -16,7 +16,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.auth import personal
 from app.auth.principal import Grant, Principal
+from app.auth.sealed import Box
 from data import db, queries
 
 SQL = queries.read(Path(__file__).parent / "sql" / "sessions.sql")
@@ -92,8 +94,9 @@ def opened(
 class Sessions:
     """Sessions of one process, remembered for a second each."""
 
-    def __init__(self, engine: sa.Engine, *, demo: bool, proxied: bool = False) -> None:
+    def __init__(self, engine: sa.Engine, box: Box, *, demo: bool, proxied: bool = False) -> None:
         self._engine = engine
+        self._box = box
         self._demo = demo
         #: Behind proxies of ours an address is only known where their word was looked at already.
         self._proxied = proxied
@@ -132,8 +135,9 @@ class Sessions:
         grants = tuple(
             Grant(r.programme_id, r.programme, r.role, r.area_id, r.facility_id, only) for r in rows if r.programme_id
         )
+        name = personal.read_name(self._box, first.name)
         return Principal(
-            first.user_id, first.name, first.email, key, grants, frozenset(g.programme for g in grants),
+            first.user_id, name, first.email, key, grants, frozenset(g.programme for g in grants),
             session_id=first.session_id, kind=first.kind, unproved=first.unproved,
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from app.auth import links, passwords, second, tokens
+from app.auth import links, passwords, personal, second, tokens
 from app.auth.principal import RIGHTS
 from app.auth.sealed import Box
 from data import db, errors, programmes, queries
@@ -21,14 +21,20 @@ class InvalidUser(errors.DataError):
     """The field {field} of this user cannot be used: {reason}."""
 
 
-def add(engine: sa.Engine, email: str, name: str, password: str, *, breached: Path | None = None) -> int:
-    """Add a user, or give one a new password and name; returns the id. Ends the sessions of one who was there."""
+def add(
+    engine: sa.Engine, box: Box, email: str, name: str, password: str, *, phone: str = "", breached: Path | None = None
+) -> int:
+    """Add a user, or give one a new password, name and, where one is said, telephone number; returns the id.
+
+    Ends the sessions of one who was there.
+    """
     if "@" not in email or email != email.strip():
         raise InvalidUser("email", "Give an e-mail address.", reason="it is not one")
+    kept = {"email": email.lower(), "name": personal.name(box, name), "phone": personal.phone(box, phone)}
     passwords.check(password, email, name, breached=breached)
+    hashed = passwords.hashed(password)
     with db.transaction(engine) as conn:
-        stored = {"email": email.lower(), "name": name, "password_hash": passwords.hashed(password)}
-        user_id = int(conn.execute(SQL["add"], stored).scalar_one())
+        user_id = int(conn.execute(SQL["add"], kept | {"password_hash": hashed}).scalar_one())
         conn.execute(SQL["end_sessions"], {"user_id": user_id})
         return user_id
 
@@ -134,9 +140,16 @@ def switch(engine: sa.Engine, what: str, *, stop: bool) -> None:
 
 
 def reseal(engine: sa.Engine, box: Box) -> int:
-    """Seal every kept secret with the first key; returns how many there are."""
+    """Seal everything that is kept sealed with the first key, all or nothing; returns how much there is.
+
+    That is names, telephone numbers, secrets of second factors, and the ministry's tokens of sessions.
+    """
     with db.transaction(engine) as conn:
-        return second.renew(conn, box)
+        provided = conn.execute(personal.SQL["provided"]).all()
+        for row in provided:
+            kept = {"token_hash": row.token_hash, "provider_token": box.renew(row.provider_token)}
+            conn.execute(personal.SQL["keep_provided"], kept)
+        return len(provided) + second.renew(conn, box) + personal.renew(conn, box)
 
 
 def revoke(engine: sa.Engine, email: str) -> int:

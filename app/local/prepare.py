@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.auth import demo
+from app.auth import demo, personal, sealed
 from app.settings import Settings
 from data import db, migrate, programmes
 from geo import cache, tiles
@@ -18,11 +18,13 @@ class Access:
     token: str
 
 
-def newest_tables(database_url: str) -> bool:
+def newest_tables(settings: Settings) -> bool:
     """Migrate the database; returns whether it holds a country, and no demo country that was left half made."""
+    database_url = settings.database_url.get_secret_value()
     migrate.upgrade(database_url)
     engine = db.engine(database_url)
     try:
+        personal.seal_plain(engine, sealed.box(settings))
         with db.transaction(engine) as conn:
             found = programmes.every(conn)
         return bool(found) and all(p.assessed_on is not None for p in found if p.simulated)
@@ -34,7 +36,7 @@ def access(settings: Settings) -> Access:
     """Create the demo's users where they are missing; the token is the same at every start."""
     engine = db.engine(settings.database_url.get_secret_value())
     try:
-        logins = demo.ensure(engine)
+        logins = demo.ensure(engine, sealed.box(settings))
         return Access(logins, demo.api_token(engine, settings.secret_key.get_secret_value()))
     finally:
         engine.dispose()

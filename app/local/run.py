@@ -95,7 +95,7 @@ def _start(started: list[Child], *, still: bool, facilities: int | None, seed: i
         | {"SECRET_KEY": _secret_key(), "DEMO": "true", "PROXIES": "1", "PYTHONUNBUFFERED": "1"}
     )
     with _step("The tables are at their newest version"):
-        whole = prepare.newest_tables(env["DATABASE_URL"])
+        whole = prepare.newest_tables(_settings(env))
     if whole and not (facilities is None and seed is None):
         _say("A country is loaded already: --facilities and --seed count again after `make clean`.")
     if not whole:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from flask import Blueprint, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.auth import links, passwords, people, rights, second, throttle, tokens, totp, trail
+from app.auth import links, passwords, people, personal, rights, second, throttle, tokens, totp, trail
 from app.auth.principal import RIGHT_WORDS, Principal
 from app.auth.routes import form_token, left
 from app.auth.sealed import Unopened
@@ -36,8 +36,10 @@ def overview() -> Response:
     who = principal()
     with transaction() as conn:
         own = tokens.of(conn, who.user_id)
+        kept = conn.execute(personal.SQL["own"], {"user_id": who.user_id}).one()
         return _page(
             "account.html", roles=people.roles(conn, who.user_id), standing=second.standing(conn, who.user_id),
+            phone=personal.read_phone(services().box, kept.phone),
             browsers=[s for s in own if s.kind == "browser"], tokens=[s for s in own if s.kind == "token"],
             administers=people.administered(conn, who), stopped=people.stopped(conn, who.user_id),
         )  # fmt: skip
@@ -64,6 +66,28 @@ def sign_out_everywhere() -> AnyResponse:
         trail.mine(conn, Action.SESSIONS_ENDED, "everywhere")
     services().sessions.forget(who.token_hash)
     return left()
+
+
+@blueprint.get("/details")
+@rights.needs("see", rights.Where.SIGNED_IN)
+def details() -> Response:
+    """The form for another name and telephone number."""
+    return _details()
+
+
+@blueprint.post("/details")
+@rights.needs("see", rights.Where.SIGNED_IN)
+def change_details() -> AnyResponse:
+    """Keep another name and telephone number."""
+    who, said, box = principal(), request.form, services().box
+    try:
+        with transaction() as conn:
+            people.own(conn, box, who.user_id, said.get("name", ""), said.get("phone", ""))
+            trail.mine(conn, Action.DETAILS_CHANGED)
+    except (people.OutOfReach, personal.InvalidName, personal.InvalidPhone) as error:
+        return _details(error)
+    services().sessions.forget(who.token_hash)
+    return redirect("/account", 303)
 
 
 @blueprint.get("/password")
@@ -203,6 +227,17 @@ def start_programme(code: str) -> AnyResponse:
         programme_id = people.start_programme(conn, principal().user_id, code)
         trail.note(conn, [programme_id], Action.PROGRAMME_STARTED, code)
     return redirect("/account", 303)
+
+
+def _details(error: errors.DataError | None = None) -> Response:
+    who, said = principal(), request.form
+    with transaction() as conn:
+        kept = conn.execute(personal.SQL["own"], {"user_id": who.user_id}).one()
+    phone = personal.read_phone(services().box, kept.phone)
+    return _page(
+        "account_details.html", 200 if error is None else 422, error="" if error is None else error.message,
+        field=error and error.field, name=said.get("name", who.name), phone=said.get("phone", phone),
+    )  # fmt: skip
 
 
 def _prove(conn: sa.Connection) -> None:

@@ -11,11 +11,13 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from app import bin_cards
+from app.auth import naming
 from app.errors import InvalidBody, status
 from app.pages import plain
 from app.reports import bincard as reports
 from data import bincard, errors, stock
 from data.programmes import Programme
+from data.record import submission
 from data.shelf_days import Spell
 
 #: Lines on one page; the downloads hold all of them.
@@ -41,6 +43,10 @@ def page(
             shown = bin_cards.read(conn, programme, facility.code, asked, now)
         except (InvalidBody, errors.UnknownProduct, errors.UnknownLot, bincard.TooLong) as error:
             wrong, code = error.message, status(error)
+    called = None
+    if facility is not None:
+        place = submission.facilities(conn, programme.id, [facility.code])[facility.code]
+        called = naming.by_right(programme.id, place.id, place.lineage)
     card = None if shown is None else bincard.page(shown.card, MOST_SHOWN)
     made = plain.framed(
         "bincard.html", "Bin card", programme, person,
@@ -48,7 +54,7 @@ def page(
         facility=facility, products=products, asked=asked, wrong=wrong, shown=shown, card=card, records=records,
         rows=[] if card is None else list(bincard.interleaved(card)),
         hidden=0 if shown is None or card is None else len(shown.card.lines) - len(card.lines),
-        is_spell=lambda row: isinstance(row, Spell), reports=reports, no_lot=bincard.NO_LOT,
+        is_spell=lambda row: isinstance(row, Spell), reports=reports, called=called, no_lot=bincard.NO_LOT,
         base="" if facility is None else f"/api/v1/{quote(programme.code)}/facilities/{quote(facility.code, safe='')}",
         download=urlencode(asked), today=programme.day(now).isoformat(),
     )  # fmt: skip

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from app.auth import naming
+from app.auth.naming import Names
 from app.components import words
 from app.pages import plain
 from app.pages.plain import Person
@@ -35,7 +37,7 @@ class Rights:
 def listed(programme: Programme, person: Person, rows: Sequence[Summary], facility: str | None, now: datetime) -> str:
     """The list, with those that wait first."""
     values = {"rows": rows, "facility": facility, "waiting": sum(r.status == "submitted" for r in rows)}
-    return _page("counts.html", programme, person, now, **values)
+    return _page("counts.html", programme, person, now, called=_called(programme), **values)
 
 
 def new(
@@ -60,7 +62,8 @@ def overview(
     left = [t for t in count.tallies if not t.done]
     complete = not left and not any(line.unexplained for line in count.lines)
     return _page(
-        "count.html", programme, person, now, count=count, rights=rights, error=error, left=left, complete=complete,
+        "count.html", programme, person, now, count=count, called=_called(programme)(count), rights=rights,
+        error=error, left=left, complete=complete,
         following=following(count, None), zone=ZoneInfo(programme.timezone),
     )  # fmt: skip
 
@@ -78,7 +81,8 @@ def one(
 ) -> str:
     """One product's form; `typed` is what was sent and could not be kept."""
     return _page(
-        "count_product.html", programme, person, now, count=count, tally=tally, typed=typed, error=error, mine=mine,
+        "count_product.html", programme, person, now, count=count, called=_called(programme)(count), tally=tally,
+        typed=typed, error=error, mine=mine,
         causes=list(Cause), place=[t.product for t in count.tallies].index(tally.product) + 1, of=len(count.tallies),
     )  # fmt: skip
 
@@ -104,6 +108,11 @@ def money(value: Decimal | None, currency: str | None) -> str:
         return NO_PRICE
     sign = words.MINUS if value < 0 else ""
     return f"{sign}{abs(value):,.2f} {currency or ''}".strip()
+
+
+def _called(programme: Programme) -> Callable[[Count | Summary], Names]:
+    """What people are called in a count, by its facility."""
+    return lambda of: naming.by_right(programme.id, of.facility_id, of.lineage)
 
 
 def _page(template: str, programme: Programme, person: Person, now: datetime, **values: object) -> str:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from flask import Blueprint, Response, make_response, request
 
-from app.auth import rights
+from app.auth import naming, rights
 from app.auth import trail as log
 from app.errors import InvalidBody, NotAllowed
 from app.pages import plain
@@ -28,6 +28,7 @@ from data.record.trail import Action, Entry
 
 blueprint = Blueprint("log", __name__)
 blueprint.after_app_request(log.taken)
+blueprint.after_app_request(naming.seen)
 
 #: Entries on a page, and in a file: who needs more asks for fewer days at a time.
 ON_A_PAGE, IN_A_FILE = 100, 100_000

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from flask import Blueprint, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.auth import people, rights, tokens, trail
+from app.auth import people, personal, rights, tokens, trail
 from app.auth.people import Person
 from app.auth.principal import RIGHT_WORDS, RIGHTS, ROLE_WORDS
 from app.errors import NotAllowed
@@ -41,7 +41,8 @@ def invite(programme: str) -> AnyResponse:
             found = _mine(conn, programme)
             where = people.place(conn, found, said.get("place", ""))
             email, role = said.get("email", ""), said.get("role", "")
-            user_id, path = people.invite(conn, principal(), found, email, said.get("name", ""), role, where)
+            guest = people.Guest(email, said.get("name", ""), said.get("phone", ""))
+            user_id, path = people.invite(conn, services().box, principal(), found, guest, role, where)
             action = Action.GRANT_GIVEN if path is None else Action.PERSON_INVITED
             trail.note(conn, [found.id], action, email.strip().lower(), {"role": role, "where": where.name})
     except errors.DataError as error:
@@ -49,7 +50,7 @@ def invite(programme: str) -> AnyResponse:
     if path is None:
         return redirect(f"/{programme}/people/{user_id}", 303)
     with transaction() as conn:
-        return _one(conn, found, people.one(conn, principal(), found, user_id), link=_link(path))
+        return _one(conn, found, people.one(conn, services().box, principal(), found, user_id), link=_link(path))
 
 
 @blueprint.get("/<int:user_id>")
@@ -58,10 +59,26 @@ def one(programme: str, user_id: int) -> Response:
     """One person: roles, sessions, and what can be done."""
     with transaction() as conn:
         found = _mine(conn, programme)
-        person = people.one(conn, principal(), found, user_id)
+        person = people.one(conn, services().box, principal(), found, user_id)
         answer = _one(conn, found, person)
         trail.note(conn, [found.id], Action.PERSONAL_SEEN, person.email)
         return answer
+
+
+@blueprint.post("/<int:user_id>/details")
+@rights.needs("users", rights.Where.PROGRAMME)
+def call(programme: str, user_id: int) -> AnyResponse:
+    """Another name and telephone number for somebody."""
+    said, box = request.form, services().box
+    try:
+        with transaction() as conn:
+            found = _mine(conn, programme)
+            person = people.one(conn, box, principal(), found, user_id)
+            people.call(conn, box, principal(), person, said.get("name", ""), said.get("phone", ""))
+            trail.note(conn, [found.id], Action.DETAILS_CHANGED, person.email)
+    except (people.OutOfReach, personal.InvalidName, personal.InvalidPhone) as error:
+        return _again(programme, error, user_id)
+    return redirect(f"/{programme}/people/{user_id}", 303)
 
 
 @blueprint.post("/<int:user_id>/roles")
@@ -72,7 +89,7 @@ def give(programme: str, user_id: int) -> AnyResponse:
     try:
         with transaction() as conn:
             found = _mine(conn, programme)
-            person = people.one(conn, principal(), found, user_id)
+            person = people.one(conn, services().box, principal(), found, user_id)
             where = people.place(conn, found, said.get("place", ""))
             people.give(conn, principal(), found, user_id, said.get("role", ""), where)
             details = {"role": said.get("role", ""), "where": where.name}
@@ -89,7 +106,7 @@ def take(programme: str, user_id: int, held: int) -> AnyResponse:
     try:
         with transaction() as conn:
             found = _mine(conn, programme)
-            person = people.one(conn, principal(), found, user_id)
+            person = people.one(conn, services().box, principal(), found, user_id)
             taken = people.take(conn, principal(), found, person, held)
             details = {"role": taken.role, "where": taken.place or found.name}
             trail.note(conn, [found.id], Action.GRANT_TAKEN, person.email, details)
@@ -115,7 +132,7 @@ def act(programme: str, user_id: int, deed: str) -> AnyResponse:
     try:
         with transaction() as conn:
             found = _mine(conn, programme)
-            person = people.one(conn, principal(), found, user_id)
+            person = people.one(conn, services().box, principal(), found, user_id)
             work(conn, principal(), person)
             trail.note(conn, [found.id], action, person.email)
     except people.OutOfReach as error:
@@ -130,7 +147,7 @@ def link(programme: str, user_id: int) -> AnyResponse:
     try:
         with transaction() as conn:
             found = _mine(conn, programme)
-            person = people.one(conn, principal(), found, user_id)
+            person = people.one(conn, services().box, principal(), found, user_id)
             path = people.reset_link(conn, principal(), person)
             answer = _one(conn, found, person, link=_link(path))
             trail.note(conn, [found.id], Action.RESET_LINK_MADE, person.email)
@@ -146,7 +163,7 @@ def end(programme: str, user_id: int, number: int) -> AnyResponse:
     try:
         with transaction() as conn:
             found = _mine(conn, programme)
-            person = people.one(conn, principal(), found, user_id)
+            person = people.one(conn, services().box, principal(), found, user_id)
             people.demand_whole(conn, principal(), person)
             kind, label = tokens.end(conn, user_id, number)
             action = Action.SESSIONS_ENDED if kind == "browser" else Action.TOKEN_ENDED
@@ -186,16 +203,19 @@ def _again(programme: str, error: errors.DataError, user_id: int | None = None) 
     with transaction() as conn:
         found = _mine(conn, programme)
         if user_id is None:
-            return _listed(conn, found, error.message, 422)
-        return _one(conn, found, people.one(conn, principal(), found, user_id), error=error.message, status=422)
+            return _listed(conn, found, error.message, 422, field=error.field)
+        somebody = people.one(conn, services().box, principal(), found, user_id)
+        return _one(conn, found, somebody, error=error.message, status=422, field=error.field)
 
 
-def _listed(conn: sa.Connection, found: Programme, error: str = "", status: int = 200) -> Response:
-    everybody = people.listed(conn, principal(), found)
+def _listed(
+    conn: sa.Connection, found: Programme, error: str = "", status: int = 200, *, field: str | None = None
+) -> Response:
+    everybody = people.listed(conn, services().box, principal(), found)
     page = plain.framed(
-        "people.html", HERE, found, reader(found.code), everybody=everybody, error=error, now=now(),
+        "people.html", HERE, found, reader(found.code), everybody=everybody, error=error, field=field, now=now(),
         rights=RIGHT_WORDS, roles=ROLE_WORDS, table=RIGHTS,
-        typed={name: request.form.get(name, "") for name in ("email", "name", "role", "place")},
+        typed={name: request.form.get(name, "") for name in ("email", "name", "phone", "role", "place")},
         whole=principal().scope("users", found.id).whole,
     )  # fmt: skip
     trail.note(conn, [found.id], Action.PERSONAL_SEEN, "the list of people", {"people": len(everybody)})
@@ -203,7 +223,14 @@ def _listed(conn: sa.Connection, found: Programme, error: str = "", status: int 
 
 
 def _one(
-    conn: sa.Connection, found: Programme, person: Person, *, link: str = "", error: str = "", status: int = 200
+    conn: sa.Connection,
+    found: Programme,
+    person: Person,
+    *,
+    link: str = "",
+    error: str = "",
+    status: int = 200,
+    field: str | None = None,
 ) -> Response:
     try:
         people.demand_whole(conn, principal(), person)
@@ -211,9 +238,10 @@ def _one(
     except people.OutOfReach as refused:
         reach = refused.message
     page = plain.framed(
-        "person.html", HERE, found, reader(found.code), somebody=person, link=link, error=error, now=now(),
+        "person.html", HERE, found, reader(found.code), somebody=person, link=link, error=error, field=field, now=now(),
         sessions=[] if reach else tokens.of(conn, person.id), reach=reach, roles=ROLE_WORDS, device=device,
         myself=person.id == principal().user_id,
+        typed={name: request.form[name] for name in ("name", "phone") if name in request.form} if field else {},
     )  # fmt: skip
     return _unstored(page, status)
 

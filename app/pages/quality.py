@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from app.auth import naming
 from app.auth.principal import Principal
 from app.pages import plain
 from data import doubts
@@ -35,12 +36,14 @@ def page(
         conn, programme.id, area_id=area_id, judged=judged, skip=(number - 1) * PER_PAGE, limit=PER_PAGE
     )
     may = {row.id for row in rows if who.may("record", programme.id, row.facility_id, tuple(row.lineage))}
+    called = {row.id: naming.by_right(programme.id, row.facility_id, row.lineage)(row.judged_by) for row in rows}
     return plain.framed(
         "quality.html",
         "Data quality",
         programme,
         person,
         flags=rows,
+        called=called,
         may=may,
         count=count,
         area=place,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -44,8 +45,8 @@ def out_of_stock(spell: Spell) -> str:
     return f"Out of stock for {words.counted(spell.days, 'day')}, {when}{still}"
 
 
-def report(shown: Shown, made_by: str, made_at: datetime) -> Report:
-    """The report of a card; `made_at` is aware."""
+def report(shown: Shown, made_by: str, made_at: datetime, names: Callable[[str | None], str | None]) -> Report:
+    """The report of a card; `made_at` is aware, `names` is what those who recorded are called in it."""
     asked, programme = shown.card.asked, shown.programme
     zone = ZoneInfo(programme.timezone)
     unit = words.plural(shown.product.unit, None)
@@ -55,7 +56,7 @@ def report(shown: Shown, made_by: str, made_at: datetime) -> Report:
         mark="Simulated data" if programme.simulated else "",
         facts=_facts(shown, unit, made_by, made_at.astimezone(zone)),
         columns=_columns(unit, zone.key),
-        rows=_rows(shown, zone),
+        rows=_rows(shown, zone, names),
         made_at=made_at,
         file_name=file_name(
             "bin-card", shown.facility.code, shown.product.code, *lot, asked.first.isoformat(), asked.last.isoformat()
@@ -127,7 +128,7 @@ def _columns(unit: str, zone: str) -> list[Column]:
     ]
 
 
-def _rows(shown: Shown, zone: ZoneInfo) -> list[Row]:
+def _rows(shown: Shown, zone: ZoneInfo, names: Callable[[str | None], str | None]) -> list[Row]:
     card = shown.card
     nothing: list[Cell] = [None] * 4
     tail: list[Cell] = [None] * 9
@@ -137,15 +138,15 @@ def _rows(shown: Shown, zone: ZoneInfo) -> list[Row]:
             days: list[Cell] = [None, None, None, each.days, None, None, None, None, None]
             rows.append(Row([each.first, out_of_stock(each), *nothing, None, None, None, None, *days], "out"))
         else:
-            rows.append(Row(_cells(each, zone)))
+            rows.append(Row(_cells(each, zone, names(each.who))))
     moved: list[Cell] = [card.received, card.issued, card.adjusted, card.closing]
     return [*rows, Row([card.asked.last, "Closing balance", *nothing, *moved, *tail], "sum")]
 
 
-def _cells(line: Line, zone: ZoneInfo) -> list[Cell]:
+def _cells(line: Line, zone: ZoneInfo, who: str | None) -> list[Cell]:
     return [
         line.occurred_at.astimezone(zone).replace(tzinfo=None), what(line), line.document, line.partner_name, line.lot,
-        line.expiry, line.received, line.issued, line.adjusted, line.balance, line.who, line.reason, line.note, None,
+        line.expiry, line.received, line.issued, line.adjusted, line.balance, who, line.reason, line.note, None,
         line.order, line.recorded_at.astimezone(zone).replace(tzinfo=None), line.source, line.source_id,
         line.attachment_name,
     ]  # fmt: skip

@@ -31,14 +31,13 @@ class InvalidAttachment(errors.DataError):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file as it came, and who sent it when."""
+    """A file as it came, and when."""
 
     id: int
     name: str
     media_type: str
     content: bytes
     sha256: bytes
-    who: str | None
     created_at: datetime
 
 
@@ -65,7 +64,7 @@ def read(conn: sa.Connection, facility_id: int, attachment_id: int) -> Attachmen
         row = conn.execute(SQL["read"], asked).one_or_none()
     if row is None:
         raise errors.UnknownAttachment("attachment", "Its link is on the bin card.", value=attachment_id)
-    return Attachment(row.id, row.name, row.media_type, bytes(row.content), bytes(row.sha256), row.who, row.created_at)
+    return Attachment(row.id, row.name, row.media_type, bytes(row.content), bytes(row.sha256), row.created_at)
 
 
 def places(conn: sa.Connection, programme_id: int, ids: Sequence[int]) -> dict[int, int]:

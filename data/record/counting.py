@@ -176,7 +176,7 @@ def _changes(line: CountLine, found: Found) -> bool:
     if not same and line.version != found.version:
         raise SavedByAnother(
             "version", "Look at both, count again where they differ, and save it once more.", product=line.product_name,
-            lot=line.lot_words, counter=line.counter or "somebody", theirs=line.counted, yours=found.counted,
+            lot=line.lot_words, theirs=line.counted, yours=found.counted,
             code=line.product, lot_number=line.lot, version=line.version,
         )  # fmt: skip
     return not same

@@ -45,7 +45,7 @@ class NotAnother(errors.DataError):
 
 
 class SavedByAnother(errors.DataError):
-    """Somebody else has saved {product}, {lot}, since you looked: {counter} counted {theirs}, you counted {yours}."""
+    """Somebody else has saved {product}, {lot}, since you looked: they counted {theirs}, you counted {yours}."""
 
 
 class Moved(errors.DataError):
@@ -176,7 +176,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A stock count as it stands. `lineage` are the areas that its facility lies in."""
+    """A stock count as it stands. `lineage` are the areas that its facility lies in.
+
+    Those who worked on it are said by id and sealed name, which the application opens or masks.
+    """
 
     id: int
     number: str
@@ -255,7 +258,10 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A count in a list: `difference` and `value` as they were known to the one who counted."""
+    """A count in a list: `difference` and `value` as they were known to the one who counted.
+
+    `lineage` are the areas that its facility lies in; `person` is somebody's id and sealed name.
+    """
 
     number: str
     status: str
@@ -266,6 +272,8 @@ class Summary:
     posted_at: datetime | None
     cancelled_at: datetime | None
     person: str | None
+    facility_id: int
+    lineage: tuple[int, ...]
     lines: int
     counted: int
     difference: int
@@ -301,7 +309,7 @@ def listed(
     """
     asked = {"programme_id": programme_id, "facility": facility, "most": most, "seen": seen}
     rows = conn.execute(SQL["listed"], asked | {"statuses": None if statuses is None else list(statuses)})
-    return [Summary(**r._mapping) for r in rows]
+    return [Summary(**(dict(r._mapping) | {"lineage": tuple(r.lineage)})) for r in rows]
 
 
 def tallies(lines: Sequence[CountLine]) -> list[Tally]:

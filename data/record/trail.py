@@ -44,6 +44,7 @@ class Action(StrEnum):
     PERSON_STOPPED = "person stopped"
     PERSON_STARTED = "person let in again"
     PERSON_REMOVED = "person removed"
+    DETAILS_CHANGED = "name or telephone number changed"
     GRANT_GIVEN = "role given"
     GRANT_TAKEN = "role taken back"
     PROGRAMME_STOPPED = "programme stopped"

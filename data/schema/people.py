@@ -30,7 +30,9 @@ app_user = sa.Table(
     "app_user", columns.metadata,
     columns.key(),
     sa.Column("email", sa.Text, nullable=False, unique=True),
+    # Sealed by the application (app.auth.personal), which has the keys; so is the telephone number.
     sa.Column("name", sa.Text, nullable=False),
+    sa.Column("phone", sa.Text),
     # None until somebody who was invited has chosen one; who only comes by way of the ministry's sign-in has none.
     sa.Column("password_hash", sa.Text),
     sa.Column("demo", sa.Boolean, nullable=False, server_default="false"),
@@ -42,6 +44,8 @@ app_user = sa.Table(
     sa.Column("totp_step", sa.BigInteger, nullable=False, server_default="0"),
     _moment("totp_since"),
     sa.CheckConstraint("email = lower(email)", name="email_lower"),
+    sa.CheckConstraint("name like 'gAAAAA%'", name="name_sealed"),
+    sa.CheckConstraint("phone like 'gAAAAA%'", name="phone_sealed"),
 )  # fmt: skip
 
 recovery_code = sa.Table(

@@ -12,9 +12,9 @@ where e.facility_id = :facility_id and e.product_id = :product_id and e.occurred
 group by e.lot_id, l.number, l.expiry
 
 -- rows --
--- The record of one position over a period, in the order of its moments.
+-- The record of one position over a period, in the order of its moments; `who` is somebody's id and sealed name.
 select e.id, e.kind, e.entry, e.doses, e.counted, e.reserved, e.lot_id, l.number as lot, l.expiry, e.reason, e.stage,
-       e.occurred_at, e.recorded_at, e.source, e.source_id, u.name as who, e.document, f.code as partner,
+       e.occurred_at, e.recorded_at, e.source, e.source_id, u.id || ' ' || u.name as who, e.document, f.code as partner,
        f.name as partner_name, e.order_number, e.note, e.attachment_id, a.name as attachment, e.reverses_id
 from stock_event e
 left join lot l on l.id = e.lot_id

@@ -45,10 +45,10 @@ where c.programme_id = :programme_id
 group by c.id
 
 -- listed --
--- A page of flags, the newest month first.
+-- A page of flags, the newest month first; who judged one by id and sealed name.
 select g.id, g.month, g.kind, g.severity, g.words,
        case g.verdict when 'right' then 1 when 'wrong' then 0 else g.weight end as weight,
-       g.verdict, g.note, g.judged_at, u.name as judged_by, f.code as facility, f.name as facility_name,
+       g.verdict, g.note, g.judged_at, u.id || ' ' || u.name as judged_by, f.code as facility, f.name as facility_name,
        a.name as area_name, p.code as product, p.name as product_name, g.facility_id, a.lineage
 from flag g
 join facility f on f.id = g.facility_id

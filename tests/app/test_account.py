@@ -18,6 +18,7 @@ from app.local import children
 from app.pages.account import device
 from data import db
 from tests.app.people import PASSWORD, Somebody, recovery_codes
+from tests.keys import BOX
 
 _numbers = iter(range(1, 1000))
 Make = Callable[..., Somebody]
@@ -31,7 +32,7 @@ def person(site: Any) -> Make:
 
     def make(role: str = "national", **where: str) -> Somebody:
         email = f"person{next(_numbers)}@example.org"
-        users.add(site.engine, email, "Somebody", PASSWORD)
+        users.add(site.engine, BOX, email, "Somebody", PASSWORD)
         users.grant(site.engine, email, role, "small", **where)
         return Somebody(site, email)
 
@@ -418,3 +419,21 @@ def test_a_link_does_not_outlive_its_time_and_does_not_replace_the_second_factor
 def test_without_a_mail_server_the_page_says_whom_to_ask(site: Any) -> None:
     page = Somebody(site, "anybody@example.org").get("/forgot")
     assert "Ask an administrator" in page.text
+
+
+def test_an_address_is_believed_from_our_own_proxy_only(site: Any, person: Make) -> None:
+    behind = create_app(site.settings.model_copy(update={"proxies": 1}))
+    for app, seen in ((behind, "203.0.113.44"), (site.app, "192.0.2.1")):
+        somebody = Somebody(site, person().email, app=app)
+        token = somebody.token("/login")
+        answer = somebody.client.post(
+            "/login",
+            data={"csrf_token": token, "email": somebody.email, "password": PASSWORD},
+            headers={"X-Forwarded-For": "198.51.100.99, 203.0.113.44"},
+            environ_base={"REMOTE_ADDR": "192.0.2.1"},
+        )
+        assert answer.status_code == 303
+        with db.transaction(site.engine) as conn:
+            address = conn.scalar(sa.text("select address from session where user_id = :i"), {"i": somebody.id})
+        assert address == seen
+    behind.close()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from keys import BOX
 from werkzeug.test import Client, TestResponse
 
 from app.auth import users
@@ -19,7 +20,7 @@ COUNTS = "/api/v1/small/counts"
 @pytest.fixture(autouse=True)
 def stock(site: Any, event: Any) -> Iterator[None]:
     """A lot A of 100 doses at F-W1, and no count under way afterwards; an officer of its state."""
-    users.add(site.engine, "west@example.org", "Officer of the west", "a password for tests")
+    users.add(site.engine, BOX, "west@example.org", "Officer of the west", "a password for tests")
     users.grant(site.engine, "west@example.org", "area", "small", area="W")
     site.tokens.setdefault("west", users.token(site.engine, "west@example.org", "test", 1))
     site.post(event(kind="count", doses=100, lot="A", expiry="2031-05-31"))

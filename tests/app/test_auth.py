@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
-from keys import KEY
+from keys import BOX, KEY
 from werkzeug.test import Client, TestResponse
 
 from app import create_app
@@ -287,7 +287,7 @@ def test_who_is_removed_is_out_everywhere_and_what_they_recorded_stays(
 ) -> None:
     _settings_of(site, monkeypatch)
     email = "leaving@example.org"
-    users.add(site.engine, email, "Leaving", PASSWORD)
+    users.add(site.engine, BOX, email, "Leaving", PASSWORD)
     users.grant(site.engine, email, "national", "small")
     token = {"Authorization": f"Bearer {users.token(site.engine, email, 'test', 1)}"}
     browser, machine = Client(site.app), Client(site.app)
@@ -303,7 +303,7 @@ def test_who_is_removed_is_out_everywhere_and_what_they_recorded_stays(
     assert site.recorded() == recorded
     assert main(["user", email, "--remove"]) == 1
     assert "nobody has the e-mail leaving@example.org" in capsys.readouterr().err
-    users.add(site.engine, email, "Back", PASSWORD)
+    users.add(site.engine, BOX, email, "Back", PASSWORD)
     back = Client(site.app)
     assert sign_in(back, email).status_code == 303
     assert back.get("/api/v1/programmes").get_json() == {"programmes": []}
@@ -314,7 +314,7 @@ def test_revoked_tokens_work_no_more_and_their_user_may_still_sign_in(
 ) -> None:
     _settings_of(site, monkeypatch)
     email = "system@example.org"
-    users.add(site.engine, email, "A system", PASSWORD)
+    users.add(site.engine, BOX, email, "A system", PASSWORD)
     users.grant(site.engine, email, "machine", "small")
     made = [users.token(site.engine, email, label, 1) for label in ("one", "two")]
     client, browser = Client(site.app), Client(site.app)
@@ -344,7 +344,7 @@ def _settings_of(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_demo_users_exist_in_demo_mode_only(site: Any) -> None:
     with_demo = create_app(site.settings.model_copy(update={"demo": True}))
     try:
-        demo.ensure(site.engine)
+        demo.ensure(site.engine, BOX)
         known = Client(with_demo)
         assert "national@demo.example" in known.get("/login").text
         answer = sign_in(known, "national@demo.example", demo.PASSWORD)
@@ -375,7 +375,7 @@ def test_a_browser_that_finds_nothing_gets_a_page_with_a_way_on(site: Any, path:
 
 
 def test_somebody_without_a_programme_is_told_whom_to_ask_and_may_sign_out(site: Any) -> None:
-    users.add(site.engine, "new@example.org", "A newcomer", PASSWORD)
+    users.add(site.engine, BOX, "new@example.org", "A newcomer", PASSWORD)
     browser = site.browser("new")
     page = browser.get("/", headers=HTML)
     assert (page.status_code, page.mimetype) == (404, "text/html")

@@ -17,6 +17,7 @@ from app.auth import users
 from app.local import children
 from data import db
 from tests.app.people import PASSWORD, Somebody, close
+from tests.keys import BOX
 
 NEW = "nine otters under a bridge"
 
@@ -58,7 +59,7 @@ def _body(letter: str) -> str:
 
 def test_somebody_who_asks_gets_a_link_and_nobody_else_does(site: Any, post: Any) -> None:
     email = "forgetful@example.org"
-    users.add(site.engine, email, "Ngozi Eze", PASSWORD)
+    users.add(site.engine, BOX, email, "Ngozi Eze", PASSWORD)
     users.grant(site.engine, email, "analyst", "small")
     somebody = Somebody(site, email, app=post.app)
     answers = [somebody.send("/forgot", email=asked).text for asked in ("nobody@example.org", f" {email.upper()} ")]
@@ -80,7 +81,7 @@ def test_somebody_who_asks_gets_a_link_and_nobody_else_does(site: Any, post: Any
 def test_the_link_leads_to_our_own_address_whatever_host_was_asked(site: Any, post: Any) -> None:
     post.letters.clear()
     email = "targeted@example.org"
-    users.add(site.engine, email, "Target", PASSWORD)
+    users.add(site.engine, BOX, email, "Target", PASSWORD)
     somebody = Somebody(site, email, app=post.app)
     token = somebody.token("/forgot")
     answer = somebody.client.post(

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from conftest import PEOPLE, Site
+from visiting import PEOPLE, Site
 from werkzeug.test import Client, TestResponse
 
 from app import pipeline

@@ -22,6 +22,7 @@ from app.settings import Settings
 from data import db
 from tests import provider
 from tests.app.people import PASSWORD, Somebody
+from tests.keys import BOX
 
 _numbers = iter(range(1, 1000))
 _ROLES = {"epi": "national@small", "east": "area@small/E", "nowhere": "area@small/X", "odd": "king@small"}
@@ -74,7 +75,7 @@ def person(site: Any, ministry: Ministry) -> Callable[..., Somebody]:
 
     def make(role: str | None = "national") -> Somebody:
         email = f"ministry{next(_numbers)}@example.org"
-        users.add(site.engine, email, "Somebody", PASSWORD)
+        users.add(site.engine, BOX, email, "Somebody", PASSWORD)
         if role is not None:
             users.grant(site.engine, email, role, "small")
         return Somebody(site, email, app=ministry.app)

@@ -18,6 +18,7 @@ from app.local import children
 from data import db
 from data.record import audit
 from tests.app.people import PASSWORD, Somebody
+from tests.keys import BOX
 
 _numbers = iter(range(1, 1000))
 Make = Callable[..., Somebody]
@@ -29,10 +30,10 @@ def person(site: Any) -> Make:
 
     def make(role: str = "national", programme: str = "small", **where: str) -> Somebody:
         email = f"member{next(_numbers)}@example.org"
-        users.add(site.engine, email, f"Member {email.split('@')[0]}", PASSWORD)
+        users.add(site.engine, BOX, email, f"Member {email.split('@')[0]}", PASSWORD)
         users.grant(site.engine, email, role, programme, **where)
         somebody = Somebody(site, email)
-        token = sessions.Sessions(site.engine, demo=False).open(somebody.id, strong=True)
+        token = sessions.Sessions(site.engine, BOX, demo=False).open(somebody.id, strong=True)
         somebody.client.set_cookie(sessions.COOKIE, token)
         return somebody
 

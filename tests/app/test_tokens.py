@@ -14,6 +14,7 @@ from app.auth import tokens, users
 from app.local import children
 from data import db
 from tests.app.people import PASSWORD, Somebody
+from tests.keys import BOX
 
 _numbers = iter(range(1, 1000))
 Make = Callable[..., Somebody]
@@ -23,7 +24,7 @@ Make = Callable[..., Somebody]
 def person(site: Any) -> Make:
     def make(role: str = "national", **where: str) -> Somebody:
         email = f"owner{next(_numbers)}@example.org"
-        users.add(site.engine, email, "Somebody", PASSWORD)
+        users.add(site.engine, BOX, email, "Somebody", PASSWORD)
         users.grant(site.engine, email, role, "small", **where)
         somebody = Somebody(site, email)
         somebody.sign_in()

@@ -31,7 +31,7 @@ def measure(stack: Stack) -> list[Line]:
     """A new day, and everything worked out from full months on, beside writing every position once without thinking."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as own:
-        count, day, everything, writing, memory = own.submit(refresh, stack.database_url).result(180)
+        count, written, day, everything, writing, memory = own.submit(refresh, stack.database_url).result(180)
         views = own.submit(through_lenses, stack.database_url).result(180)
     with ProcessPoolExecutor(1, mp_context=spawn) as own:
         nation, one, fleet_memory = own.submit(fleet.look_ahead).result(180)
@@ -49,6 +49,7 @@ def measure(stack: Stack) -> list[Line]:
             for what, thinking in (("a new day", day), ("national recompute, with demand and roll-ups", everything))
         ]
         + [
+            Line("    rows that a new day writes", f"{written:,}", f"of {count:,}", f"{written / count:.0%}"),
             Line(
                 f"all horizons with expiry and deliveries, {fleet.POSITIONS:,} positions",
                 f"{nation:.2f} s CPU",
@@ -72,8 +73,11 @@ def measure(stack: Stack) -> list[Line]:
     )
 
 
-def refresh(url: str) -> tuple[int, float, float, float, float]:
-    """Positions; median seconds of a new day, of a whole refresh and of a bare update; megabytes at most."""
+def refresh(url: str) -> tuple[int, int, float, float, float, float]:
+    """Positions, and those that a new day writes; median seconds of a new day, of a whole refresh and of a bare update.
+
+    Then megabytes at most.
+    """
     engine = db.engine(url, application="bench")
     now = datetime.now(UTC)
     with engine.connect() as conn:
@@ -85,11 +89,17 @@ def refresh(url: str) -> tuple[int, float, float, float, float]:
         def median(work: Callable[[], object]) -> float:
             return middle([_timed(conn, work) for _ in range(ROUNDS)])
 
+        pipeline.new_day(conn, programme, programme.day(tomorrow), tomorrow)
+        written = int(conn.execute(sa.text(_WRITTEN)).scalar_one())
+        conn.rollback()
         day = median(lambda: pipeline.new_day(conn, programme, programme.day(tomorrow), tomorrow))
         whole = median(lambda: pipeline.refresh(conn, programme, programme.day(now), now, "measured"))
         writing = median(lambda: conn.execute(sa.text("update position set probability = probability")))
     engine.dispose()
-    return count, day, whole, writing, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return count, written, day, whole, writing, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+_WRITTEN = "select count(*) from position where xmin = pg_current_xact_id()::xid"
 
 
 def through_lenses(url: str) -> dict[str, float]:

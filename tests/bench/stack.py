@@ -20,6 +20,7 @@ from data import db, programmes
 from data.programmes import Programme
 from geo import cache, tiles
 from tests import product as products
+from tests.keys import BOX, settings
 from tests.product import PROJECT, Product
 
 LOCAL = PROJECT / ".local" / "bench"
@@ -85,7 +86,7 @@ def running(facilities: int) -> Iterator[Stack]:
     redis = servers.start_redis(LOCAL)
     started: list[Product] = []
     try:
-        if not prepare.newest_tables(postgres.url):
+        if not prepare.newest_tables(settings(postgres.url)):
             _load(postgres.url, facilities)
         files, plain = LOCAL / "files", f"{ports.HOST}:{ports.free_port()}"
         files.mkdir(exist_ok=True)
@@ -120,7 +121,7 @@ def _stack(product: Product, postgres: servers.Server, redis: servers.Server, fi
         web=f"{ports.HOST}:{(product.processes['web'].command.env or {})['PORT']}",
         plain=plain,
         files=files,
-        session=Sessions(engine, demo=True).open(user.id, label="bench"),
+        session=Sessions(engine, BOX, demo=True).open(user.id, label="bench"),
         programme=programme,
         engine=engine,
         postgres=postgres.child,
@@ -143,7 +144,7 @@ def _load(database_url: str, facilities: int) -> None:
     say(f"Loading the demo country of {facilities:,} facilities; it is kept for the next run.")
     engine = db.engine(database_url)
     try:
-        countries.bring_in_demo(engine, facilities=facilities, seed=SEED, say=lambda text: say(f"    {text}"))
+        countries.bring_in_demo(engine, BOX, facilities=facilities, seed=SEED, say=lambda text: say(f"    {text}"))
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
             conn.exec_driver_sql("analyze")
     finally:

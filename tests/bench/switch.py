@@ -14,6 +14,7 @@ from app.auth import sessions, tokens, users
 from data import db
 from tests.bench.figures import Line, middle
 from tests.bench.stack import Stack
+from tests.keys import BOX
 
 BUDGET_S = 2.0
 ROUNDS = 8
@@ -22,7 +23,7 @@ _EMAIL = "switched@example.org"
 
 def measure(stack: Stack) -> list[Line]:
     """Throw each switch some times while a page, a token and a socket are in use; how long each goes on."""
-    users.add(stack.engine, _EMAIL, "Switched", "seven herons cross the delta")
+    users.add(stack.engine, BOX, _EMAIL, "Switched", "seven herons cross the delta")
     code = stack.programme.code
     switches: dict[str, Callable[[str], None]] = {
         "a person": lambda _: users.switch(stack.engine, _EMAIL, stop=True),

@@ -19,6 +19,7 @@ from data import db, migrate
 from data.packs import demo, reader
 from tests import product as products
 from tests.browser import screen
+from tests.keys import BOX
 from tests.product import Product
 
 CHROMIUM = "/usr/bin/chromium"
@@ -97,9 +98,9 @@ def loaded(postgres: servers.Server, administration: sa.Engine) -> Iterator[sa.E
     migrate.upgrade(url)
     engine = db.engine(url)
     country = demo.build(today=datetime.now(UTC).date(), facilities=300, states=("Kano", "Lagos"))
-    countries.bring_in(engine, country, digest="browser", say=lambda text: None, demo_mode=True)
+    countries.bring_in(engine, country, digest="browser", say=lambda text: None, demo_of=BOX)
     if (Path(__file__).parents[3] / "shared" / "data" / "uga").is_dir():
-        countries.bring_in(engine, reader.read(UGANDA), digest="browser", say=lambda text: None, demo_mode=True)
+        countries.bring_in(engine, reader.read(UGANDA), digest="browser", say=lambda text: None, demo_of=BOX)
     yield engine
     engine.dispose()
 

@@ -11,6 +11,7 @@ import pytest
 from app.auth import totp, users
 from tests.browser import screen
 from tests.browser.conftest import PHONE, sign_in
+from tests.keys import BOX
 
 _PHONE = {"viewport": PHONE, "has_touch": True, "is_mobile": True, "java_script_enabled": False, "storage_state": None}
 _PASSWORD = "seven herons cross the delta"
@@ -41,7 +42,7 @@ def _next_code(secret, at=0):
 @pytest.fixture(scope="module")
 def administrator(loaded):
     email = "administrator@example.org"
-    users.add(loaded, email, "Hauwa Bello", _PASSWORD)
+    users.add(loaded, BOX, email, "Hauwa Bello", _PASSWORD)
     users.grant(loaded, email, "administrator", "nigeria-demo")
     return email
 
@@ -120,7 +121,7 @@ def test_people_and_rights_on_a_desk(context, product, administrator, loaded):
 
     with loaded.connect() as conn:
         user = conn.exec_driver_sql("select id from app_user where email = 'administrator@example.org'").scalar_one()
-    token = Sessions(loaded, demo=True).open(user, strong=True)
+    token = Sessions(loaded, BOX, demo=True).open(user, strong=True)
     page.context.add_cookies([{"name": COOKIE, "value": token, "url": product.address}])
     for name, path in [("people", "/nigeria-demo/people"), ("log", "/nigeria-demo/log"), ("account", "/account")]:
         page.goto(product.address + path)

@@ -23,7 +23,7 @@ import pytest
 import small
 import sqlalchemy as sa
 import watching
-from keys import KEY
+from keys import BOX, KEY
 
 from app import pipeline
 from app.auth import users
@@ -204,7 +204,7 @@ def victims(redis_url: str, tmp_path: Path) -> Iterator[Victims]:
 def test_nothing_acknowledged_is_lost_or_doubled_whatever_is_killed(victims: Victims, redis_url: str) -> None:
     chance = random.Random()
     engine = db.engine(victims.server.url)
-    users.add(engine, "machine@example.org", "machine", "a password for tests")
+    users.add(engine, BOX, "machine@example.org", "machine", "a password for tests")
     users.grant(engine, "machine@example.org", "machine", "small")
     token = users.token(engine, "machine@example.org", "test", 1)
     assert children.wait_until(lambda: all(answers(port) for port in victims.ports), 60)

@@ -1,6 +1,6 @@
 -- grants --
 -- Every role in a programme, with who has it and where; those of one person where one is named.
-select g.id, g.user_id, u.name, u.email, u.stopped_at, u.demo, u.totp_secret is not null as second,
+select g.id, g.user_id, u.name, u.phone, u.email, u.stopped_at, u.demo, u.totp_secret is not null as second,
        u.password_hash is not null as password, g.role, g.source, g.area_id, g.facility_id,
        coalesce(f.name, a.name) as place, coalesce(f.code, a.code) as place_code, coalesce(at.lineage, '{}') as lineage,
        (select max(s.seen_at) from session s where s.user_id = u.id) as seen_at
@@ -10,7 +10,7 @@ left join facility f on f.id = g.facility_id
 left join area a on a.id = g.area_id
 left join area at on at.id = coalesce(f.area_id, g.area_id)
 where g.programme_id = :programme_id and (CAST(:user_id AS integer) is null or g.user_id = :user_id)
-order by lower(u.name), u.id, g.id
+order by u.id, g.id
 
 -- grants_of --
 -- Every role of somebody, in whatever programme.
@@ -42,7 +42,7 @@ select id, demo from app_user where email = :email
 
 -- invite --
 -- Somebody who has yet to choose a password.
-insert into app_user (email, name) values (:email, :name) returning id
+insert into app_user (email, name, phone) values (:email, :name, :phone) returning id
 
 -- give --
 -- A role somewhere; the same again changes nothing.

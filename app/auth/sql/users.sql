@@ -1,7 +1,8 @@
 -- add --
 -- A user, or a new name and password for one.
-insert into app_user (email, name, password_hash) values (:email, :name, :password_hash)
-on conflict (email) do update set name = excluded.name, password_hash = excluded.password_hash
+insert into app_user (email, name, phone, password_hash) values (:email, :name, :phone, :password_hash)
+on conflict (email) do update
+set name = excluded.name, phone = coalesce(excluded.phone, app_user.phone), password_hash = excluded.password_hash
 returning id
 
 -- end_sessions --

@@ -11,9 +11,8 @@ select id from attachment where facility_id = :facility_id and sha256 = :sha256
 
 -- read --
 -- A file as it came.
-select a.id, a.name, a.media_type, a.content, a.sha256, u.name as who, a.created_at
+select a.id, a.name, a.media_type, a.content, a.sha256, a.created_at
 from attachment a
-left join app_user u on u.id = a.actor_id
 where a.facility_id = :facility_id and a.id = CAST(:id AS bigint)
 
 -- places --

@@ -1,9 +1,10 @@
 -- find --
--- A count by its number, with the names of those who worked on it and the limits in force.
+-- A count by its number, with those who worked on it (each by id and sealed name) and the limits in force.
 select c.id, c.number, c.status, c.facility_id, f.code as facility, f.name as facility_name, a.lineage,
-       c.opened_at, c.opened_by, o.name as opener, c.counted_at, c.submitted_at, c.submitted_by, s.name as submitter,
-       c.approved_at, c.approved_by, v.name as approver, c.approval_note, c.refused_at, r.name as refuser, c.refusal,
-       c.posted_at, c.cancelled_at, x.name as canceller, c.cancel_reason,
+       c.opened_at, c.opened_by, o.id || ' ' || o.name as opener, c.counted_at, c.submitted_at, c.submitted_by,
+       s.id || ' ' || s.name as submitter, c.approved_at, c.approved_by, v.id || ' ' || v.name as approver,
+       c.approval_note, c.refused_at, r.id || ' ' || r.name as refuser, c.refusal,
+       c.posted_at, c.cancelled_at, x.id || ' ' || x.name as canceller, c.cancel_reason,
        coalesce(c.approval_share, p.count_approval_share) as approval_share,
        coalesce(c.approval_value, p.count_approval_value) as approval_value
 from stock_count c
@@ -36,7 +37,7 @@ for update of p
 -- it runs, keeps it from opening the partitions of all years.
 select l.id, p.id as product_id, p.code as product, p.name as product_name, p.unit, p.doses_per_vial, p.price,
        p.currency, l.lot_number as lot, coalesce(l.expiry, t.expiry) as expiry, l.found, l.opening, l.expected,
-       l.counted, l.counted_at, l.counted_by, u.name as counter, l.reason, l.note, l.version,
+       l.counted, l.counted_at, l.counted_by, u.id || ' ' || u.name as counter, l.reason, l.note, l.version,
        case when c.status in ('posted', 'cancelled') then coalesce(l.expected, l.opening)
             else coalesce(b.doses, 0) - since.doses end as on_record
 from stock_count c
@@ -98,10 +99,12 @@ where b.doses - since.doses <> 0
 -- listed --
 -- Counts, those that wait first, then the newest; what they differ by is as it was known to the one who counted.
 select c.number, c.status, f.code as facility, f.name as facility_name, c.opened_at, c.submitted_at, c.posted_at,
-       c.cancelled_at, coalesce(s.name, o.name) as person, sums.lines, sums.counted, sums.difference, sums.value,
-       sums.unpriced, sums.currency
+       c.cancelled_at, coalesce(s.id || ' ' || s.name, o.id || ' ' || o.name) as person,
+       c.facility_id, a.lineage, sums.lines,
+       sums.counted, sums.difference, sums.value, sums.unpriced, sums.currency
 from stock_count c
 join facility f on f.id = c.facility_id
+join area a on a.id = f.area_id
 left join app_user o on o.id = c.opened_by
 left join app_user s on s.id = c.submitted_by
 cross join lateral (

@@ -14,7 +14,7 @@ import openpyxl
 import pytest
 import small
 import sqlalchemy as sa
-from keys import KEY
+from keys import BOX, KEY
 from werkzeug.test import Client
 
 from app import create_app
@@ -71,10 +71,10 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
         conn.execute(
             sa.text(
                 "with u as (insert into app_user (email, name, password_hash)"
-                " values ('officer@example.org', 'An officer', 'none') returning id)"
+                " values ('officer@example.org', :name, 'none') returning id)"
                 " insert into user_grant (user_id, programme_id, role) select id, :programme, 'national' from u"
             ),
-            {"programme": country.programme_id},
+            {"programme": country.programme_id, "name": BOX.seal(b"An officer")},
         )
     yield engine
     engine.dispose()
@@ -87,7 +87,7 @@ def client(engine: sa.Engine, database_url: str, redis_url: str) -> Iterator[Cli
         user = conn.scalar(sa.text("select id from app_user where email = 'officer@example.org'"))
     app = create_app(settings)
     browser = Client(app)
-    browser.set_cookie(sessions.COOKIE, sessions.Sessions(engine, demo=False).open(user))
+    browser.set_cookie(sessions.COOKIE, sessions.Sessions(engine, BOX, demo=False).open(user))
     yield browser
     app.close()
 
