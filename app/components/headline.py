@@ -57,8 +57,16 @@ def _when(month: date | None, day: date | None) -> str:
 _COUNT = {"out": "out", "risk": "at_risk", "reporting": "reporting"}
 
 
+#: What a number is of, whatever the map is looked at through.
+_MEANS = {
+    "out": "Less than one vial that may be used, where there is demand",
+    "risk": "Out of stock, or will be before the next delivery",
+    "reporting": "Reported within the reporting interval and its days of grace",
+}
+
+
 def _cell(name: str, label: str, value: str, detail: str, colour: str, headline: Headline) -> html.Button:
-    marks: parts.Attributes = {"data-colour": colour}
+    marks: parts.Attributes = {"data-colour": colour, "title": _MEANS[name]}
     count = attrgetter(_COUNT[name])
     series = [None if s is None else int(count(s)) for s in headline.series]
     before = None if headline.before is None else int(count(headline.before))
