@@ -43,11 +43,13 @@ class Box:
 
 
 def box(settings: Settings) -> Box:
-    """The box of this installation: with `ENCRYPTION_KEYS`, or else with a key that is made from `SECRET_KEY`."""
+    """The box of this installation: with `ENCRYPTION_KEYS`, or else with a key that is made from `SECRET_KEY`.
+
+    The made one goes on opening what it sealed before there were others.
+    """
     told = settings.encryption_keys
-    if told is not None:
-        return Box([Fernet(key) for key in told.get_secret_value().replace(",", " ").split()])
+    given = [] if told is None else told.get_secret_value().replace(",", " ").split()
     made = HKDF(SHA256(), 32, salt=None, info=b"vaxtrace sealed").derive(
         settings.secret_key.get_secret_value().encode()
     )
-    return Box([Fernet(base64.urlsafe_b64encode(made))])
+    return Box([Fernet(key) for key in [*given, base64.urlsafe_b64encode(made)]])

@@ -22,6 +22,14 @@ def upgrade() -> None:
             add constraint ck_app_user_phone_sealed check (phone like 'gAAAAA%'),
             add constraint ck_app_user_name_sealed check (name like 'gAAAAA%') not valid"""
     )
+    # Where nobody has a plain name, as on a new installation, there is nothing left to do.
+    op.execute(
+        """do $$ begin
+            if not exists (select from app_user where name not like 'gAAAAA%') then
+                alter table app_user validate constraint ck_app_user_name_sealed;
+            end if;
+        end $$"""
+    )
 
 
 def downgrade() -> None:
