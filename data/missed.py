@@ -77,7 +77,8 @@ def places(
 ) -> list[Missed]:
     """A page of the places where most children would be missed; `area_id` None is the whole programme."""
     asked = _asked(programme_id, area_id, product) | {"limit": limit, "skip": skip}
-    return [Missed(**(r._asdict() | {"state": State(r.state)})) for r in conn.execute(SQL["places"], asked)]
+    rows = conn.execute(SQL["places_nation" if area_id is None else "places"], asked)
+    return [Missed(**(r._asdict() | {"state": State(r.state)})) for r in rows]
 
 
 def total(

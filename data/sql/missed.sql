@@ -15,8 +15,31 @@ JOIN area a ON a.id = f.area_id
 WHERE d.programme_id = :programme_id AND p.missed >= 1 AND f.open
   AND (CAST(:product_id AS int) IS NULL OR d.id = CAST(:product_id AS int))
   AND (CAST(:area_id AS int) IS NULL OR a.lineage @> ARRAY[CAST(:area_id AS int)])
-ORDER BY p.missed DESC, f.ordinal, d.seat
+ORDER BY p.missed DESC, p.facility_id, p.product_id
 LIMIT :limit OFFSET :skip
+
+-- places_nation --
+-- The same of a whole programme: the index gives the first of them without reading the others.
+SELECT f.id AS facility_id, f.code AS facility, f.name AS facility_name, f.tier, a.code AS area, a.name AS area_name,
+       f.delivery_interval_days, f.lead_time_days, f.report_interval_days,
+       EXISTS (SELECT FROM facility s WHERE s.supplier_id = f.id) AS supplies,
+       d.id AS product_id, d.code AS product, d.name AS product_name, d.unit, d.doses_per_vial,
+       p.state, p.usable, p.amc, p.preset, p.within[3] AS within_30, p.short, p.missed, p.expiring,
+       p.cover_p10, p.cover_p50, p.cover_p90, p.next_delivery_on, p.coming, p.coming_on, p.out_since, p.last_event_at
+FROM (
+    SELECT p.*
+    FROM position p
+    JOIN counted c ON c.facility_id = p.facility_id
+    WHERE p.missed >= 1
+      AND p.product_id = ANY(ARRAY(SELECT id FROM product WHERE programme_id = :programme_id
+                                     AND (CAST(:product_id AS int) IS NULL OR id = CAST(:product_id AS int))))
+    ORDER BY p.missed DESC, p.facility_id, p.product_id
+    LIMIT :limit OFFSET :skip
+) p
+JOIN product d ON d.id = p.product_id
+JOIN facility f ON f.id = p.facility_id
+JOIN area a ON a.id = f.area_id
+ORDER BY p.missed DESC, p.facility_id, p.product_id
 
 -- total --
 -- The same counted: places x products, facilities, children and doses.
