@@ -48,7 +48,7 @@ def box(settings: Settings) -> Box:
     The made one goes on opening what it sealed before there were others.
     """
     told = settings.encryption_keys
-    given = [] if told is None else told.get_secret_value().replace(",", " ").split()
+    given = [] if told is None else [key.encode() for key in told.get_secret_value().replace(",", " ").split()]
     made = HKDF(SHA256(), 32, salt=None, info=b"vaxtrace sealed").derive(
         settings.secret_key.get_secret_value().encode()
     )

@@ -11,13 +11,12 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from app import bin_cards
-from app.auth import naming
+from app.auth.naming import Names
 from app.errors import InvalidBody, status
 from app.pages import plain
 from app.reports import bincard as reports
 from data import bincard, errors, stock
 from data.programmes import Programme
-from data.record import submission
 from data.shelf_days import Spell
 
 #: Lines on one page; the downloads hold all of them.
@@ -28,11 +27,12 @@ FIELDS = ("product", "lot", "from", "to", "as_of")
 
 def page(
     conn: sa.Connection, programme: Programme, person: plain.Person, said: Mapping[str, str], now: datetime, *,
-    records: bool,
+    records: bool, called: Names,
 ) -> tuple[str, HTTPStatus]:  # fmt: skip
     """The page of a card and its status; what cannot be asked is said above the form that asked it.
 
-    `records` says that the reader may record at this facility, and so say why a shipment differs.
+    `records` says that the reader may record at this facility, and so say why a shipment differs; `called` is what those
+    who recorded are called to them.
     """
     asked = {name: said[name] for name in FIELDS if said.get(name)}
     facility = stock.facility(conn, programme.id, said["facility"]) if said.get("facility") else None
@@ -43,10 +43,6 @@ def page(
             shown = bin_cards.read(conn, programme, facility.code, asked, now)
         except (InvalidBody, errors.UnknownProduct, errors.UnknownLot, bincard.TooLong) as error:
             wrong, code = error.message, status(error)
-    called = None
-    if facility is not None:
-        place = submission.facilities(conn, programme.id, [facility.code])[facility.code]
-        called = naming.by_right(programme.id, place.id, place.lineage)
     card = None if shown is None else bincard.page(shown.card, MOST_SHOWN)
     made = plain.framed(
         "bincard.html", "Bin card", programme, person,

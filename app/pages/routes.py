@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, urlencode
 
-import sqlalchemy as sa
 from flask import Blueprint, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import flagging, services, shipping
-from app.auth import rights
+from app.auth import naming, rights
 from app.auth.routes import form_token
 from app.pages import about, alerts, bincard, plain, quality
-from data.programmes import Programme
 from data.record import submission
 
 #: No list is longer; it keeps what an address can ask for small.
@@ -50,15 +48,13 @@ def bin_card(programme: str) -> Response:
         found = services.programme(conn, programme)
         if code := request.args.get("facility", ""):
             services.facility(found, code)
-        records = _records(conn, found, request.args.get("facility", ""))
-        made, status = bincard.page(conn, found, person(programme), request.args, services.now(), records=records)
+        place = submission.facilities(conn, found.id, [code]).get(code)
+        records = place is not None and services.principal().may("record", found.id, place.id, place.lineage)
+        called = naming.masked() if place is None else naming.by_right(found.id, place.id, place.lineage)
+        made, status = bincard.page(
+            conn, found, person(programme), request.args, services.now(), records=records, called=called
+        )
     return make_response(made, status)
-
-
-def _records(conn: sa.Connection, programme: Programme, code: str) -> bool:
-    """Whether who asks may record at this facility."""
-    place = submission.facilities(conn, programme.id, [code]).get(code)
-    return place is not None and services.principal().may("record", programme.id, place.id, place.lineage)
 
 
 @blueprint.get("/<programme>/quality")

@@ -62,7 +62,7 @@ def test_the_card_adds_up_and_says_what_came_late_and_what_was_taken_back(told) 
     said = [(line["kind"], line["entry"], line["doses"]) for line in told["lines"]]
     assert ("count", "revision", 20) in said
     undo = next(line for line in told["lines"] if line["entry"] == "reversal")
-    assert (undo["takes_back"], undo["who"], undo["issued"]) == ("c1", "national", -1_234_560)
+    assert (undo["takes_back"], undo["who"], undo["issued"]) == ("c1", "N. #1", -1_234_560)
     assert [line["taken_back"] for line in told["lines"] if line["source_id"] == "c1"] == [True]
     assert told["days_out"] == sum(s["days"] for s in told["spells"]) == 8
     assert (told["now"]["total"], told["now"]["in_transit"][0]["document"]) == (420, "WB-9")
@@ -80,7 +80,7 @@ def test_the_csv_has_the_same_numbers_and_no_formula(site, told) -> None:
     facts = dict(row for row in rows[1:20] if len(row) == 2)
     assert facts["Programme"] == "Small (small)"
     assert facts["Simulated data"] == "Made for tests."
-    assert facts["Made by"] == "national"
+    assert facts["Made by"] == "N. #1"
     assert facts["Period"].startswith(f"{told['from']} to {today}, local days (Africa/Lagos)")
     assert facts["Days out of stock"].startswith("8 full days")
     assert "WB-9: 30 doses from Health post F-W1 to Health post F-E1" in facts["In transit now"]
@@ -104,7 +104,7 @@ def test_the_workbook_holds_numbers_dates_and_text_as_what_they_are(site, told) 
     cells = list(sheet.iter_rows())
     assert cells[0][0].value == "Bin card of MR at Health post F-W1"
     facts = {row[0].value: row[1].value for row in cells[1:20]}
-    assert (facts["Simulated data"], facts["Made by"]) == ("Made for tests.", "national")
+    assert (facts["Simulated data"], facts["Made by"]) == ("Made for tests.", "N. #1")
     place = next(n for n, row in enumerate(cells) if str(row[0].value).startswith("When ("))
     head = [cell.value for cell in cells[place]]
     balance, document, when = head.index("Balance (doses)"), head.index("Document"), 0

@@ -92,7 +92,7 @@ def test_who_counted_cannot_approve_and_the_officer_of_another_state_cannot_eith
     assert (refused.status_code, refused.get_json()["error"]) == (403, "NotAnother")
     approved = ask(site, "POST", f"{number}/approve", {"note": "by phone"}, "national").get_json()
     assert (approved["status"], approved["approved_by"], approved["approval_note"]) == (
-        "posted", "national", "by phone",
+        "posted", "N. #1", "by phone",
     )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def test_two_people_are_told_of_each_other(site: Any) -> None:
     assert late.status_code == 412
     details = late.get_json()["details"]
     assert (details["theirs"], details["yours"], details["version"]) == (90, 80, 1)
-    assert "facility counted 90, you counted 80" in late.get_json()["message"]
+    assert "they counted 90, you counted 80" in late.get_json()["message"]
 
 
 def test_what_moves_meanwhile_is_said_and_if_match_says_that_it_was_seen(site: Any, event: Any) -> None:

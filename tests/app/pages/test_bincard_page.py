@@ -46,7 +46,7 @@ def country(conn: sa.Connection) -> small.Small:
 
 
 def _page(conn: sa.Connection, country: small.Small, **said: str) -> tuple[str, int]:
-    made, status = page.page(conn, programmes.find(conn, country.code), PERSON, said, NOW, records=True)
+    made, status = page.page(conn, programmes.find(conn, country.code), PERSON, said, NOW, records=True, called=str)
     return made, int(status)
 
 

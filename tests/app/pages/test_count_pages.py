@@ -108,7 +108,7 @@ def test_a_form_that_is_sent_twice_is_kept_once_and_a_second_person_is_told(read
         assert reader.send(page, form, **{f"vials.{line}": "5"}).status_code == 303
     answer = officer.send(theirs, form, **{f"vials.{line}": "4"})
     assert answer.status_code == 412
-    assert "facility counted 100, you counted 80" in read(answer)
+    assert "they counted 100, you counted 80" in read(answer)
     assert 'value="4"' in answer.text
 
 
