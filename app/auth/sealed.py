@@ -52,4 +52,4 @@ def box(settings: Settings) -> Box:
     made = HKDF(SHA256(), 32, salt=None, info=b"vaxtrace sealed").derive(
         settings.secret_key.get_secret_value().encode()
     )
-    return Box([Fernet(key) for key in [*given, base64.urlsafe_b64encode(made)]])
+    return Box([*map(Fernet, given), Fernet(base64.urlsafe_b64encode(made))])
