@@ -15,7 +15,7 @@ RIGHT_WORDS: dict[str, str] = {
     "order": "Order stock",
     "alerts": "Manage alerts: acknowledge, assign, comment",
     "export": "Take files away: CSV, workbooks, PDF",
-    "personal": "See personal data: telephone numbers and e-mail addresses of staff",
+    "personal": "See personal data: names, telephone numbers and e-mail addresses of staff",
     "users": "Manage users: invite, grant within the own area, put out",
 }
 

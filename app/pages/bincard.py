@@ -31,8 +31,8 @@ def page(
 ) -> tuple[str, HTTPStatus]:  # fmt: skip
     """The page of a card and its status; what cannot be asked is said above the form that asked it.
 
-    `records` says that the reader may record at this facility, and so say why a shipment differs; `called` is what those
-    who recorded are called to them.
+    `records` says that the reader may record at this facility, and so say why a shipment differs; `called` is what
+    those who recorded are called to them.
     """
     asked = {name: said[name] for name in FIELDS if said.get(name)}
     facility = stock.facility(conn, programme.id, said["facility"]) if said.get("facility") else None
