@@ -48,7 +48,9 @@ def check(password: str, *about: str, breached: Path | None = None) -> None:
         length = "short" if len(password) < LEAST else "long"
         remedy = f"Use {LEAST} to {MOST} characters; a sentence is easy to remember."
         raise WeakPassword("password", remedy, reason=f"it is too {length}")
-    if breached is not None and _listed(breached, hashlib.sha1(password.encode(errors="replace")).hexdigest().upper()):
+    # Lists of breached passwords are of SHA-1: it finds a password there, and keeps none.
+    digest = hashlib.sha1(password.encode(errors="replace"), usedforsecurity=False).hexdigest().upper()
+    if breached is not None and _listed(breached, digest):
         raise WeakPassword("password", "Choose another one.", reason="it is known from a breach")
     # Takes a tenth of a second to be read, and who only looks at the map never needs it.
     from zxcvbn import zxcvbn
