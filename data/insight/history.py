@@ -1,6 +1,6 @@
 """In which state was a place at the end of each past month? The rule of today, with what was known then.
 
-The day of a past delivery is not part of a monthly report: it is taken to be the middle of the month.
+The day of a past delivery is seldom part of a monthly report: it is then taken to be the middle of the month.
 """
 
 from __future__ import annotations
@@ -35,12 +35,14 @@ def states(
     preset: str | NDArray[np.integer[Any]],
     method: NDArray[np.integer[Any]] | None = None,
     window: NDArray[np.integer[Any]] | int = policy.WINDOW,
+    since_received: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
     """State, probability and P(out within 30 days) at the end of every month, all [n, m]; doses, NaN if not reported.
 
     Months are columns, oldest first, without gaps; `days` [m] are their lengths. Each month is judged by itself and the
     eleven before it, never by a later one. `preset`, `method` and `window` are what `policy.choose` gives for each
-    position, or the name of one preset for all.
+    position, or the name of one preset for all. `since_received` [n, m] are the days from a month's last delivery to its
+    end; where it is not known, a delivery came in the middle.
     """
     n, m = closing.shape
     state = np.full((n, m), int(State.NO_REPORT), dtype=np.uint8)
@@ -52,7 +54,8 @@ def states(
     since_delivery = np.full(n, np.nan)
     for t in range(m):
         arrived = np.nan_to_num(received[:, t]) > 0
-        since_delivery = np.where(arrived, _MIDDLE, since_delivery + days[t])
+        last = np.full(n, _MIDDLE) if since_received is None else np.nan_to_num(since_received[:, t], nan=_MIDDLE)
+        since_delivery = np.where(arrived, last, since_delivery + days[t])
         seen = slice(max(0, t + 1 - WINDOW_MONTHS), t + 1)
         need = demand.estimate(
             used[:, seen], out[:, seen], reported[:, seen], days[seen],

@@ -104,7 +104,8 @@ class Country:
     - `lots`: LOT columns (expiry a date).
     - `reports`: REPORT columns, one row per facility x product x month *reported*; month is the first day
       (datetime64[ns]); amounts in doses, NA where not reported, never zero in its place; days_out full days.
-      Beside them `ordered`, in doses, where the pack names it.
+      Beside them, where they are known: `ordered`, in doses; `since_received`, days from the month's last delivery to
+      its end.
     - `events`: EVENT columns: doses is the signed effect on the balance; kind a data.types.Kind value;
       lot the number or None; occurred_at UTC datetime64; every balance by lot is >= 0 at every moment and the sum
       equals the closing of each month reported. source_id is unique per (facility, product, month, kind, lot).

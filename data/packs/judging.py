@@ -65,6 +65,7 @@ def judge(
     )  # fmt: skip
     state, probability, within_30 = history.states(
         **{name: grid(name) for name in _AMOUNTS},
+        since_received=grid("since_received") if "since_received" in reports.columns else None,
         days=pd.period_range(_period(first), _period(last), freq="M").days_in_month.to_numpy(dtype=np.float64),
         group=np.unique((positions % len(product)) * 100 + tiers.codes.astype(np.int64), return_inverse=True)[1],
         expected_monthly=_expected(at, what),

@@ -52,6 +52,10 @@ class Names:
     lots: list[str]
 
 
+#: In place of the days since a delivery, where a month brought none.
+NEVER = -1
+
+
 @dataclass
 class Books:
     """The books of every position; `reported` is [positions, months].
@@ -78,11 +82,13 @@ class Books:
         self.ledger += difference
         self.adjusted = difference.sum(axis=1, dtype=np.int32)
         self.received = np.zeros(len(lots), dtype=np.int32)
+        self.received_on = np.full(len(lots), -1, dtype=np.int32)
         self._write(int(self.calendar.starts[month]), Kind.ADJUSTMENT, difference)
 
     def receipts(self, month: int, day: int, position: Ints, lot: Ints, doses: NDArray[Any]) -> None:
         """Write down what came in on a day."""
         np.add.at(self.received, position, doses.astype(np.int32))
+        self.received_on[position] = day
         told = self.reported[position, month]
         self._append(day, Kind.RECEIPT, position[told], lot[told], doses[told])
 
@@ -105,7 +111,8 @@ class Books:
         adjusted = self.adjusted + miscounted.sum(axis=1, dtype=np.int32)
         position = np.flatnonzero(told).astype(np.int32)
         amounts = {"opening": self.opening, "received": self.received, "used": used, "lost": lost,
-                   "adjusted": adjusted, "closing": lots.sum(axis=1, dtype=np.int32), "days_out": days_out}  # fmt: skip
+                   "adjusted": adjusted, "closing": lots.sum(axis=1, dtype=np.int32), "days_out": days_out,
+                   "since_received": np.where(self.received_on < 0, NEVER, day - self.received_on)}  # fmt: skip
         self.months.append({"position": position} | {name: column[told] for name, column in amounts.items()})
 
     def _write(self, day: int, word: str, doses: Doses, reason: NDArray[Any] | None = None) -> None:
@@ -159,6 +166,7 @@ class Books:
             "product": _category(names.product_of[position], names.products),
             "month": month,
             **rows,
+            "since_received": pd.arrays.IntegerArray(rows["since_received"], rows["since_received"] == NEVER),
         })  # fmt: skip
 
 
