@@ -41,8 +41,8 @@ def states(
 
     Months are columns, oldest first, without gaps; `days` [m] are their lengths. Each month is judged by itself and the
     eleven before it, never by a later one. `preset`, `method` and `window` are what `policy.choose` gives for each
-    position, or the name of one preset for all. `since_received` [n, m] are the days from a month's last delivery to its
-    end; where it is not known, a delivery came in the middle.
+    position, or the name of one preset for all. `since_received` [n, m] are the days from a month's last delivery to
+    its end; where it is not known, a delivery came in the middle.
     """
     n, m = closing.shape
     state = np.full((n, m), int(State.NO_REPORT), dtype=np.uint8)
