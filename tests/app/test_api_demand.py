@@ -116,9 +116,11 @@ def test_a_value_that_is_wrong_counts_for_nothing_and_stays_on_record(site: Any)
 
 def test_only_who_records_there_may_judge(site: Any) -> None:
     [flag] = flags(site)["flags"]
-    for who in ("analyst", "administrator", "area"):  # the officer of another state
+    for who in ("analyst", "administrator"):
         refused = judge(site, flag["id"], {"verdict": "seen"}, who)
         assert (refused.status_code, refused.get_json()["error"]) == (403, "NotAllowed"), who
+    # To the officer of another state there is no such flag.
+    assert judge(site, flag["id"], {"verdict": "seen"}, "area").status_code == 404
     assert judge(site, flag["id"], {"verdict": "odd"}).status_code == 400
     assert judge(site, flag["id"], {"verdict": 1}).status_code == 400
     assert judge(site, 10**12, {"verdict": "seen"}).status_code == 404
