@@ -139,5 +139,9 @@ def sentence(total: Total, product: Product | None) -> str:
     if total.places == 0:
         return f"Of {words.counted(total.of, 'place')} that report, none is expected to be short of {what}."
     children = words.counted(round(total.missed), "child")
-    places = f"{words.number(total.places)} of {words.counted(total.of, 'place')} that report"
-    return f"{words.opening(children)} may be missed, at {places}: {words.counted(round(total.short), 'dose')} short."
+    places = f"{words.number(total.likely)} of {words.counted(total.of, 'place')} that report"
+    each = "" if product is not None else ", each counted once for every vaccine"
+    return (
+        f"{words.opening(children)} may be missed{each}: {words.counted(round(total.short), 'dose')} short."
+        f" {places} are more likely than not to run out."
+    )

@@ -56,10 +56,11 @@ class Missed:
 class Total:
     """Of all of them: places x products, of as many that report, at so many facilities; children and doses.
 
-    A child counts once for each vaccine that it may miss.
+    A child counts once for each vaccine that it may miss. At `likely` places running out is likelier than not.
     """
 
     places: int
+    likely: int
     of: int
     facilities: int
     missed: float
@@ -94,7 +95,7 @@ def total(
     seat = None if product is None else product.seat
     kept = {"area_id": area_id, "product_seat": seat}
     of = conn.execute(SQL["of_part"], asked).scalar_one() if part else conn.execute(SQL["of"], kept).scalar_one()
-    return Total(row.places, int(of), row.facilities, row.missed, row.short)
+    return Total(row.places, row.likely, int(of), row.facilities, row.missed, row.short)
 
 
 def _asked(programme_id: int, area_id: int | None, product: Product | None) -> dict[str, int | None]:

@@ -33,6 +33,7 @@ def report(programme: Programme, shown: Shown, made_by: str, made_at: datetime) 
         ("Vaccine", what),
         ("Days", f"{shown.today.isoformat()} to {(shown.today + timedelta(days=30)).isoformat()}"),
         ("Places short", f"{words.number(total.places)} of {words.number(total.of)} that report"),
+        ("Places more likely than not to run out", words.number(total.likely)),
         ("Children who may be missed", f"{words.number(total.missed)}, each once for each vaccine"),
         ("Doses short", words.number(total.short)),
         ("Rows", f"{len(shown.rows)}: the places where most children would be missed"),

@@ -43,7 +43,8 @@ ORDER BY p.missed DESC, p.facility_id, p.product_id
 
 -- total --
 -- The same counted: places x products, facilities, children and doses.
-SELECT CAST(count(*) AS int) AS places, CAST(count(DISTINCT f.id) AS int) AS facilities,
+SELECT CAST(count(*) AS int) AS places, CAST(count(*) FILTER (WHERE p.within[3] >= 0.5) AS int) AS likely,
+       CAST(count(DISTINCT f.id) AS int) AS facilities,
        coalesce(CAST(sum(p.missed) AS float8), 0) AS missed, coalesce(CAST(sum(p.short) AS float8), 0) AS short
 FROM position p
 JOIN product d ON d.id = p.product_id
@@ -56,10 +57,11 @@ WHERE d.programme_id = :programme_id AND p.missed >= 1 AND f.open
 
 -- total_nation --
 -- The same of a whole programme: whose facilities are known from its products, and who is open from who is counted.
-SELECT CAST(coalesce(sum(p.places), 0) AS int) AS places, CAST(count(*) AS int) AS facilities,
+SELECT CAST(coalesce(sum(p.places), 0) AS int) AS places, CAST(coalesce(sum(p.likely), 0) AS int) AS likely,
+       CAST(count(*) AS int) AS facilities,
        coalesce(CAST(sum(p.missed) AS float8), 0) AS missed, coalesce(CAST(sum(p.short) AS float8), 0) AS short
 FROM (
-    SELECT facility_id, count(*) AS places, sum(missed) AS missed, sum(short) AS short
+    SELECT facility_id, count(*) AS places, count(*) FILTER (WHERE within[3] >= 0.5) AS likely, sum(missed) AS missed, sum(short) AS short
     FROM position
     WHERE missed >= 1
       AND product_id = ANY(ARRAY(SELECT id FROM product WHERE programme_id = :programme_id

@@ -96,7 +96,10 @@ def test_the_page_ranks_places_by_children_and_says_why_and_who_can_help(client:
     answer = client.get("/small/next")
     assert answer.status_code == 200
     said = _read(answer.text)
-    assert "370 children may be missed, at 2 of 3 places that report: 555 doses short." in said
+    assert (
+        "370 children may be missed, each counted once for every vaccine: 555 doses short."
+        " 2 of 3 places that report are more likely than not to run out."
+    ) in said
     first, second = (said.index(name) for name in ("BCG at Health post F-W2a", "BCG at Health post F-W1"))
     assert first < second
     assert "Children missed 250 Doses short 375 Out within 30 days 100 % Last dose used out now" in said
@@ -107,7 +110,8 @@ def test_the_page_ranks_places_by_children_and_says_why_and_who_can_help(client:
 
 def test_it_is_narrowed_by_area_and_vaccine_and_says_where_nothing_is_short(client: Client) -> None:
     said = _read(client.get("/small/next?area=W1&vaccine=BCG").text)
-    assert "120 children may be missed, at 1 of 1 place that report" in said
+    assert "120 children may be missed: " in said
+    assert "1 of 1 place that report are more likely than not to run out" in said
     assert "F-W2a" not in said
     empty = _read(client.get("/small/next?vaccine=MR").text)
     assert "none is expected to be short of MR" in empty
@@ -132,7 +136,7 @@ def test_the_list_is_taken_away_whole_as_csv_workbook_and_json(client: Client) -
     assert client.get("/api/v1/small/next.pdf").status_code == 400
     told: Any = client.get("/api/v1/small/next?limit=1&skip=1").json
     assert [p["facility"] for p in told["places"]] == ["F-W1"]
-    assert told["total"] == {"places": 2, "of": 3, "facilities": 2, "missed": 370.0, "short": 555.0}
+    assert told["total"] == {"places": 2, "likely": 2, "of": 3, "facilities": 2, "missed": 370.0, "short": 555.0}
     assert client.get("/api/v1/small/next?limit=many").status_code == 400
 
 
