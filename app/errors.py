@@ -102,11 +102,16 @@ def unforeseen(path: str, error: Exception) -> dict[str, Any]:
     return {"error": "Unforeseen", "message": message, "details": {}}
 
 
+#: What a browser sends a form as.
+FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+
+
 def wants_page() -> bool:
     """Whether a browser asks for something to show, rather than a program for something to read."""
     # Not `.best`: browsers also accept signed exchanges, which sort before pages for being more specific.
     accepts = request.accept_mimetypes
-    return request.method == "GET" and accepts.quality("text/html") > accepts.quality("application/json")
+    shown = request.method == "GET" or request.mimetype in FORMS
+    return shown and accepts.quality("text/html") > accepts.quality("application/json")
 
 
 def register(app: Flask, page: Callable[[str, int], str]) -> None:

@@ -45,10 +45,10 @@ def guard(app: Flask) -> None:
             if wants_page():
                 return redirect("/account/second-factor")
             raise NotAllowed(remedy="Administrators set up a second factor first, at /account/second-factor.")
-        if wants_page():
-            return redirect(f"/login?next={quote(request.full_path.rstrip('?'))}")
         if again.sent_by_hand():
             return again.page()
+        if wants_page():
+            return redirect(f"/login?next={quote(request.full_path.rstrip('?'))}")
         raise NotSignedIn(remedy="Sign in, or send Authorization: Bearer with a valid token.")
 
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from flask import Response, make_response, request
 
 from app.auth import csrf
+from app.errors import FORMS
 from app.pages import plain
 
 #: No form of ours holds as much; what is longer is not carried on.
@@ -15,8 +16,7 @@ _MOST = 20_000
 
 def sent_by_hand() -> bool:
     """Whether this is a form that a browser sent, rather than a request of a program."""
-    typed = request.mimetype in {"application/x-www-form-urlencoded", "multipart/form-data"}
-    return request.method == "POST" and typed and request.accept_mimetypes.quality("text/html") == 1
+    return request.method == "POST" and request.mimetype in FORMS and request.accept_mimetypes.quality("text/html") == 1
 
 
 def page() -> Response:

@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -272,3 +273,59 @@ def test_every_answer_has_the_headers_that_hold_a_browser_to_our_own_pages(site:
 
 def test_bodies_are_bounded_by_routes_that_exist(site: Any) -> None:
     assert set(limits.LARGER) <= set(site.app._behind.view_functions)
+
+
+class Forms(HTMLParser):
+    """The forms of a page: address, method, the fields with what stands in them, and which of these can be changed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str, dict[str, str], list[str]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        has = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.found.append((has.get("action", ""), has.get("method", "get").lower(), {}, []))
+        elif self.found and has.get("name") and tag in {"input", "textarea", "button", "select"}:
+            _, _, fields, typed = self.found[-1]
+            fields[has["name"]] = has.get("value", "")
+            if has["name"] != csrf.FIELD:
+                typed.append(has["name"])
+
+
+#: Pages with forms, by who sees them.
+WRITTEN_ON = [
+    ("facility", "/small/record?facility=F-W1&product=BCG&kind=receipt"),
+    ("facility", "/small/record?facility=F-W1&product=BCG&kind=loss"),
+    ("facility", "/small/record?facility=F-W1&product=BCG&kind=adjustment"),
+    ("facility", "/small/counts/new?facility=F-W1"), ("facility", "/small/bin-card?facility=F-W1&product=BCG"),
+    ("national", "/small/next"), ("national", "/small/kpis"),
+    ("analyst", "/account/details"), ("analyst", "/account/password"), ("analyst", "/account/tokens"),
+    ("administrator", "/small/people"), ("administrator", "/small/log"), (None, "/login"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE[:2])
+@pytest.mark.parametrize(("who", "path"), WRITTEN_ON)
+def test_hostile_text_in_every_field_of_every_form_is_refused_or_shown_as_text(
+    site: Any, who: str | None, path: str, text: str
+) -> None:
+    browser = Client(site.app) if who is None else site.browser(who)
+    page = browser.get(path, headers={"Accept": "text/html"})
+    assert page.status_code == 200, page.text[:300]
+    forms = [form for form in Forms(page.text).found if form[3]]
+    assert forms, "there is nothing to type into"
+    for action, method, fields, typed in forms:
+        said = fields | dict.fromkeys(typed, text)
+        address = action or path
+        if method == "post":
+            answer = browser.post(address, data=said, headers={"Accept": "text/html"})
+        else:
+            answer = browser.get(address.partition("?")[0], query_string=said, headers={"Accept": "text/html"})
+        assert answer.status_code < 500, address
+        assert answer.mimetype == "text/html", address
+        assert "<script>alert" not in answer.text, address
+    again = browser.get(path, headers={"Accept": "text/html"})
+    assert again.status_code < 500
+    assert "<script>alert" not in again.text
