@@ -88,10 +88,15 @@ def running(
         conn.exec_driver_sql("drop database live_tests with (force)")
 
 
+@pytest.fixture(scope="module")
+def person(running: Running) -> Person:
+    """Somebody who stays signed in: from one address nobody signs in as often as there are tests."""
+    return Person(running.address)
+
+
 @pytest.fixture
-def sockets(running: Running) -> Iterator[Any]:
+def sockets(running: Running, person: Person) -> Iterator[Any]:
     """Opens sockets of one person, and closes them after the test."""
-    person = Person(running.address)
     with contextlib.ExitStack() as opened:
 
         def opener(**asked: Any) -> Socket:
