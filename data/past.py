@@ -68,9 +68,9 @@ def read(
         "product_ids": list(product_ids),
         "facility_ids": None if facility_ids is None else list(facility_ids),
     }
-    at = _columns(conn.execute(SQL["positions"], asked).one())
+    at = _positions(conn, asked)
     held, moved = past.look(conn, programme, as_of, facility_ids, product_ids)
-    key = _key(at["facility_id"], at["product_id"])
+    key = at["key"]
     place, known = _places(key, _key(held.facility_id, held.product_id))
     total = np.bincount(place, held.doses[known], minlength=key.size)
     usable = np.bincount(place, (held.doses * held.usable)[known], minlength=key.size)
@@ -103,6 +103,21 @@ def read(
         at["facility_id"], at["product_id"], at["ordinal"], usable.astype(np.int64), total.astype(np.int64), need.amc,
         state, held,
     )  # fmt: skip
+
+
+def _positions(conn: sa.Connection, asked: dict[str, Any]) -> dict[str, Ints]:
+    """Positions sorted by facility and product, with what is asked of each of them."""
+    row = conn.execute(SQL["positions"], asked).one()
+    key = np.frombuffer(row.key or b"", dtype=">i8").astype(np.int64)
+    order = np.argsort(key)
+    key, preset = key[order], np.frombuffer(row.preset or b"", dtype=">i4").astype(np.int64)[order]
+    places, vials = (_columns(conn.execute(SQL[name], asked).one()) for name in ("facilities", "vials"))
+    facility_id, product_id = key >> 32, key & 2**32 - 1
+    at = np.searchsorted(places.pop("id"), facility_id)
+    vial = vials["doses_per_vial"][np.searchsorted(vials["id"], product_id)]
+    return {name: values[at] for name, values in places.items()} | {
+        "key": key, "facility_id": facility_id, "product_id": product_id, "preset": preset, "doses_per_vial": vial,
+    }  # fmt: skip
 
 
 def _columns(row: sa.Row[Any]) -> dict[str, Ints]:

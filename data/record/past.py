@@ -170,9 +170,11 @@ def _pieces(
     if asked["facility_ids"] is not None:
         return [*pieces, piece(conn.execute(SQL["since_at"], asked).one())], None
     row = conn.execute(SQL["since"], asked | {"timezone": programme.timezone}).one()
-    since = piece(row)
-    moved = Moved(asked["last_id"], since[0], since[1], _ints(row.day), _ints(row.received) > 0)
-    return [*pieces, since], None if mark is None else moved
+    position, lot = (np.frombuffer(v or b"", dtype=">i8").astype(np.int64) for v in (row.position, row.lot))
+    doses, day = lot.astype(np.int32).astype(np.int64), _ints(row.day)
+    facility_id, product_id = position >> 32, position & 2**32 - 1
+    moved = Moved(asked["last_id"], facility_id, product_id, day >> 1, day & 1 > 0)
+    return [*pieces, (facility_id, product_id, lot - doses >> 32, doses)], None if mark is None else moved
 
 
 def _marked(conn: sa.Connection, programme_id: int, month: date, facility_ids: Sequence[int] | None) -> Iterator[Piece]:
