@@ -37,7 +37,7 @@ _BLOCKS = 4
 #: So many months are marked together: what has to be held is then that of two years.
 _MONTHS = 12
 #: A mark is made again when more rows than this have come late. Reports of a month come in the days after it.
-MOST_LATE = 2_000
+MOST_LATE = 500
 #: Of so many months it is looked whether much came late.
 _LOOKED_AT = 3
 
