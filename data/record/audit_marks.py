@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import sqlalchemy as sa
@@ -61,7 +61,7 @@ def off(
     span = Span(min(numbers) - WINDOW_MONTHS, max(numbers))
     told = monthly.reports(conn, programme.id, span, first=int(ids[0]), last=int(ids[-1]))
     row_key, told_key = _key(rows.facility_id, rows.product_id), _key(told.facility_id, told.product_id)
-    day = _days(programme, rows.at)
+    day = past.local_days(programme, rows.at)
     for (month, last_id), number in zip(marks, numbers, strict=True):
         mark = month_marks.read(
             conn, programme.id, month, last_id, int(ids[0]) >> past.BLOCK_BITS, int(ids[-1]) >> past.BLOCK_BITS
@@ -110,16 +110,6 @@ def _placed(size: int, place: Ints, values: Ints) -> Ints:
     found = np.full(size, NULL, dtype=np.int64)
     found[place] = values
     return found
-
-
-def _days(programme: Programme, at: Floats) -> Ints:
-    """The local days of moments, since 1970."""
-    if not at.size:
-        return np.empty(0, dtype=np.int64)
-    first = programme.day(datetime.fromtimestamp(float(at.min()), tz=UTC))
-    last = programme.day(datetime.fromtimestamp(float(at.max()), tz=UTC))
-    starts = [programme.midnight(first + timedelta(days=k)).timestamp() for k in range((last - first).days + 1)]
-    return np.searchsorted(starts, at, side="right") - 1 + (first - _EPOCH).days
 
 
 def _words(amc: float, event_day: int, received_day: int) -> str:

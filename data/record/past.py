@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum, unique
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ BLOCK_BITS = 10
 #: A lot of no expiry, in days since 1970.
 NEVER = 2**31 - 1
 _EPOCH = date(1970, 1, 1)
+#: When PostgreSQL's own time begins, in seconds since 1970.
+_POSTGRES = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 _EVER, _ALWAYS = "-infinity", "infinity"
 #: How long a mark waits for transactions that were under way, in seconds; the next day is soon enough.
 _PATIENCE = 5.0
@@ -145,6 +147,15 @@ def anything(conn: sa.Connection, programme_id: int, as_of: AsOf) -> bool:
     return bool(conn.execute(SQL["anything"], asked).scalar_one())
 
 
+def local_days(programme: Programme, at: NDArray[np.float64]) -> Ints:
+    """The local days, since 1970, of moments in seconds since 1970."""
+    if not at.size:
+        return np.empty(0, dtype=np.int64)
+    first, last = (programme.day(datetime.fromtimestamp(float(t), tz=UTC)) for t in (at.min(), at.max()))
+    starts = [programme.midnight(first + timedelta(days=k)).timestamp() for k in range((last - first).days + 1)]
+    return np.searchsorted(starts, at, side="right") - 1 + (first - _EPOCH).days
+
+
 def numbers(conn: sa.Connection, lot_ids: Sequence[int]) -> dict[int, tuple[str, date]]:
     """Number and expiry of lots by their ids."""
     return {r.id: (r.number, r.expiry) for r in conn.execute(SQL["numbers"], {"ids": list(lot_ids)})}
@@ -169,11 +180,12 @@ def _pieces(
         pieces += _marked(conn, programme.id, mark.month, asked["facility_ids"])
     if asked["facility_ids"] is not None:
         return [*pieces, piece(conn.execute(SQL["since_at"], asked).one())], None
-    row = conn.execute(SQL["since"], asked | {"timezone": programme.timezone}).one()
-    position, lot = (np.frombuffer(v or b"", dtype=">i8").astype(np.int64) for v in (row.position, row.lot))
-    doses, day = lot.astype(np.int32).astype(np.int64), _ints(row.day)
-    facility_id, product_id = position >> 32, position & 2**32 - 1
-    moved = Moved(asked["last_id"], facility_id, product_id, day >> 1, day & 1 > 0)
+    row = conn.execute(SQL["since"], asked).one()
+    position, lot, at = (np.frombuffer(v or b"", dtype=">i8").astype(np.int64) for v in (row.position, row.lot, row.at))
+    doses = lot.astype(np.int32).astype(np.int64)
+    facility_id, product_id = position >> 32, (position & 2**32 - 1) >> 1
+    day = local_days(programme, at / 1e6 + _POSTGRES)
+    moved = Moved(asked["last_id"], facility_id, product_id, day, position & 1 > 0)
     return [*pieces, (facility_id, product_id, lot - doses >> 32, doses)], None if mark is None else moved
 
 

@@ -29,13 +29,13 @@ order by block
 
 -- since --
 -- What moved from a mark to a moment, lot by lot (0: no lot known): rows of those days, and late ones that the mark lacks;
--- with the local day, since 1970, twice and one more for a receipt. Two numbers go as one of eight bytes: a nation's rows
--- take as long as their columns are many. They are summed by who reads them: most lots moved once, and grouping them
--- here would cost twice as much.
-select string_agg(int8send(CAST(facility_id AS bigint) << 32 | product_id), '') as position,
+-- with the moment, in microseconds since 2000. Two numbers go as one of eight bytes (the lowest bit of the first says a
+-- receipt): a nation's rows take as long as their columns are many. They are summed by who reads them: most lots moved
+-- once, and grouping them here would cost twice as much; local days cost as much as all the rest.
+select string_agg(int8send((CAST(facility_id AS bigint) << 32) + (CAST(product_id AS bigint) << 1)
+                           + CAST(kind in ('receipt', 'transfer_in') AS int)), '') as position,
        string_agg(int8send((CAST(coalesce(lot_id, 0) AS bigint) << 32) + doses), '') as lot,
-       string_agg(int4send((CAST(occurred_at at time zone :timezone AS date) - CAST('1970-01-01' AS date)) * 2
-                           + CAST(kind in ('receipt', 'transfer_in') AS int)), '') as day
+       string_agg(timestamptz_send(occurred_at), '') as at
 from (
     select facility_id, product_id, lot_id, doses, occurred_at, kind
     from stock_event
