@@ -175,9 +175,9 @@ def _kept_demand(
     place, known = _places(key, _key(mark.facility_id, mark.product_id))
     amc[place] = mark.amc[known]
     facility_id, product_id = month_marks.late(conn, programme, mark, as_of.sense)
-    changed, _ = _places(key, _key(facility_id, product_id))
+    changed = np.unique(_places(key, _key(facility_id, product_id))[0])
     if changed.size:
-        amc[changed] = _demand(conn, _fewer(asked, facility_id), key, mark.month).amc[changed]
+        amc[changed] = _demand(conn, _fewer(asked, facility_id), key[changed], mark.month).amc
     return demand.plain(amc)
 
 
