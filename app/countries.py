@@ -10,11 +10,10 @@ import sqlalchemy as sa
 from app import pipeline
 from app.auth import demo as demo_users
 from app.auth.sealed import Box
-from data import db, doubts, programmes, seasons
+from data import db, doubts, month_marks, programmes, seasons
 from data.packs import demo, load
 from data.packs.country import Country
 from data.packs.load import Loaded
-from data.record import past
 from geo import aggregates, outlines
 
 Say = Callable[[str], None]
@@ -42,7 +41,7 @@ def bring_in(engine: sa.Engine, country: Country, *, digest: str, say: Say, demo
     loaded = load.load(engine, country, digest=digest, say=say, follow=follow)
     with db.transaction(engine) as conn:
         programme = programmes.find(conn, country.programme.code)
-    past.keep(engine, programme, datetime.now(UTC))
+    month_marks.keep(engine, programme, datetime.now(UTC))
     if demo_of is not None:
         demo_users.ensure(engine, demo_of)
     return loaded

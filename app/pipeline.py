@@ -21,9 +21,9 @@ import structlog
 
 from app import push
 from app.live import Emit, facility_room, room
-from data import assess, columns, db, nation, programmes, queries
+from data import assess, columns, db, month_marks, nation, programmes, queries
 from data.programmes import Programme
-from data.record import alerts, outbox, past
+from data.record import alerts, outbox
 from data.types import Change
 from geo import aggregates, values
 from geo.cache import Link
@@ -157,7 +157,7 @@ def refresh_due(engine: sa.Engine, now: datetime | None = None) -> list[str]:
                 refresh(conn, programme, today, now, "a new day")
             elif programme.assessed_on < today:
                 new_day(conn, programme, today, now)
-        past.keep(engine, programme, now)
+        month_marks.keep(engine, programme, now)
         done.append(code)
     return done
 

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from app import pipeline
-from data import db, programmes
-from data.record import past
+from data import db, month_marks, programmes
 from data.record import rebuild as record
 from geo import aggregates
 
@@ -30,5 +29,5 @@ def rebuild(engine: sa.Engine, code: str | None, say: Say) -> None:
             pipeline.refresh(conn, programme, programme.day(now), now, "everything was rebuilt")
             aggregates.rebuild_months(conn, programme.id)
         say("Marking what lay where when each month began.")
-        past.keep(engine, programme, now)
+        month_marks.keep(engine, programme, now)
         say(f"{programme.name}: done in {time.monotonic() - began:.0f} s.")

@@ -2,6 +2,7 @@
 
 The rule is that of today (data.insight.risk). The demand is a place's own, from the full months before the moment as
 they are on record now: what peers taught then, and so a probability or days of cover, was not kept and is not made up.
+A nation's demand is kept as each month begins (data.month_marks); where it was not, it is worked out here.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from data import queries
+from data import month_marks, queries
 from data.assess import GRACE_DAYS
 from data.insight import demand, expiry, policy, risk
 from data.insight.history import WINDOW_MONTHS
+from data.month_marks import Mark
 from data.programmes import Programme
 from data.record import past
-from data.record.past import NEVER, AsOf, Held
+from data.record.past import NEVER, AsOf, Held, Moved
 
 SQL = queries.read(Path(__file__).parent / "sql" / "past.sql")
 
@@ -30,6 +32,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 _NULL = -(2**31)
 _EPOCH = date(1970, 1, 1)
+#: Of so many facilities the months are read one by one rather than those of all.
+_FEW = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +68,22 @@ def read(
         "product_ids": list(product_ids),
         "facility_ids": None if facility_ids is None else list(facility_ids),
     }
-    at = _columns(conn.execute(SQL["positions"], asked).one())
-    held = past.read(conn, programme, as_of, facility_ids, product_ids)
-    key = _key(at["facility_id"], at["product_id"])
+    at = _positions(conn, asked)
+    held, moved = past.look(conn, programme, as_of, facility_ids, product_ids)
+    key = at["key"]
     place, known = _places(key, _key(held.facility_id, held.product_id))
     total = np.bincount(place, held.doses[known], minlength=key.size)
     usable = np.bincount(place, (held.doses * held.usable)[known], minlength=key.size)
-    need = _demand(conn, asked, key, day)
+    mark = None if moved is None else month_marks.find(conn, programme, as_of)
+    if mark is not None and moved is not None and mark.last_id >= moved.last_id:
+        need = _kept_demand(conn, programme, as_of, asked, mark, key)
+        since_event, due = _heard(mark, moved, at, key, day)
+    else:
+        since_event, due = _seen(conn, programme, as_of, asked, at, key)
+        # Who has not reported is in no state that demand could change.
+        need = _demand(conn, _fewer(asked, at["facility_id"][~np.isnan(since_event)]), key, day)
     preset = policy.held(at["preset"], programme.preset, supplies=at["supplies"] > 0)
     low, high = policy.bands_of(preset, need.amc, at["lead_time_days"], at["delivery_interval_days"])
-    since_event, due = _seen(conn, programme, as_of, asked, at, key)
     state = risk.states(
         risk.Positions(
             usable=usable,
@@ -93,6 +103,21 @@ def read(
         at["facility_id"], at["product_id"], at["ordinal"], usable.astype(np.int64), total.astype(np.int64), need.amc,
         state, held,
     )  # fmt: skip
+
+
+def _positions(conn: sa.Connection, asked: dict[str, Any]) -> dict[str, Ints]:
+    """Positions sorted by facility and product, with what is asked of each of them."""
+    row = conn.execute(SQL["positions"], asked).one()
+    key = np.frombuffer(row.key or b"", dtype=">i8").astype(np.int64)
+    order = np.argsort(key)
+    key, preset = key[order], np.frombuffer(row.preset or b"", dtype=">i4").astype(np.int64)[order]
+    places, vials = (_columns(conn.execute(SQL[name], asked).one()) for name in ("facilities", "vials"))
+    facility_id, product_id = key >> 32, key & 2**32 - 1
+    at = np.searchsorted(places.pop("id"), facility_id)
+    vial = vials["doses_per_vial"][np.searchsorted(vials["id"], product_id)]
+    return {name: values[at] for name, values in places.items()} | {
+        "key": key, "facility_id": facility_id, "product_id": product_id, "preset": preset, "doses_per_vial": vial,
+    }  # fmt: skip
 
 
 def _columns(row: sa.Row[Any]) -> dict[str, Ints]:
@@ -132,11 +157,42 @@ def _demand(conn: sa.Connection, asked: dict[str, Any], key: Ints, day: date) ->
         values[row, column] = _nullable(months[name][known])
         return values
 
-    used = grid("used")
     days = np.array([(_month(m + 1) - _month(m)).days for m in range(since, until)], dtype=np.float64)
-    out = demand.days_out_at_least(grid("days_out"), grid("opening"), grid("received"), days)
-    # Each is a group of its own: its months speak for it, and nobody else's.
-    return demand.estimate(used, out, ~np.isnan(used), days, group=np.arange(key.size))
+    return month_marks.own_demand(grid("used"), grid("days_out"), grid("opening"), grid("received"), days)
+
+
+def _fewer(asked: dict[str, Any], facility_ids: Ints) -> dict[str, Any]:
+    """The same asked of some facilities only, where these are few."""
+    few = np.unique(facility_ids)
+    return asked if asked["facility_ids"] is not None or few.size > _FEW else asked | {"facility_ids": few.tolist()}
+
+
+def _kept_demand(
+    conn: sa.Connection, programme: Programme, as_of: AsOf, asked: dict[str, Any], mark: Mark, key: Ints
+) -> demand.Demand:
+    """The demand by a mark; where months have changed since it was made, by these."""
+    amc = np.full(key.size, np.nan)
+    place, known = _places(key, _key(mark.facility_id, mark.product_id))
+    amc[place] = mark.amc[known]
+    facility_id, product_id = month_marks.late(conn, programme, mark, as_of.sense)
+    changed = np.unique(_places(key, _key(facility_id, product_id))[0])
+    if changed.size:
+        amc[changed] = _demand(conn, _fewer(asked, facility_id), key[changed], mark.month).amc
+    return demand.plain(amc)
+
+
+def _heard(mark: Mark, moved: Moved, at: dict[str, Ints], key: Ints, day: date) -> tuple[Floats, Floats]:
+    """What `_seen` answers, by a mark and what has happened since."""
+    event, received = np.full(key.size, _NULL, dtype=np.int64), np.full(key.size, _NULL, dtype=np.int64)
+    place, known = _places(key, _key(mark.facility_id, mark.product_id))
+    event[place], received[place] = mark.event_day[known], mark.received_day[known]
+    place, known = _places(key, _key(moved.facility_id, moved.product_id))
+    np.maximum.at(event, place, moved.day[known])
+    came = moved.received[known]
+    np.maximum.at(received, place[came], moved.day[known][came])
+    today = (day - _EPOCH).days
+    due = np.where(received == _NULL, -1.0, received - today + at["delivery_interval_days"])
+    return today - _nullable(event), due
 
 
 def _seen(

@@ -32,6 +32,7 @@ _WALLS: dict[str, str] = {
     # What holds values of many places at once is read for the whole programme only, and cut by the application.
     "push": _WHOLE.format("programme_id"),
     "lot_month": _WHOLE.format("programme_id"),
+    "position_month": _WHOLE.format("programme_id"),
     # Lots are numbers of a product: stock is where they lie.
     "lot": "product_id in (select id from product)",
     # Both ends know of it.
@@ -63,8 +64,8 @@ _VIEWS = ("session_grant",)
 _CLOSED = frozenset({"area_outline", "reader"})
 #: What APP only reads, and may not write even where it sees it.
 _READ_ONLY = frozenset({
-    "area", "facility", "product", "finding", "push", "lot_month", "area_status", "area_month", "facility_status",
-    "counted", "policy", "campaign", "session_month", "facility_delay",
+    "area", "facility", "product", "finding", "push", "lot_month", "position_month", "area_status", "area_month",
+    "facility_status", "counted", "policy", "campaign", "session_month", "facility_delay",
 })  # fmt: skip
 #: What REGISTRY reads: all rows, since it is asked by programme, and shapes and names are public.
 _PUBLIC = frozenset({"programme", "area", "facility", "product", "area_outline"})

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from data import nation, programmes, queries
 from data.programmes import Programme
-from data.record import chain, outbox, past, replayed
+from data.record import audit_marks, chain, outbox, past, replayed
 from data.record.rules import Held
 
 SQL = queries.read(Path(__file__).parent / "sql" / "audit.sql")
@@ -48,6 +49,7 @@ TOTALS = "position is the sum of its lots"
 POSITIONS = "position is as a replay from nothing leaves it"
 MONTHS = "month is the fold of its events"
 MARKS = "mark of a month is the sum of its rows"
+JUDGED = "mark of a month holds what positions were judged by"
 SHIPMENTS = "shipment is the sum of its events"
 ANSWERS = "every answer has its rows"
 PAPERS = "attachment is what was attached"
@@ -57,8 +59,8 @@ LOG = "each entry of the log follows the one before it"
 ALERTS = "an alert is open for each assessed stockout and nothing else"
 #: In this order.
 CHECKS = (
-    LINKS, STRAYS, EVENTS, SUMS, LOTS, TOTALS, POSITIONS, MONTHS, MARKS, SHIPMENTS, ANSWERS, PAPERS, READERS, ASSESSED,
-    ALERTS, LOG,
+    LINKS, STRAYS, EVENTS, SUMS, LOTS, TOTALS, POSITIONS, MONTHS, MARKS, JUDGED, SHIPMENTS, ANSWERS, PAPERS, READERS,
+    ASSESSED, ALERTS, LOG,
 )  # fmt: skip
 _STATEMENTS = {
     STRAYS: "strays", SHIPMENTS: "shipments", ANSWERS: "answers", PAPERS: "attachments", ALERTS: "alerts", LOG: "log",
@@ -156,6 +158,7 @@ class _Programme:
         waiting = conn.execute(SQL["waiting"], asked | {"reader": outbox.ASSESSES})
         self.waiting = {(r.facility_id, r.product_id) for r in waiting}
         self.marks = {r.month: (programme.midnight(r.month), r.last_id) for r in conn.execute(SQL["marks"], asked)}
+        self.judged = [(r.month, r.last_id) for r in conn.execute(SQL["judged"], asked)]
         self._days: dict[datetime, date] = {}
 
     def replay(self, say: Say, share: Share = (0, 1)) -> None:
@@ -206,6 +209,10 @@ class _Programme:
             self._position(pair, [], [], kept)
         if self.marks:
             self._marked(ids, moved)
+        if self.judged:
+            for o in audit_marks.off(self.conn, self.programme, self.judged, ids, moved.rows()):
+                place = self.place(o.facility_id, o.product_id, f"{o.month:%Y-%m}")
+                self.findings.add(JUDGED, place, o.stands, o.should)
 
     def _position(self, pair: Pair, tuples: Sequence[Any], rows: Sequence[replayed.Row], kept: _Kept) -> None:
         position = next(iter(kept.positions.pop(pair, [])), None)
@@ -348,20 +355,31 @@ class _Moved:
     """The rows of some facilities as columns: what was before any month is a sum of some of them."""
 
     def __init__(self) -> None:
-        self._parts = [np.empty((0, 6))]
+        self._parts = [np.empty((0, 7))]
 
     def add(self, rows: Iterable[Any]) -> None:
         """Rows of one position."""
-        self._parts.append(np.array([(r[0], r[1], r[4] or 0, r[9], r[2], r[17].timestamp()) for r in rows]))
+        self._parts.append(
+            np.array([(r[0], r[1], r[4] or 0, r[9], r[2], r[17].timestamp(), r[7] in _ARRIVALS) for r in rows])
+        )
 
     def before(self, starts: datetime, last_id: int) -> past.Piece:
         """What moved before a moment by rows up to an id."""
-        if len(self._parts) > 1:
-            self._parts = [np.concatenate(self._parts)]
-        columns = self._parts[0]
+        columns = self._columns()
         among = (columns[:, 5] < starts.timestamp()) & (columns[:, 4] <= last_id)
         facility, product, lot, doses = columns[among, :4].astype(np.int64).T
         return facility, product, lot, doses
+
+    def rows(self) -> audit_marks.Rows:
+        """All of them."""
+        facility, product, _, _, number, at, received = self._columns().T
+        facility_id, product_id, row_id = (column.astype(np.int64) for column in (facility, product, number))
+        return audit_marks.Rows(facility_id, product_id, row_id, at, received > 0)
+
+    def _columns(self) -> NDArray[np.float64]:
+        if len(self._parts) > 1:
+            self._parts = [np.concatenate(self._parts)]
+        return self._parts[0]
 
 
 def _text(value: object) -> str:

@@ -14,9 +14,9 @@ there are few, and an index on the moment of recording finds them.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum, unique
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ BLOCK_BITS = 10
 #: A lot of no expiry, in days since 1970.
 NEVER = 2**31 - 1
 _EPOCH = date(1970, 1, 1)
+#: When PostgreSQL's own time begins, in seconds since 1970.
+_POSTGRES = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 _EVER, _ALWAYS = "-infinity", "infinity"
 #: How long a mark waits for transactions that were under way, in seconds; the next day is soon enough.
 _PATIENCE = 5.0
@@ -84,6 +86,17 @@ class Held:
     usable: Bools
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The rows since a mark, and those recorded after its `last_id`: local days since 1970, and which were receipts."""
+
+    last_id: int
+    facility_id: Ints
+    product_id: Ints
+    day: Ints
+    received: Bools
+
+
 def read(
     conn: sa.Connection,
     programme: Programme,
@@ -92,6 +105,17 @@ def read(
     product_ids: Sequence[int] | None = None,
 ) -> Held:
     """What lay at these facilities, or (None) in the whole programme; of these products, or of all."""
+    return look(conn, programme, as_of, facility_ids, product_ids)[0]
+
+
+def look(
+    conn: sa.Connection,
+    programme: Programme,
+    as_of: AsOf,
+    facility_ids: Sequence[int] | None = None,
+    product_ids: Sequence[int] | None = None,
+) -> tuple[Held, Moved | None]:
+    """The same, and of a whole programme the rows since its mark, read anyway; None where there is no mark."""
     plan_anew(conn)
     asked = {
         "programme_id": programme.id,
@@ -101,13 +125,14 @@ def read(
         "product_ids": None if product_ids is None else list(product_ids),
     }
     day = programme.day(as_of.moment)
-    keys, doses = _summed(_pieces(conn, programme, asked, day.replace(day=1)))
+    pieces, moved = _pieces(conn, programme, asked, day.replace(day=1))
+    keys, doses = _summed(pieces)
     there = doses != 0 if product_ids is None else (doses != 0) & np.isin(keys[1], list(product_ids))
     facility_id, product_id, lot_id = (part[there] for part in keys)
     stage, quarantined = _states(conn, asked, (facility_id, product_id, lot_id))
     expiry = _expiries(conn, programme.id, lot_id)
     usable = (stage <= rules.LAST_USABLE_STAGE) & ~quarantined & (expiry >= (day - _EPOCH).days)
-    return Held(facility_id, product_id, lot_id, doses[there], stage, quarantined, expiry, usable)
+    return Held(facility_id, product_id, lot_id, doses[there], stage, quarantined, expiry, usable), moved
 
 
 def plan_anew(conn: sa.Connection) -> None:
@@ -122,6 +147,15 @@ def anything(conn: sa.Connection, programme_id: int, as_of: AsOf) -> bool:
     return bool(conn.execute(SQL["anything"], asked).scalar_one())
 
 
+def local_days(programme: Programme, at: NDArray[np.float64]) -> Ints:
+    """The local days, since 1970, of moments in seconds since 1970."""
+    if not at.size:
+        return np.empty(0, dtype=np.int64)
+    first, last = (programme.day(datetime.fromtimestamp(float(t), tz=UTC)) for t in (at.min(), at.max()))
+    starts = [programme.midnight(first + timedelta(days=k)).timestamp() for k in range((last - first).days + 1)]
+    return np.searchsorted(starts, at, side="right") - 1 + (first - _EPOCH).days
+
+
 def numbers(conn: sa.Connection, lot_ids: Sequence[int]) -> dict[int, tuple[str, date]]:
     """Number and expiry of lots by their ids."""
     return {r.id: (r.number, r.expiry) for r in conn.execute(SQL["numbers"], {"ids": list(lot_ids)})}
@@ -134,14 +168,25 @@ Key = tuple[Ints, Ints, Ints]
 Piece = tuple[Ints, Ints, Ints, Ints]
 
 
-def _pieces(conn: sa.Connection, programme: Programme, asked: dict[str, Any], month: date) -> Iterator[Piece]:
-    """The parts of the sum."""
+def _pieces(
+    conn: sa.Connection, programme: Programme, asked: dict[str, Any], month: date
+) -> tuple[list[Piece], Moved | None]:
+    """The parts of the sum, and of a whole programme the rows of the last of them."""
     mark = conn.execute(SQL["mark"], asked | {"month": month}).one_or_none()
     asked = asked | {"starts": _EVER, "last_id": 0}
+    pieces: list[Piece] = []
     if mark is not None:
         asked |= {"starts": programme.midnight(mark.month).astimezone(UTC).isoformat(), "last_id": mark.last_id}
-        yield from _marked(conn, programme.id, mark.month, asked["facility_ids"])
-    yield piece(conn.execute(SQL["since" if asked["facility_ids"] is None else "since_at"], asked).one())
+        pieces += _marked(conn, programme.id, mark.month, asked["facility_ids"])
+    if asked["facility_ids"] is not None:
+        return [*pieces, piece(conn.execute(SQL["since_at"], asked).one())], None
+    row = conn.execute(SQL["since"], asked).one()
+    position, lot, at = (np.frombuffer(v or b"", dtype=">i8").astype(np.int64) for v in (row.position, row.lot, row.at))
+    doses = lot.astype(np.int32).astype(np.int64)
+    facility_id, product_id = position >> 32, (position & 2**32 - 1) >> 1
+    day = local_days(programme, at / 1e6 + _POSTGRES)
+    moved = Moved(asked["last_id"], facility_id, product_id, day, position & 1 > 0)
+    return [*pieces, (facility_id, product_id, lot - doses >> 32, doses)], None if mark is None else moved
 
 
 def _marked(conn: sa.Connection, programme_id: int, month: date, facility_ids: Sequence[int] | None) -> Iterator[Piece]:
@@ -189,7 +234,7 @@ def _place(key: Key) -> Ints:
     return facility_id << 32 | np.where(lot_id > 0, lot_id, product_id + 2**31)
 
 
-def _summed(pieces: Iterator[Piece]) -> tuple[Key, Ints]:
+def _summed(pieces: Iterable[Piece]) -> tuple[Key, Ints]:
     """The parts of a sum by facility, product and lot, in that order."""
     facility_id, product_id, lot_id, doses = (np.concatenate(column) for column in zip(*pieces, strict=True))
     _, first, which = np.unique(_place((facility_id, product_id, lot_id)), return_index=True, return_inverse=True)

@@ -38,6 +38,23 @@ lot_month = sa.Table(
     *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("facility_id", "product_id", "lot_id", "doses")),
 )  # fmt: skip
 
+position_month = sa.Table(
+    "position_month", columns.metadata,
+    # What each position was judged by when a month began, packed likewise: data.month_marks. Demand as doubles, NaN
+    # where no month says it; local days since 1970 of the last event and the last receipt. Made again when much comes
+    # late: the first of a month stays, for it is what was known then. May be lost.
+    columns.ref("programme", primary_key=True),
+    sa.Column("month", sa.Date, primary_key=True),
+    sa.Column("block", sa.Integer, primary_key=True),
+    sa.Column("last_id", sa.BigInteger, primary_key=True),
+    # When the last of what it is made of was recorded.
+    sa.Column("recorded_until", sa.DateTime(timezone=True)),
+    *(
+        sa.Column(name, sa.LargeBinary, nullable=False)
+        for name in ("facility_id", "product_id", "amc", "event_day", "received_day")
+    ),
+)  # fmt: skip
+
 stock_month = sa.Table(
     "stock_month", columns.metadata,
     # One facility x product x month as reported or as folded from events; the history behind every chart.

@@ -1,27 +1,35 @@
 -- positions --
--- The positions of a programme, or of some facilities, and what their states are judged by, in one order.
-select string_agg(int4send(facility_id), '') as facility_id, string_agg(int4send(product_id), '') as product_id,
-       string_agg(int4send(ordinal), '') as ordinal, string_agg(int4send(doses_per_vial), '') as doses_per_vial,
+-- The positions of some products, everywhere or at some facilities, in no order: facility and product as one number, and
+-- by which bands they are judged. A product is of one programme, so nothing else has to say whose they are.
+select string_agg(int8send(CAST(facility_id AS bigint) << 32 | product_id), '') as key,
+       string_agg(int4send(coalesce(CAST(preset AS int), -2147483648)), '') as preset
+from position
+where product_id = any(CAST(:product_ids AS int[]))
+  and (CAST(:facility_ids AS int[]) is null or facility_id = any(CAST(:facility_ids AS int[])))
+
+-- facilities --
+-- What the states at the facilities of a programme, or at some of them, are judged by; by id.
+select string_agg(int4send(id), '') as id, string_agg(int4send(ordinal), '') as ordinal,
        string_agg(int4send(delivery_interval_days), '') as delivery_interval_days,
        string_agg(int4send(lead_time_days), '') as lead_time_days,
        string_agg(int4send(report_interval_days), '') as report_interval_days,
-       string_agg(int4send(supplies), '') as supplies,
-       string_agg(int4send(coalesce(CAST(preset AS int), -2147483648)), '') as preset
+       string_agg(int4send(supplies), '') as supplies
 from (
-    select p.preset, p.facility_id, p.product_id, f.ordinal, CAST(r.doses_per_vial AS int), f.supplies,
-           f.delivery_interval_days, f.lead_time_days, f.report_interval_days
-    from (
-        select f.id, f.ordinal, CAST(f.delivery_interval_days AS int), CAST(f.lead_time_days AS int),
-               CAST(f.report_interval_days AS int),
-               CAST(exists (select from facility s where s.supplier_id = f.id) AS int) as supplies
-        from facility f
-        where f.programme_id = :programme_id
-          and (CAST(:facility_ids AS int[]) is null or f.id = any(CAST(:facility_ids AS int[])))
-    ) f
-    join position p on p.facility_id = f.id and p.product_id = any(CAST(:product_ids AS int[]))
-    join product r on r.id = p.product_id
-    order by p.facility_id, p.product_id
-) i
+    select f.id, f.ordinal, CAST(f.delivery_interval_days AS int), CAST(f.lead_time_days AS int),
+           CAST(f.report_interval_days AS int),
+           CAST(exists (select from facility s where s.supplier_id = f.id) AS int) as supplies
+    from facility f
+    where f.programme_id = :programme_id
+      and (CAST(:facility_ids AS int[]) is null or f.id = any(CAST(:facility_ids AS int[])))
+    order by f.id
+) f
+
+-- vials --
+-- Doses per vial of some products, by id.
+select string_agg(int4send(id), '' order by id) as id,
+       string_agg(int4send(CAST(doses_per_vial AS int)), '' order by id) as doses_per_vial
+from product
+where id = any(CAST(:product_ids AS int[]))
 
 -- months --
 -- The months of some products before a moment, as far as they say something of demand.

@@ -1,16 +1,19 @@
 -- facilities --
 -- The facilities of a programme in registry order: the area each lies in, and whom roll-ups count with which weight.
-SELECT string_agg(int4send(f.ordinal), '' ORDER BY f.ordinal) AS ordinal,
-       string_agg(int4send(f.id), '' ORDER BY f.ordinal) AS facility_id,
-       string_agg(int4send(a.seat), '' ORDER BY f.ordinal) AS seat,
-       string_agg(int4send(coalesce(c.weight, 0)), '' ORDER BY f.ordinal) AS weight,
-       string_agg(int4send(CAST(coalesce(:product_seat = ANY(c.seats), false) AS int)), '' ORDER BY f.ordinal) AS counted,
-       string_agg(int4send(CAST(w.facility_id IS NOT NULL AS int)), '' ORDER BY f.ordinal) AS held
-FROM facility f
-JOIN area a ON a.id = f.area_id
-LEFT JOIN counted c ON c.facility_id = f.id
-LEFT JOIN facility_status w ON w.facility_id = f.id
-WHERE f.programme_id = :programme_id
+SELECT string_agg(int4send(ordinal), '') AS ordinal, string_agg(int4send(id), '') AS facility_id,
+       string_agg(int4send(seat), '') AS seat, string_agg(int4send(weight), '') AS weight,
+       string_agg(int4send(counted), '') AS counted, string_agg(int4send(held), '') AS held
+FROM (
+    SELECT f.ordinal, f.id, a.seat, coalesce(c.weight, 0) AS weight,
+           CAST(coalesce(:product_seat = ANY(c.seats), false) AS int) AS counted,
+           CAST(w.facility_id IS NOT NULL AS int) AS held
+    FROM facility f
+    JOIN area a ON a.id = f.area_id
+    LEFT JOIN counted c ON c.facility_id = f.id
+    LEFT JOIN facility_status w ON w.facility_id = f.id
+    WHERE f.programme_id = :programme_id
+    ORDER BY f.ordinal
+) o
 
 -- areas --
 -- Every area with the seat right above it, and those of all above it and its own.

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from app import pipeline
 from app.callbacks import panel
-from data import db, programmes
-from data.record import ledger, past
+from data import db, month_marks, programmes
+from data.record import ledger
 from data.types import Kind, StockEvent
 from geo import reach
 from geo.lens import Lenses
@@ -56,7 +56,7 @@ def history(site: Any) -> Any:
             sa.text("update stock_month set used = 100, days_out = 0 where month < :month"), {"month": month(0)}
         )
         pipeline.refresh(conn, programme, programme.day(NOW), NOW, "a history")
-    past.keep(site.engine, programme, NOW)
+    month_marks.keep(site.engine, programme, NOW)
     return site
 
 

@@ -14,8 +14,8 @@ from keys import KEY
 
 from app import __main__ as commands
 from app import pipeline, rebuild
-from data import db, errors, programmes
-from data.record import audit, ledger, past
+from data import db, errors, month_marks, programmes
+from data.record import audit, ledger
 from data.types import Kind, StockEvent
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -30,6 +30,7 @@ TABLES = {
     "area_month": "*",
     "alert": "facility_id, product_id, kind, opened_at, resolved_at",
     "lot_month": "programme_id, month, block, facility_id, product_id, lot_id, doses",
+    "position_month": "programme_id, month, block, facility_id, product_id, amc, event_day, received_day",
 }
 KINDS = [
     Kind.RECEIPT, Kind.RECEIPT, Kind.RECEIPT, Kind.ADMINISTERED, Kind.ISSUE, Kind.LOSS, Kind.COUNT, Kind.ADJUSTMENT,
@@ -94,7 +95,7 @@ def engine(database_url: str, request: pytest.FixtureRequest) -> Iterator[sa.Eng
         pipeline.refresh(conn, programme, start, NOW - timedelta(days=100), "a first day")
         assert busy(conn, country.programme_id, random.Random(request.param), 120) > 20
         pipeline.refresh(conn, programmes.find(conn, "small"), programme.day(NOW), NOW, "a new day")
-    past.keep(engine, programme, NOW)
+    month_marks.keep(engine, programme, NOW)
     yield engine
     engine.dispose()
 
@@ -126,6 +127,7 @@ def test_what_was_broken_is_as_it_was_before(engine: sa.Engine) -> None:
             "delete from area_status",
             "delete from area_month",
             "update lot_month set doses = facility_id",
+            "update position_month set event_day = received_day",
             "update alert set resolved_at = null, kind = 'other'",
         ):
             conn.execute(sa.text(statement))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from data.record import past
 from data.record.past import AsOf, Sense
 from data.types import WORST
 from geo import past as maps
+from tests.bench import cpu
 from tests.bench.figures import Line, middle
 from tests.bench.stack import Stack, say
 
@@ -52,11 +54,11 @@ def measure(stack: Stack) -> list[Line]:
         Line(f"audit: {events:,} events replayed from nothing", f"{audited:.0f} s"),
     ]
     allowed = MOMENT_S * positions / POSITIONS
-    for sense, seconds in moments.items():
+    for sense, (seconds, used) in moments.items():
         lines.append(
             Line(
                 f"{sense}, {positions:,} positions",
-                f"{seconds:.2f} s",
+                f"{seconds:.2f} s, CPU {used:.2f} s",
                 f"the plain sum of the record {plain:.2f} s",
                 f"{seconds / plain:.2f}x",
                 f"<= {allowed:.2f} s ({MOMENT_S:.0f} s at {POSITIONS:,})",
@@ -78,19 +80,30 @@ def rebuilt(url: str) -> tuple[int, float, float]:
     return events, taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _moments(stack: Stack) -> tuple[int, dict[str, float], float]:
-    """Positions; seconds for balances by lot in each sense; and for the plain sum that they stand for."""
+def _moments(stack: Stack) -> tuple[int, dict[str, tuple[float, float]], float]:
+    """Positions; seconds, and those of CPU, of each moment; and seconds for the plain sum that it stands for."""
     moment = datetime.now(UTC) - timedelta(days=25)
     with db.transaction(stack.engine) as conn:
+        backend = int(conn.execute(sa.text("select pg_backend_pid()")).scalar_one())
         positions = int(conn.execute(sa.text("select count(*) from position")).scalar_one())
         taken = {}
         for as_of in (AsOf(moment, sense) for sense in Sense):
             read = partial(past.read, conn, stack.programme, as_of)
-            taken[f"a past moment as {as_of.sense}"] = middle([_timed(read) for _ in range(3)])
+            taken[f"a past moment as {as_of.sense}"] = _both(read, backend)
             shown = partial(maps.nation, conn, stack.programme, WORST, as_of)
-            taken[f"the map of the worst of all as {as_of.sense}"] = middle([_timed(shown) for _ in range(3)])
+            taken[f"the map of the worst of all as {as_of.sense}"] = _both(shown, backend)
         plain = middle([_timed(lambda: conn.execute(_PLAIN, {"moment": moment}).all()) for _ in range(3)])
     return positions, taken, plain
+
+
+def _both(work: Callable[[], object], backend: int) -> tuple[float, float]:
+    """Seconds, and those of CPU that this process and PostgreSQL's take for it, of the middle of three runs."""
+    taken, used = [], []
+    for _ in range(3):
+        began = cpu.seconds((os.getpid(), backend))
+        taken.append(_timed(work))
+        used.append(cpu.seconds((os.getpid(), backend)) - began)
+    return middle(taken), middle(used)
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -78,6 +78,8 @@ def _fill(conn: sa.Connection, country: small.Small) -> None:
         "insert into finding (programme_id, severity, subject, reason, count) values (:id, 'kept', 's', 'r', 1)",
         "insert into lot_month (programme_id, month, block, last_id, facility_id, product_id, lot_id, doses)"
         " values (:id, '2026-01-01', 0, 1, '', '', '', '')",
+        "insert into position_month (programme_id, month, block, last_id, facility_id, product_id, amc, event_day,"
+        " received_day) values (:id, '2026-01-01', 0, 1, '', '', '', '', '')",
         "insert into shipment (programme_id, document, product_id, sender_id, receiver_id)"
         " select s.programme_id, 'D' || s.id, p.id, s.id, r.id from facility s join facility r using (programme_id)"
         " join product p using (programme_id) where p.code = 'BCG' and programme_id = :id"
@@ -149,7 +151,7 @@ def test_of_an_area_the_rows_of_its_facilities_are_seen(world: World) -> None:
         assert counted[table] == own > 0, table
     assert counted["area_status"] == counted["area_month"] == 2, "the state and its district, not the nation"
     assert counted["shipment"] == 1, "one end is enough"
-    assert counted["push"] == counted["lot_month"] == 0, "they hold values of every place"
+    assert counted["push"] == counted["lot_month"] == counted["position_month"] == 0, "they hold values of every place"
     assert counted["facility"] == 4, "the registry of a programme is open to all of it"
 
 

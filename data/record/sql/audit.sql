@@ -41,6 +41,10 @@ where facility_id = any(CAST(:facility_ids AS int[]))
 -- The months that are marked, and by which rows.
 select month, max(last_id) as last_id from lot_month where programme_id = :programme_id group by month order by month
 
+-- judged --
+-- The marks of what positions were judged by, and by which rows.
+select distinct month, last_id from position_month where programme_id = :programme_id order by month, last_id
+
 -- marked --
 -- What the marks say of a block of facilities.
 select month, facility_id, product_id, lot_id, doses

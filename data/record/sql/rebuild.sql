@@ -189,4 +189,5 @@ where s.id = t.id and (s.sent, s.received) <> (t.sent, t.received)
 
 -- forget_marks --
 -- Marks of the past are made again.
+with positions as (delete from position_month where programme_id = :programme_id)
 delete from lot_month where programme_id = :programme_id

@@ -11,8 +11,8 @@ import small
 import sqlalchemy as sa
 
 from app import pipeline
-from data import db, programmes
-from data.record import attachments, audit, ledger, outbox, past
+from data import db, month_marks, programmes
+from data.record import attachments, audit, ledger, outbox
 from data.types import Kind, StockEvent
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -54,7 +54,7 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
         pass
     with db.transaction(engine) as conn:
         pipeline.refresh(conn, programmes.find(conn, "small"), programme.day(NOW), NOW, "a new day")
-    past.keep(engine, programme, NOW)
+    month_marks.keep(engine, programme, NOW)
     yield engine
     engine.dispose()
 
@@ -112,6 +112,18 @@ DAMAGE = {
     "a lot of a mark": (
         "update lot_month set lot_id = set_byte(lot_id, 3, (get_byte(lot_id, 3) + 9) % 256)"
         " where month = (select max(month) from lot_month)", audit.MARKS,
+    ),
+    "the demand of a mark": (
+        "update position_month set amc = set_byte(amc, 1, (get_byte(amc, 1) + 1) % 256)"
+        " where month = (select max(month) from position_month)", audit.JUDGED,
+    ),
+    "the last event of a mark": (
+        "update position_month set event_day = set_byte(event_day, 3, (get_byte(event_day, 3) + 1) % 256)"
+        " where month = (select max(month) from position_month)", audit.JUDGED,
+    ),
+    "the last receipt of a mark": (
+        "update position_month set received_day = set_byte(received_day, 3, (get_byte(received_day, 3) + 255) % 256)"
+        " where month = (select max(month) from position_month)", audit.JUDGED,
     ),
     "what was sent": ("update shipment set sent = sent + 1", audit.SHIPMENTS),
     "what arrived": ("update shipment set received = received + 1", audit.SHIPMENTS),
