@@ -6,7 +6,6 @@ Everything else is as geo.values and geo.aggregates have it.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections import OrderedDict
@@ -14,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -26,8 +24,8 @@ from data.db import Seen
 from data.insight import risk
 from data.lens import Lens
 from data.programmes import Programme
-from data.types import AT_RISK, WORST, WORST_FIRST, State
-from geo import cut, errors
+from data.types import AT_RISK, WORST, State
+from geo import cut, errors, rollup
 from geo.areas import Area, Status
 from geo.cache import Flights
 from geo.reach import Reach
@@ -40,7 +38,6 @@ SQL = queries.read(Path(__file__).parent / "sql" / "lens.sql")
 FRESH = 2.0
 #: So many views are held by a process.
 _HELD = 12
-_NO_DATA = 255
 
 Which = tuple[int, int, int, Lens]
 
@@ -82,7 +79,10 @@ def view(conn: sa.Connection, programme: Programme, product_seat: int, through: 
         raise errors.UnknownSeat(value=product_seat, field="product", remedy="Take a seat of the registry.")
     at = columns.read(conn.execute(SQL["facilities"], asked).one(), frozenset())
     seen = lens.read(conn, programme, through, product_ids)
-    state, probability = _worst(at, seen, product_seat)
+    state = rollup.worst(seen.ordinal, seen.state, at["held"] > 0, product_seat)
+    highest = np.full(state.size, -1.0, dtype=np.float32)
+    np.fmax.at(highest, seen.ordinal, seen.probability)
+    probability = np.where(highest < 0, np.float32(np.nan), highest)
     weight = np.where(at["counted"] > 0, at["weight"], 0)
     chance = None if through.horizon is None else np.nan_to_num(probability).astype(np.float64)
     areas = [Place(*row) for row in conn.execute(SQL["areas"], asked)]
@@ -102,24 +102,6 @@ def part(found: View, reach: Reach) -> View:
     return replace(found, state=state, decile=decile, status=status, weight=weight)
 
 
-_BY_RANK = np.array([int(state) for state in WORST_FIRST], dtype=np.uint8)
-_RANK = np.argsort(_BY_RANK).astype(np.uint8)
-
-
-def _worst(
-    at: dict[str, NDArray[Any]], seen: lens.Seen, product_seat: int
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """The worst of each facility's positions; one that holds other products but not this one is inactive for it."""
-    n = at["seat"].size
-    rank, highest = np.full(n, _RANK.size, dtype=np.uint8), np.full(n, -1.0, dtype=np.float32)
-    np.minimum.at(rank, seen.ordinal, _RANK[seen.state])
-    np.fmax.at(highest, seen.ordinal, seen.probability)
-    other = (at["held"] > 0) & (product_seat != WORST)
-    none = np.where(other, np.uint8(State.INACTIVE), np.uint8(State.NO_REPORT))
-    state = np.where(rank < _RANK.size, _BY_RANK[np.minimum(rank, _RANK.size - 1)], none).astype(np.uint8)
-    return state, np.where(highest < 0, np.float32(np.nan), highest)
-
-
 def _areas(
     rows: Sequence[Place], seat: Ints, state: NDArray[np.uint8], weight: Ints, chance: Floats | None
 ) -> list[Status]:
@@ -136,42 +118,14 @@ def _areas(
     for depth in range(int(level.max(initial=0)), 0, -1):
         these = np.flatnonzero(level == depth)
         np.add.at(local, parent[these], local[these])
-    made = []
-    for row, numbers in zip(rows, np.round(local).astype(np.int64).tolist(), strict=True):
-        *states, children, at_risk, without = numbers
-        handling = sum(states)
-        named = {s.name.lower(): count for s, count in zip(sorted(State), states, strict=True)}
-        made.append(
-            Status(
-                row.id,
-                row.seat,
-                row.code,
-                row.name,
-                **named,
-                children=children,
-                children_at_risk=at_risk,
-                children_out=without,
-                risk_share=share(at_risk, children),
-                out_share=share(without, children),
-                reporting_share=share(handling - states[0], handling),
-                last_event_at=row.last_event_at,
-            )
-        )
-    return made
-
-
-def share(part: int, whole: int) -> int:
-    """A whole percentage as the generated columns of data.schema make it; 255 of nothing."""
-    if not whole:
-        return _NO_DATA
-    return max(1, (200 * part + whole) // (2 * whole)) if part else 0
+    totals = np.round(local).astype(np.int64).tolist()
+    return [rollup.status(row, numbers, row.last_event_at) for row, numbers in zip(rows, totals, strict=True)]
 
 
 def area(found: View, place: Area) -> tuple[Status, list[Status]]:
     """The roll-up of an area, and of those right below it, the largest share of children at risk first."""
     below = [s for s, a in zip(found.status, found.areas, strict=True) if a.parent == place.seat and a.level]
-    below.sort(key=lambda s: (s.risk_share == _NO_DATA, -s.risk_share, s.name))
-    return found.status[place.seat], below
+    return found.status[place.seat], rollup.worst_first(below)
 
 
 class Lenses:
@@ -195,8 +149,7 @@ class Lenses:
         found = self._view((registry.id, registry.version, product_seat, through), registry.code, after)
         if reach is not None:
             found = part(found, reach)
-        shares = (bytes(getattr(s, name) for s in found.status) for name in _SHARES)
-        return _vector(registry, found.seq, b"".join(shares))
+        return rollup.shares(registry, found.seq, found.status)
 
     def facilities(
         self,
@@ -215,7 +168,7 @@ class Lenses:
         if reach is not None:
             found = part(found, reach)
         rows = slice(first, first + count)
-        return _vector(registry, found.seq, found.state[rows].tobytes() + found.decile[rows].tobytes())
+        return rollup.vector(registry, found.seq, found.state[rows].tobytes() + found.decile[rows].tobytes())
 
     def _view(self, which: Which, code: str, after: int) -> View:
         with self._lock:
@@ -246,11 +199,3 @@ class Lenses:
             self._held.move_to_end(which)
             while len(self._held) > _HELD:
                 self._held.popitem(last=False)
-
-
-_SHARES = ("risk_share", "out_share", "reporting_share")
-
-
-def _vector(registry: Registry, seq: int, body: bytes) -> Vector:
-    digest = hashlib.blake2b(body, digest_size=9, salt=registry.version.to_bytes(8, "big"))
-    return Vector(body, seq, digest.hexdigest())

@@ -12,10 +12,9 @@ import sqlalchemy as sa
 
 from data import queries
 from data.types import AT_RISK, WORST_FIRST, State
-from geo import areas
+from geo import areas, rollup
 from geo.aggregates import AreaLine
 from geo.areas import Area, Headline, Numbers, Status
-from geo.past import share
 from geo.reach import Reach
 
 SQL = queries.read(Path(__file__).parent / "sql" / "parts.sql")
@@ -41,7 +40,7 @@ def status(
         return own, below
     found = {s.code: s for _, s in _of(conn, reach, [product_seat], month)}
     seen = [found.get(b.code, none(b)) if b.code in reach.parts else b for b in below if reach.has_area(b.code)]
-    return found.get(area.code, none(own)), sorted(seen, key=_worst_first)
+    return found.get(area.code, none(own)), rollup.worst_first(seen)
 
 
 def headline(
@@ -93,20 +92,10 @@ def _asked(reach: Reach) -> dict[str, Any]:
 
 
 def _status(row: sa.Row[Any]) -> Status:
-    states = {state.name.lower(): int(getattr(row, state.name.lower())) for state in State}
-    children, risky, without = int(row.children), int(row.children_at_risk), int(row.children_out)
-    handling = sum(states.values())
-    return Status(
-        row.id, row.seat, row.code, row.name, **states,
-        children=children, children_at_risk=risky, children_out=without,
-        risk_share=share(risky, children), out_share=share(without, children),
-        reporting_share=share(handling - states["no_report"], handling), last_event_at=row.last_event_at,
-    )  # fmt: skip
+    states = [int(getattr(row, state.name.lower())) for state in sorted(State)]
+    children = [int(row.children), int(row.children_at_risk), int(row.children_out)]
+    return rollup.status(row, [*states, *children], row.last_event_at)
 
 
 def _numbers(found: Status | None) -> Numbers | None:
     return None if found is None else Numbers(found.handling, found.reporting, found.out, found.at_risk)
-
-
-def _worst_first(area: Status) -> tuple[bool, int, int, str]:
-    return area.risk_share == 255, -area.risk_share, -area.children_at_risk, area.name

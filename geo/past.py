@@ -5,7 +5,6 @@ Whom roll-ups count, and with which weight, is as it is today; so is the registr
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -20,8 +19,8 @@ from data import db, past, programmes, queries
 from data.db import Seen
 from data.programmes import Programme
 from data.record.past import AsOf
-from data.types import AT_RISK, NO_PROBABILITY, WORST, WORST_FIRST, State
-from geo import cut, errors
+from data.types import AT_RISK, NO_PROBABILITY, WORST, State
+from geo import cut, errors, rollup
 from geo.areas import Area, Status, Worst
 from geo.cache import Flights
 from geo.reach import Reach
@@ -35,7 +34,6 @@ Ints = NDArray[np.int64]
 FRESH = 15.0
 #: So many moments are held.
 _HELD = 4
-_UNKNOWN = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ def nation(conn: sa.Connection, programme: Programme, product_seat: int, as_of: 
     at = {n: np.frombuffer(v or b"", dtype=">i4").astype(np.int64)
           for n, v in conn.execute(SQL["facilities"], asked).one()._mapping.items()}  # fmt: skip
     then = past.read(conn, programme, as_of, product_ids)
-    state = _states(at, then, product_seat)
+    state = rollup.worst(then.ordinal, then.state, at["held"] > 0, product_seat)
     weight = np.where(at["counted"] > 0, at["weight"], 0)
     areas = [Place(*row) for row in conn.execute(SQL["areas"], asked)]
     return Nation(
@@ -100,19 +98,6 @@ def part(found: Nation, reach: Reach) -> Nation:
     )
 
 
-def _states(at: dict[str, Ints], then: past.Then, product_seat: int) -> NDArray[np.uint8]:
-    """The worst of each facility's positions; one that holds other products but not this one is inactive for it."""
-    rank = np.full(at["ordinal"].size, _RANK.size, dtype=np.uint8)
-    np.minimum.at(rank, then.ordinal, _RANK[then.state])
-    other = (at["held"] > 0) & (product_seat != WORST)
-    none = np.where(other, np.uint8(State.INACTIVE), np.uint8(State.NO_REPORT))
-    return np.where(rank < _RANK.size, _BY_RANK[np.minimum(rank, _RANK.size - 1)], none).astype(np.uint8)
-
-
-_BY_RANK = np.array([int(state) for state in WORST_FIRST], dtype=np.uint8)
-_RANK = np.argsort(_BY_RANK).astype(np.uint8)
-
-
 def _areas(rows: list[Place], seat: Ints, state: NDArray[np.uint8], weight: Ints) -> list[Status]:
     """The roll-up of every area: facilities by state, children by risk."""
     n = len(rows)
@@ -126,43 +111,13 @@ def _areas(rows: list[Place], seat: Ints, state: NDArray[np.uint8], weight: Ints
     total = np.zeros_like(local)
     for row in rows:
         total[row.above] += local[row.seat]
-    made = []
-    for row in rows:
-        *states, children, risky, without = (int(v) for v in total[row.seat])
-        handling = sum(states)
-        shares = (share(risky, children), share(without, children), share(handling - states[0], handling))
-        named = {state.name.lower(): count for state, count in zip(sorted(State), states, strict=True)}
-        made.append(
-            Status(
-                row.id,
-                row.seat,
-                row.code,
-                row.name,
-                **named,
-                children=children,
-                children_at_risk=risky,
-                children_out=without,
-                risk_share=shares[0],
-                out_share=shares[1],
-                reporting_share=shares[2],
-                last_event_at=None,
-            )
-        )
-    return made
-
-
-def share(part: int, whole: int) -> int:
-    """A whole percentage as the generated columns of data.schema make it; 255 of nothing."""
-    if not whole:
-        return _UNKNOWN
-    return max(1, (200 * part + whole) // (2 * whole)) if part else 0
+    return [rollup.status(row, total[row.seat].tolist()) for row in rows]
 
 
 def area(found: Nation, place: Area) -> tuple[Status, list[Status]]:
     """The roll-up of an area, and of those right below it, the largest share of children at risk first."""
     below = [s for s, one in zip(found.status, found.areas, strict=True) if one.parent == place.seat]
-    below.sort(key=lambda s: (s.risk_share == _UNKNOWN, -s.risk_share, s.name))
-    return found.status[place.seat], below
+    return found.status[place.seat], rollup.worst_first(below)
 
 
 def worst_facilities(
@@ -172,7 +127,7 @@ def worst_facilities(
     asked = {"programme_id": programme.id, "product_seat": product_seat}
     within = np.array([one.seat for one in found.areas if place.seat in one.above])
     then = found.positions
-    rank = _RANK[then.state]
+    rank = rollup.RANK[then.state]
     inside = np.isin(found.area_seat[then.ordinal], within) & (rank < 3)
     if found.mine is not None:
         inside &= found.mine
@@ -211,10 +166,7 @@ class Pasts:
         found = self._nation((registry.id, registry.version, product_seat, as_of), registry.code)
         if reach is not None:
             found = part(found, reach)
-        shares = [
-            bytes(getattr(s, name) for s in found.status) for name in ("risk_share", "out_share", "reporting_share")
-        ]
-        return _vector(registry, found.seq, b"".join(shares))
+        return rollup.shares(registry, found.seq, found.status)
 
     def facilities(
         self, registry: Registry, partition_seat: int, product_seat: int, as_of: AsOf, reach: Reach | None = None
@@ -227,7 +179,7 @@ class Pasts:
         if reach is not None:
             found = part(found, reach)
         states = found.state[first : first + count].tobytes()
-        return _vector(registry, found.seq, states + bytes([NO_PROBABILITY]) * count)
+        return rollup.vector(registry, found.seq, states + bytes([NO_PROBABILITY]) * count)
 
     def _nation(self, key: tuple[int, int, int, AsOf], code: str) -> Nation:
         with self._lock:
@@ -245,8 +197,3 @@ class Pasts:
                 del self._held[old]
             self._held[key] = (time.monotonic(), found)
         return found
-
-
-def _vector(registry: Registry, seq: int, body: bytes) -> Vector:
-    digest = hashlib.blake2b(body, digest_size=9, salt=registry.version.to_bytes(8, "big"))
-    return Vector(body, seq, digest.hexdigest())
