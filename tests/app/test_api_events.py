@@ -306,7 +306,9 @@ def test_another_sites_page_cannot_record_with_somebodys_cookie(site: Any, event
     browser = site.browser("national")
     refused(browser.post("/api/v1/stock-events", json=event(), headers=headers), 403, "NotAllowed")
     assert site.recorded() == before
-    same = {"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}
+    browser.get("/small/alerts", headers={"Accept": "text/html"})
+    token = browser.get_cookie(csrf.COOKIE).value
+    same = {"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost", csrf.HEADER: token}
     assert browser.post("/api/v1/stock-events", json=event(), headers=same).status_code == 201
 
 

@@ -173,8 +173,10 @@ def test_a_click_on_a_facility_tells_its_stock_its_risk_its_year_and_its_supplie
     assert page.locator("#panel-body .callout p").first.inner_text().strip().endswith(".")
     chart = page.locator("#panel-body .chart svg.main-svg").first
     chart.wait_for()
+    screen.until(page, lambda: page.locator("#panel-body .chart svg.main-svg").count() >= 4, "both charts are drawn")
     data = page.evaluate(
-        "() => document.querySelector('#panel-body .js-plotly-plot').data.map((d) => [d.name, [...d.x].length])"
+        "() => [...document.querySelectorAll('#panel-body .js-plotly-plot')].flatMap((plot) =>"
+        " plot.data.map((d) => [d.name, [...d.x].length]))"
     )
     assert dict(data)["Balance"] == dict(data)["Used"] == 12
 

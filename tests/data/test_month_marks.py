@@ -178,7 +178,7 @@ def test_a_reader_of_a_part_sees_no_mark_and_the_same_states(conn: sa.Connection
 def test_the_demo_country_is_the_same_with_and_without_marks(database_url: str) -> None:
     engine = db.engine(database_url)
     country = demo.build(today=NOW.date(), facilities=20, states=("Ekiti",))
-    countries.bring_in(engine, country, digest="small", say=lambda _: None, demo_mode=False)
+    countries.bring_in(engine, country, digest="small", say=lambda _: None, demo_of=None)
     with db.transaction(engine) as conn:
         [programme] = programmes.every(conn)
         for days in (0, 25, 70, 200):
