@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from werkzeug.test import Client, TestResponse
 
+from app.auth import csrf
+
 NOW = datetime.now(UTC)
 
 
