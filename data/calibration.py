@@ -46,7 +46,7 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Predictions counted by product, month, whether there was stock, whose, and hundredth (-1: no outcome is known)."""
+    """Predictions counted by product, month, whether there was stock, whose, and hundredth (-1: no outcome)."""
 
     seat: NDArray[np.int64]
     month: NDArray[np.datetime64]

@@ -66,11 +66,9 @@ def whose(found: Calibration, model: str | None) -> str:
         return (
             f"{said} The learned model ({model}) is judged by the months after those that it was taught, as they come."
         )
+    made = words.opening(words.counted(found.learned.count, "prediction"))
     others = "; the others are the count model's" if found.learned.count < found.every.count else ""
-    return (
-        f"{words.opening(words.counted(found.learned.count, 'prediction'))} were made by the learned model, which had seen"
-        f" no later month then{others}."
-    )
+    return f"{made} were made by the learned model, which had seen no later month then{others}."
 
 
 def verdict(score: Score) -> str:
