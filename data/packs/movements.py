@@ -58,7 +58,8 @@ def keep(
     ledger = ledgers.replay(events, before.balances)
     ledgers.check(ledger, reports, before.balances, country.programme.timezone)
     with copying.filling(conn, "stock_month"):
-        copying.copy(conn, "stock_month", reports[[*POSITION, "month", *_AMOUNTS, "state", "probability", "within_30"]])
+        columns = [*POSITION, "month", *_AMOUNTS, "state", "probability", "within_30", "counted_30"]
+        copying.copy(conn, "stock_month", reports[columns])
     say(f"Wrote {len(reports):,} monthly reports.")
     chains = _write_events(conn, programme_id, ids, ledger, before, now)
     say(f"Wrote {len(ledger):,} events.")
