@@ -314,3 +314,9 @@ def awaited(conn: sa.Connection, facility_id: int, now: datetime) -> dict[int, i
     """Doses that a facility has asked for and nobody has shipped yet, by the id of the product."""
     asked = {"facility_id": facility_id, "since": now - PATIENCE}
     return {r.product_id: r.doses for r in conn.execute(SQL["awaited"], asked)}
+
+
+def available(conn: sa.Connection, order: Order) -> dict[str, int]:
+    """Doses that the supplier may use and has promised to nobody, by product."""
+    asked = {"facility_id": order.supplier_id, "product_ids": [line.product_id for line in order.lines]}
+    return {r.product: r.doses for r in conn.execute(SQL["available"], asked)}

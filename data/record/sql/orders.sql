@@ -181,3 +181,10 @@ join facility b on b.id = s.receiver_id
 where s.programme_id = :programme_id and s.document = :document and s.sent > 0
   and s.id <> all(CAST(:shipment_ids AS bigint[]))
 limit 1
+
+-- available --
+-- What a supplier may use of the products of an order and has promised to nobody.
+select r.code as product, p.usable - p.reserved as doses
+from position p
+join product r on r.id = p.product_id
+where p.facility_id = :facility_id and p.product_id = any(CAST(:product_ids AS int[]))
