@@ -255,14 +255,15 @@ def to_order(
     figures = (Figure("maximum", level.value, unit), Figure("usable", usable, unit), Figure("coming", coming, unit),
                Figure("ordered and not sent", awaited, unit), Figure("vial", doses_per_vial, unit))  # fmt: skip
     value = policy.to_order(level.value, usable, coming, awaited, doses_per_vial)
-    worked = ""
+    worked, note = "", level.note
     if level.value is not None:
+        note = f"the maximum is {level.worked} = {amount(round(level.value), unit)}: {level.text}"
         less = "".join(f" - {amount(f.value, unit)} {f.name}" for f in figures[1:4] if f.value)
         vials = f", in whole vials of {amount(doses_per_vial, unit)}" if doses_per_vial > 1 else ""
         worked = f"{amount(round(level.value), unit)} maximum{less}{vials}"
     return Formula(
         "To order", "maximum - usable - coming - ordered and not sent, rounded up to whole vials", level.source,
-        figures, worked, value, unit, level.note,
+        figures, worked, value, unit, note,
     )  # fmt: skip
 
 

@@ -140,5 +140,9 @@ def test_what_to_order_is_said_with_what_is_there_and_on_its_way():
     assert formula.words(said).startswith(
         "To order = 500 doses maximum - 120 doses usable - 40 doses coming, in whole vials of 20 doses = 340 doses"
     )
+    assert said.note == (
+        "the maximum is 400 doses a month x 1.25 months = 500 doses:"
+        " minimum 25 %, maximum 125 % of the month's need (NPHCDA)"
+    )
     unknown = formula.to_order("NPHCDA", None, 7, 30, **asked)
     assert (unknown.value, unknown.worked, unknown.note) == (None, "", "the demand is not known")
