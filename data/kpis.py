@@ -61,9 +61,11 @@ class Indicators:
     missing: list[Missing]
 
 
+#: Said where nobody has ordered anything.
+NO_ORDERS = Missing("Order fill rate, refill rate", "orders: none was placed here in this period")
 MISSING = (
     Missing("Timeliness of reports", "the day on which each monthly report came"),
-    Missing("Order fill rate, refill rate", "what was ordered"),
+    NO_ORDERS,
     Missing(
         "Forecast ratio, error and bias of an area",
         "the forecasts as they were then; each place's are at .../forecasts",
@@ -103,6 +105,13 @@ _LINES = (
     _Line("uptake", "Uptake", "doses used / (opening + received)",
           ("used", "doses used"), ("managed", "doses managed")),
 )  # fmt: skip
+#: Where anything was ordered.
+_OF_ORDERS = (
+    _Line("order_fill_rate", "Order fill rate", "doses shipped / doses of the orders that were placed in the period",
+          ("shipped", "doses shipped"), ("ordered", "doses ordered")),
+    _Line("refill", "Refill rate", "doses received / doses of the orders that were placed in the period",
+          ("arrived", "doses received"), ("ordered", "doses ordered")),
+)  # fmt: skip
 
 
 def read(
@@ -126,15 +135,20 @@ def read(
         rows.setdefault(r.product, {"product": r.product, "tracer": r.tracer}).update(r._mapping)
     for r in conn.execute(SQL["sessions"], asked):
         rows.setdefault(r.product, {"product": r.product, "tracer": r.tracer}).update(r._mapping)
+    ordered = conn.execute(SQL["orders"], asked).all()
+    for r in ordered:
+        rows.setdefault(r.product, {"product": r.product, "tracer": r.tracer}).update(r._mapping)
+    lines = (*_LINES, *_OF_ORDERS) if ordered else _LINES
     tracers = [row for row in rows.values() if row["tracer"]]
     whole = {
         column: _sum(row.get(column) for row in tracers)
-        for column in {c for line in _LINES for c in (line.part[0], line.whole[0])}
+        for column in {c for line in lines for c in (line.part[0], line.whole[0])}
     }
-    measures = [*_measures(None, whole), *_of_all(conn, asked, whole), *_expiring(conn, programme, asked, today)]
+    measures = [*_measures(lines, None, whole), *_of_all(conn, asked, whole), *_expiring(conn, programme, asked, today)]
     for product, row in rows.items():
-        measures += _measures(product, row)
-    return Indicators(code, name, period[0], period[1], measures, list(MISSING))
+        measures += _measures(lines, product, row)
+    missing = [m for m in MISSING if not (ordered and m is NO_ORDERS)]
+    return Indicators(code, name, period[0], period[1], measures, missing)
 
 
 def _period(first: date, last: date, today: date) -> tuple[date, date, date]:
@@ -155,9 +169,9 @@ def _sum(values: Any) -> float | None:
     return sum(known) if known else None
 
 
-def _measures(product: str | None, row: dict[str, Any]) -> list[Measure]:
+def _measures(lines: Sequence[_Line], product: str | None, row: dict[str, Any]) -> list[Measure]:
     found = []
-    for line in _LINES:
+    for line in lines:
         part, whole = row.get(line.part[0]), row.get(line.whole[0])
         told = formula.kpi(
             line.name, line.text, None if part is None else float(part), None if whole is None else float(whole),

@@ -38,6 +38,8 @@ _WALLS: dict[str, str] = {
     # Both ends know of it.
     "shipment": f"{_FACILITY.format('sender_id')} or {_FACILITY.format('receiver_id')}",
     "stock_count_line": "exists (select from stock_count c where c.id = count_id)",
+    "stock_order": f"{_FACILITY.format('facility_id')} or {_FACILITY.format('supplier_id')}",
+    "stock_order_line": "exists (select from stock_order o where o.id = order_id)",
 }
 #: What may be written, where that is not what is seen: the lines of a count are made in one statement with it, when it
 #: is not there to be seen yet; and who fails to sign in is logged although nobody is known to ask.

@@ -42,14 +42,15 @@ def render(
     notice: str | None = None,
     theme: chart.Theme = "light",
     count_href: str | None = None,
+    order_href: str | None = None,
     lens: Lens = PLAIN,
 ) -> html.Div:
     """The whole panel.
 
     `supply` is the chain above the facility and `held` what its stores may use of the chosen product, by their id;
     `notice` is what a simulated programme says about itself, None where data is real; `then` is a sentence of the day
-    that is shown, which is one of `month`; `count_href` is where its stock is counted, None where it cannot be; the
-    positions are as they are seen through `lens`.
+    that is shown, which is one of `month`; `count_href` is where its stock is counted and `order_href` where it is
+    ordered, None where that cannot be; the positions are as they are seen through `lens`.
     """
     marks: parts.Attributes = {"data-facility": facility.code}
     return html.Div(
@@ -60,13 +61,18 @@ def render(
             *([] if month is None else [parts.past(month, then)]),
             *parts.seen_through(lens),
             html.P(finding(facility, positions, now, month), className="lead"),
-            *([html.P(html.A("Count the stock", className="button", href=count_href))] if count_href else []),
+            *_ways_to([("Count the stock", count_href), ("Order stock", order_href)]),
             *_stock(positions, chosen, now, month, lens),
             *(panel_product.render(chosen, now, month, theme, lens) if chosen else []),
             *_supply(supply, held, chosen, facility, level_names),
         ],
         **marks,
     )
+
+
+def _ways_to(named: Sequence[tuple[str, str | None]]) -> list[Node]:
+    links: list[Node] = [html.A(name, className="button", href=href) for name, href in named if href]
+    return [html.P(links, className="downloads")] if links else []
 
 
 def finding(facility: Facility, positions: Sequence[Position], now: datetime, month: date | None = None) -> str:

@@ -51,6 +51,7 @@ MONTHS = "month is the fold of its events"
 MARKS = "mark of a month is the sum of its rows"
 JUDGED = "mark of a month holds what positions were judged by"
 SHIPMENTS = "shipment is the sum of its events"
+ORDERS = "order is as its events say"
 ANSWERS = "every answer has its rows"
 PAPERS = "attachment is what was attached"
 READERS = "no reader of the outbox skipped a change"
@@ -59,11 +60,12 @@ LOG = "each entry of the log follows the one before it"
 ALERTS = "an alert is open for each assessed stockout and nothing else"
 #: In this order.
 CHECKS = (
-    LINKS, STRAYS, EVENTS, SUMS, LOTS, TOTALS, POSITIONS, MONTHS, MARKS, JUDGED, SHIPMENTS, ANSWERS, PAPERS, READERS,
-    ASSESSED, ALERTS, LOG,
+    LINKS, STRAYS, EVENTS, SUMS, LOTS, TOTALS, POSITIONS, MONTHS, MARKS, JUDGED, SHIPMENTS, ORDERS, ANSWERS, PAPERS,
+    READERS, ASSESSED, ALERTS, LOG,
 )  # fmt: skip
 _STATEMENTS = {
-    STRAYS: "strays", SHIPMENTS: "shipments", ANSWERS: "answers", PAPERS: "attachments", ALERTS: "alerts", LOG: "log",
+    STRAYS: "strays", SHIPMENTS: "shipments", ORDERS: "orders", ANSWERS: "answers", PAPERS: "attachments",
+    ALERTS: "alerts", LOG: "log",
 }  # fmt: skip
 
 #: So many facilities are looked at together.
