@@ -24,7 +24,7 @@ from joserfc.errors import JoseError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.auth import rights, routes, second
+from app.auth import emails, rights, routes, second
 from app.auth import trail as log_of
 from app.auth.principal import RIGHTS
 from app.auth.sealed import Box
@@ -169,7 +169,7 @@ def _recognised(conn: sa.Connection, issuer: str, said: Mapping[str, Any]) -> in
         return int(known.id)
     if said.get("email_verified") is not True or not said.get("email"):
         return None
-    named = conn.execute(SQL["by_email"], {"email": str(said["email"]), "issuer": issuer}).one_or_none()
+    named = conn.execute(SQL["by_email"], {"email": emails.written(str(said["email"])), "issuer": issuer}).one_or_none()
     if named is None or conn.execute(SQL["link"], asked | {"user_id": named.id}).rowcount != 1:
         return None
     return int(named.id)

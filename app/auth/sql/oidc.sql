@@ -6,7 +6,7 @@ where i.issuer = :issuer and i.subject = :subject
 -- by_email --
 -- Who has the e-mail that the provider has verified, and is not somebody else to it already.
 select u.id, u.email from app_user u
-where u.email = lower(:email) and u.stopped_at is null and not u.demo
+where u.email = :email and u.stopped_at is null and not u.demo
   and not exists (select from identity i where i.user_id = u.id and i.issuer = :issuer)
 
 -- link --
