@@ -69,7 +69,8 @@ def migrate(args: argparse.Namespace) -> None:
     from data import migrate
 
     told = settings.read()
-    migrate.upgrade(told.database_url.get_secret_value())
+    people = told.web_database_url
+    migrate.upgrade(told.database_url.get_secret_value(), None if people is None else people.get_secret_value())
     with _database() as engine:
         if names := personal.seal_plain(engine, sealed.box(told)):
             print(f"Names that were sealed: {names}.")

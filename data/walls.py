@@ -14,7 +14,9 @@ import hashlib
 import json
 
 import sqlalchemy as sa
+from psycopg import sql
 
+from data import errors
 from data.schema import metadata
 
 APP = "vaxtrace_app"
@@ -79,6 +81,10 @@ _TAKEN_AWAY = frozenset({"stock_count_line"})
 _PUBLIC = frozenset({"programme", "area", "facility", "product", "area_outline"})
 
 
+class InvalidLogin(errors.DataError):
+    """The web's own login cannot be used: {reason}."""
+
+
 def wall(table: sa.Table) -> str | None:
     """The condition under which APP sees a row of a table; None where it has no wall."""
     if table.name in _OPEN or table.name in _CLOSED:
@@ -110,6 +116,29 @@ def build(conn: sa.Connection) -> None:
             conn.exec_driver_sql(f"grant select on {view} to {APP}")
         conn.exec_driver_sql(f"grant usage on all sequences in schema public to {APP}")
         conn.exec_driver_sql(f"comment on function seen_programmes() is '{json.dumps(wanted)}'")
+
+
+def let_in(conn: sa.Connection, url: str) -> None:
+    """Make the login of this address, or give it its password: it may act as both roles, and is nothing by itself.
+
+    Whoever connects as the owner and takes a role can lay it down again; this login has nothing to go back to.
+    """
+    named = sa.make_url(url)
+    raw = conn.connection.driver_connection
+    if raw is None or not named.username:
+        raise InvalidLogin(
+            "web_database_url", "Write it as postgresql://user:password@host/name.", reason="names nobody"
+        )
+    if named.username in {raw.info.user, APP, REGISTRY}:
+        raise InvalidLogin("web_database_url", "Take another name.", reason="it is the owner's, or a role's")
+    name = sql.Identifier(named.username)
+    there = conn.execute(sa.text("select 1 from pg_roles where rolname = :name"), {"name": named.username}).first()
+    if there is None:
+        raw.execute(sql.SQL("create role {} login noinherit").format(name))
+    if named.password:
+        hashed = raw.pgconn.encrypt_password(named.password.encode(), named.username.encode(), b"scram-sha-256")
+        raw.execute(sql.SQL("alter role {} password {}").format(name, sql.Literal(hashed.decode())))
+    raw.execute(sql.SQL("grant {}, {} to {}").format(sql.Identifier(APP), sql.Identifier(REGISTRY), name))
 
 
 def _digest(name: str, condition: str | None) -> str:

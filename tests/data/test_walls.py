@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.local import servers
 from data import db, programmes, walls
 from data.record import counting, ledger, partitions
 from data.schema import metadata
@@ -233,6 +234,31 @@ def test_the_same_walls_again_touch_no_table(world: World) -> None:
         walls.build(conn)
         after = conn.execute(sa.text("select oid from pg_policy order by oid")).scalars().all()
     assert before == after
+
+
+def test_the_webs_own_login_has_no_rights_to_go_back_to(world: World, database_url: str) -> None:
+    url = servers.for_people(database_url)
+    with db.transaction(world.engine) as conn:
+        walls.let_in(conn, url)
+        walls.let_in(conn, url.replace("@", ":a new password@", 1))
+        assert conn.scalar(sa.text("select rolpassword from pg_authid where rolname = 'vaxtrace_web'"))[:5] == "SCRAM"
+    web = db.engine(url, role=walls.APP)
+    assert rows(web, "position", world.seen(Scope(world.here.programme_id, whole=True))) > 0
+    for way in ("set role none", "select set_config('role', 'none', false)"):
+        with db.transaction(web) as conn:
+            conn.exec_driver_sql(way)
+            with pytest.raises(sa.exc.ProgrammingError, match="permission denied"):
+                conn.exec_driver_sql("select * from position")
+    for way in (f"set role {servers.NAME}", f"set session authorization {servers.NAME}"):
+        with pytest.raises(sa.exc.ProgrammingError, match="permission denied"), db.transaction(web) as conn:
+            conn.exec_driver_sql(way)
+    web.dispose()
+
+
+def test_the_owner_is_not_taken_for_the_webs_login(world: World, database_url: str) -> None:
+    for url in (database_url, database_url.replace("vaxtrace@", f"{walls.APP}@"), "postgresql:///vaxtrace"):
+        with pytest.raises(walls.InvalidLogin), db.transaction(world.engine) as conn:
+            walls.let_in(conn, url)
 
 
 def test_what_works_as_its_owner_finds_its_tables_before_those_of_its_caller(world: World) -> None:
