@@ -173,8 +173,11 @@ def user(args: argparse.Namespace) -> None:
             print(f"{args.email} is out: no session, token or role is left.")
             return
         password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-        box = sealed.box(settings.read())
-        users.add(engine, box, args.email, args.name or args.email, password, phone=args.phone or "")
+        told = settings.read()
+        users.add(
+            engine, sealed.box(told), args.email, args.name or args.email, password, phone=args.phone or "",
+            breached=told.breached_passwords,
+        )  # fmt: skip
         users.grant(engine, args.email, args.role, args.programme, area=args.area, facility=args.facility)
     print(f"{args.email} may sign in.")
 

@@ -40,9 +40,10 @@ def add(
     passwords.check(password, email, name, breached=breached)
     hashed = passwords.hashed(password)
     with db.transaction(engine) as conn:
-        user_id = int(conn.execute(SQL["add"], kept | {"password_hash": hashed}).scalar_one())
-        conn.execute(SQL["end_sessions"], {"user_id": user_id})
-        return user_id
+        user = conn.execute(SQL["add"], kept | {"password_hash": hashed}).one()
+        conn.execute(SQL["end_sessions"], {"user_id": user.id})
+        _log(conn, user.id, Action.PERSON_INVITED if user.fresh else Action.PASSWORD_CHANGED, email, {})
+        return int(user.id)
 
 
 def grant(
