@@ -16,24 +16,27 @@ _AMOUNTS = ["closing", "opening", "received", "used", "days_out"]
 
 
 def judged(country: Country, today: date) -> pd.DataFrame:
-    """The reports with `state`, `probability` and `within_30` as their months ended; missing while one is running."""
+    """The reports with all of `history.Ended` as their months ended; missing while one is running."""
     reports = country.reports
     ended = (reports["month"] < pd.Timestamp(today.replace(day=1))).to_numpy()
     state = pd.array([pd.NA] * len(reports), dtype="Int16")
-    probability, within_30 = (np.full(len(reports), np.nan, dtype=np.float32) for _ in range(2))
+    chances = {
+        name: np.full(len(reports), np.nan, dtype=np.float32) for name in ("probability", "within_30", "expected")
+    }
     if ended.any():
-        state[ended], probability[ended], within_30[ended] = judge(reports[ended], country)
+        found = judge(reports[ended], country)
+        state[ended] = found.state
+        for name, values in chances.items():
+            values[ended] = getattr(found, name)
     # Of a month that is running the days out of stock are counted when it has ended.
     days_out = reports["days_out"].astype("Int16").where(ended)
-    return reports.assign(state=state, probability=probability, within_30=within_30, days_out=days_out)
+    return reports.assign(state=state, days_out=days_out, **chances)
 
 
-def judge(
-    reports: pd.DataFrame, country: Country
-) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-    """State, probability and P(out within 30 days) at the end of the month of each report, in their order.
+def judge(reports: pd.DataFrame, country: Country) -> history.Ended:
+    """How the month of each report ended, in their order.
 
-    NaN where there is no probability. Only full months are to be given: a running month has not ended in any state yet.
+    Only full months are to be given: a running month has not ended in any state yet.
     """
     facility = country.facilities.set_index("code")
     product = country.products.set_index("code")
@@ -63,7 +66,7 @@ def judge(
         country.programme.preset, tier=tiers.codes, product=positions % len(product), supplies=supplies,
         tiers=tiers.categories.to_list(),
     )  # fmt: skip
-    state, probability, within_30 = history.states(
+    found = history.states(
         **{name: grid(name) for name in _AMOUNTS},
         since_received=grid("since_received") if "since_received" in reports.columns else None,
         days=pd.period_range(_period(first), _period(last), freq="M").days_in_month.to_numpy(dtype=np.float64),
@@ -75,7 +78,7 @@ def judge(
         supplies=supplies,
         preset=chosen.preset, method=chosen.method, window=chosen.window,
     )  # fmt: skip
-    return state[row, column], probability[row, column], within_30[row, column]
+    return history.Ended(*(getattr(found, name)[row, column] for name in history.Ended.__slots__))
 
 
 def _expected(at: pd.DataFrame, what: pd.DataFrame) -> NDArray[np.float64]:

@@ -75,6 +75,9 @@ stock_month = sa.Table(
     sa.Column("probability", sa.REAL),
     # P(running out within the 30 days that follow it), as assessed then; null where there was no probability.
     sa.Column("within_30", sa.REAL),
+    # The demand that was in force while the month ran, in doses a month, from the months before it: what its use and
+    # its balance are held against. Null where it was not known, or the month ended before it was kept.
+    sa.Column("expected", sa.REAL),
     sa.PrimaryKeyConstraint("facility_id", "product_id", "month"),
     sa.CheckConstraint("extract(day from month) = 1", name="month_is_first_day"),
     sa.Index("ix_stock_month_product_id_month", "product_id", "month"),
