@@ -46,7 +46,9 @@ told as (
     left join band b on b.lead = f.lead_time_days and b."interval" = f.delivery_interval_days
         and b.preset = coalesce(o.preset, case when f.supplies then :stores else :preset end)
     left join campaign_month k on k.facility_id = m.facility_id and k.product_id = m.product_id and k.month = m.month
-    cross join lateral (select extract(day from m.month + interval '1 month' - interval '1 day') as length) d
+    cross join lateral (
+        select CAST(CAST(m.month + interval '1 month' AS date) - m.month AS float8) as length
+    ) d
 )
 select r.code as product, r.tracer,
        count(*) filter (where p.active) as active, count(*) filter (where p.out) as out_ever,
@@ -93,31 +95,35 @@ order by r.seat
 -- What opened vials wasted, by product: where a place reports what its sessions gave, all that it opened and did not give;
 -- elsewhere what it recorded as lost from opened vials. `opened_lost` is all that was recorded as that. A loss that is
 -- taken back is none.
-with loss as (
-    select e.facility_id, e.product_id, CAST(date_trunc('month', e.occurred_at at time zone :timezone) AS date) as month,
-           -sum(e.doses) as doses
-    from stock_event e
-    join facility f on f.id = e.facility_id and f.open
-    join area a on a.id = f.area_id
-    left join stock_event b on e.entry = 'reversal' and b.id = e.reverses_id and b.occurred_at = e.occurred_at
-    where e.programme_id = :programme_id and e.kind = 'loss' and coalesce(b.reason, e.reason) = :opened_vials
-      and e.occurred_at >= :starts and e.occurred_at < :ends and a.lineage @> array[CAST(:area_id AS int)]
-    group by 1, 2, 3
-),
-given as (
-    select s.facility_id, s.product_id, s.month, s.administered
+with place as materialized (
+    select f.id
     from area a
     join facility f on f.area_id = a.id and f.open
-    join session_month s on s.facility_id = f.id and s.month >= :first and s.month < :until
-    where a.lineage @> array[CAST(:area_id AS int)] and s.administered is not null
+    where a.lineage @> array[CAST(:area_id AS int)]
+),
+told as materialized (
+    select facility_id, product_id, month, sum(administered) as administered, sum(doses) as doses
+    from (
+        select e.facility_id, e.product_id,
+               CAST(date_trunc('month', e.occurred_at at time zone :timezone) AS date) as month,
+               CAST(null as int) as administered, -e.doses as doses
+        from stock_event e
+        left join stock_event b on e.entry = 'reversal' and b.id = e.reverses_id and b.occurred_at = e.occurred_at
+        where e.programme_id = :programme_id and e.kind = 'loss' and coalesce(b.reason, e.reason) = :opened_vials
+          and e.occurred_at >= :starts and e.occurred_at < :ends and e.facility_id in (select id from place)
+        union all
+        select facility_id, product_id, month, administered, null
+        from session_month
+        where facility_id in (select id from place) and month >= :first and month < :until and administered is not null
+    ) said
+    group by facility_id, product_id, month
 )
-select r.code as product, r.tracer, coalesce(sum(l.doses), 0) as opened_lost,
-       sum(m.used + coalesce(l.doses, 0)) as opened,
-       sum(m.used + coalesce(l.doses, 0) - coalesce(g.administered, m.used)) as wasted
-from given g
-full join loss l using (facility_id, product_id, month)
-join stock_month m using (facility_id, product_id, month)
-join product r on r.id = m.product_id
+select r.code as product, r.tracer, coalesce(sum(t.doses), 0) as opened_lost,
+       sum(m.used + coalesce(t.doses, 0)) as opened,
+       sum(m.used + coalesce(t.doses, 0) - coalesce(t.administered, m.used)) as wasted
+from told t
+join stock_month m on m.facility_id = t.facility_id and m.product_id = t.product_id and m.month = t.month
+join product r on r.id = t.product_id
 group by r.id
 order by r.seat
 
