@@ -7,7 +7,7 @@ listed as such, with what is missing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ _LINES = (
           f"{_SERVE} and were out at any time / that handled it, with demand, and reported",
           ("out_ever", "places out at any time"), ("active", "places that handled it and reported")),
     _Line("stockout_days", "Stockout days", "full days out of stock, mean per place and vaccine with demand",
-          ("days_out", "full days out"), ("counted", "places with known days"), "days"),
+          ("days_out", "full days out"), ("active", "places that handled it and reported"), "days"),
     _Line("according_to_plan", "Stocked according to plan",
           "month ends with a balance between minimum and maximum, both included / month ends with a known demand",
           ("planned", "month ends in plan"), ("judged", "month ends with demand")),
@@ -131,11 +131,13 @@ def read(
             rows.setdefault(r.product, {"product": r.product, "tracer": r.tracer}).update(r._mapping)
     tracers = [row for row in rows.values() if row["tracer"]]
     for row in rows.values():
+        # Who is expected to report and never did reported nothing, which is known.
+        row["reports"] = row.get("reports") or 0
         row["closed_lost"] = _less(row.get("lost"), row.get("opened_lost"))
         row["too_much"] = _less(row.get("foretold"), row.get("need"))
     whole = {
         column: _sum(row.get(column) for row in tracers)
-        for column in {c for line in _LINES for c in (line.part[0], line.whole[0])}
+        for column in {"months", "days_known"} | {c for line in _LINES for c in (line.part[0], line.whole[0])}
     }
     measures = [*_measures(None, whole), *_of_all(conn, asked, whole), *_expiring(conn, programme, asked, today)]
     for product, row in rows.items():
@@ -199,8 +201,18 @@ def _measures(product: str | None, row: dict[str, Any]) -> list[Measure]:
             line.name, line.text, None if part is None else float(part), None if whole is None else float(whole),
             numerator_name=named(line.part[1]), denominator_name=named(line.whole[1]), unit=line.unit,
         )  # fmt: skip
+        if line.code == "stockout_days" and told.value is not None:
+            told = replace(told, note=_unknown_days(row))
         found.append(Measure(line.code, product, told))
     return found
+
+
+def _unknown_days(row: dict[str, Any]) -> str:
+    """What a reader has to know where days out were not reported of every month, and do not follow from it."""
+    months, known = int(row["months"] or 0), int(row["days_known"] or 0)
+    if known == months:
+        return ""
+    return f"the days of {months - known:,} of {months:,} months are not known: it is at least so many"
 
 
 def _of_all(conn: sa.Connection, asked: dict[str, Any], whole: dict[str, float | None]) -> list[Measure]:
@@ -253,24 +265,24 @@ def _expiring(conn: sa.Connection, programme: Programme, asked: dict[str, Any], 
         conn.execute(SQL["lots"], asked | {"today": today, "last_usable_stage": rules.LAST_USABLE_STAGE}).one(),
         frozenset({"amc", "price"}),
     )
-    place, row = np.unique(found["facility_id"] << 32 | found["product_id"], return_inverse=True)
-    first = np.unique(row, return_index=True)[1]
+    _, first, row = np.unique(found["facility_id"] << 32 | found["product_id"], return_index=True, return_inverse=True)
     lost = expiry.expiring(
         row, found["doses"], columns.nullable(found["days_left"]), found["amc"][first] / policy.DAYS_PER_MONTH
     )
-    doses, worth = float(np.nansum(lost)), float(kpi.value_at_risk(lost, found["price"][first]))
+    told = np.isfinite(lost)
+    doses, worth = float(lost[told].sum()), float(kpi.value_at_risk(lost, found["price"][first]))
     currency = conn.execute(SQL["currency"], asked).scalar() or ""
-    usable = float(found["doses"].sum())
+    usable = float(found["doses"][told[row]].sum())
     text = "usable doses that will expire before use at the demand in force, first expired first out"
     share = formula.kpi(
-        "Expiry at risk", f"{text} / usable doses", doses if place.size else None, usable if place.size else None,
-        numerator_name="doses that will expire", denominator_name="usable doses",
+        "Expiry at risk", f"{text} / usable doses of known expiry", doses if told.any() else None, usable,
+        numerator_name="doses that will expire", denominator_name="usable doses of known expiry",
     )  # fmt: skip
     known = np.isfinite(worth)
     value = Formula(
         "Expiry value at risk", f"{text} x price", "WHO", (formula.Figure("doses that will expire", doses, "doses"),),
         f"{formula.number(round(doses))} doses at their prices" if known else "", worth if known else None, currency,
-        "" if known else "no price is on record",
+        "" if known else "no price is on record" if told.any() else "no expiry is on record, or no demand",
     )  # fmt: skip
     return [Measure("expiry_share", None, share), Measure("expiry_value", None, value)]
 

@@ -52,7 +52,7 @@ told as (
 )
 select r.code as product, r.tracer,
        count(*) filter (where p.active) as active, count(*) filter (where p.out) as out_ever,
-       sum(p.days_out) as days_out, count(p.days_out) as counted,
+       sum(p.days_out) as days_out, sum(p.months) as months, sum(p.days_known) as days_known,
        sum(p.planned) as planned, sum(p.judged) as judged, sum(p.reports) as reports,
        sum(p.used) filter (where p.serves) as used, sum(p.managed) filter (where p.serves) as had,
        sum(p.lost) as lost, sum(p.managed) as managed,
@@ -61,6 +61,7 @@ from (
     select product_id, bool_or(serves) as serves, bool_or(active) as active,
            bool_or(active and (coalesce(days_out, 0) > 0 or state = :stockout)) as out,
            sum(days_out) filter (where active) as days_out,
+           count(*) filter (where active) as months, count(days_out) filter (where active) as days_known,
            count(*) filter (where active and state is distinct from :stockout
                             and closing between expected * low and expected * high) as planned,
            count(*) filter (where active and expected > 0 and closing is not null) as judged,

@@ -234,4 +234,4 @@ def test_indicators_can_be_taken_away(site: Any) -> None:
     assert any(row[:2] == ["BCG", "Reporting rate"] and row[2] == "50 %" for row in cells)
     text = site.get(f"{API}/areas/SM/kpis.csv?{asked}").data.decode("utf-8-sig")
     assert "Simulated data" in text
-    assert "BCG,Reporting rate,50 %,4 reports received / 8 reports expected" in text
+    assert "BCG,Reporting rate,50 %,4 reports received / 8 reports expected,50.0,%,4.0,8.0," in text

@@ -123,6 +123,20 @@ def test_what_was_expected_is_held_against_what_was_used(conn: sa.Connection, co
     assert figures(read(conn, country), "forecast_ratio") == [None, None]
 
 
+def test_days_out_that_nobody_reported_are_not_taken_for_none(conn: sa.Connection, country: Small) -> None:
+    month(conn, country, "F-E1", State.ADEQUATE, days_out=None, lost=None)
+    month(conn, country, "F-W1", State.STOCKOUT, closing=0, days_out=12, lost=None)
+    found = read(conn, country)
+    assert figures(found, "stockout_days") == [12, 2]
+    of = {m.code: m.formula for m in found.measures if m.product == "BCG"}
+    assert of["stockout_days"].note == "the days of 1 of 2 months are not known: it is at least so many"
+    # Losses that were not reported are not none either, and a place that never reported did not report.
+    assert (of["closed_vial_wastage"].value, of["closed_vial_wastage"].note) == (None, "not known: doses lost")
+    assert figures(found, "reporting_rate", "MR") == [0, 3]
+    [expiry] = [m.formula for m in found.measures if m.code == "expiry_share"]
+    assert expiry.value is None
+
+
 def record(conn: sa.Connection, country: Small, kind: Kind, doses: int, day: int, **more: object) -> str:
     at = datetime.combine(LAST + timedelta(days=day), time(9), LAGOS)
     said = StockEvent("F-E1", "BCG", kind, doses, at, "test", str(next(_ids)), **more)  # type: ignore[arg-type]
