@@ -370,8 +370,10 @@ def kpi(
 ) -> Formula:  # fmt: skip
     """Numerator / denominator of an indicator; None where the denominator is not known or nothing."""
     figures = (Figure(numerator_name, numerator), Figure(denominator_name, denominator))
-    if numerator is None or denominator is None or not denominator > 0:
-        return Formula(name, text, source, figures, "", None, unit, f"there are no {denominator_name} to divide by")
+    if denominator is None or not denominator > 0:
+        return Formula(name, text, source, figures, "", None, unit, f"nothing to divide by: no {denominator_name}")
+    if numerator is None:
+        return Formula(name, text, source, figures, "", None, unit, f"not known: {numerator_name}")
     worked = f"{number(numerator)} {numerator_name} / {number(denominator)} {denominator_name}"
     return Formula(name, text, source, figures, worked, numerator / denominator, unit)
 

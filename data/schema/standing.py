@@ -77,6 +77,9 @@ stock_month = sa.Table(
     sa.Column("within_30", sa.REAL),
     # What the count model alone said of them, where a learned model was in force; else null.
     sa.Column("counted_30", sa.REAL),
+    # The demand that was in force while the month ran, in doses a month, from the months before it: what its use and
+    # its balance are held against. Null where it was not known, or the month ended before it was kept.
+    sa.Column("expected", sa.REAL),
     sa.PrimaryKeyConstraint("facility_id", "product_id", "month"),
     sa.CheckConstraint("extract(day from month) = 1", name="month_is_first_day"),
     sa.Index("ix_stock_month_product_id_month", "product_id", "month"),

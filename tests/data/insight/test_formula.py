@@ -116,7 +116,7 @@ def test_a_share_is_told_in_percent_with_both_its_numbers():
     assert formula.words(told).startswith("Reporting rate = 1,200 reports received / 1,400 reports expected = 85.7 %")
     nothing = formula.kpi("Reporting rate", "", 0, 0, numerator_name="received", denominator_name="expected")
     assert nothing.value is None
-    assert nothing.note == "there are no expected to divide by"
+    assert nothing.note == "nothing to divide by: no expected"
 
 
 def test_a_doubted_month_counts_for_its_weight_in_the_formula_as_it_does_in_demand():
