@@ -102,16 +102,27 @@ def test_every_event_has_its_own_source_id(small: country.Country) -> None:
     assert small.events["source_id"].is_unique
 
 
-def test_nothing_happens_today_or_at_night(small: country.Country) -> None:
+def test_nothing_happens_today_or_at_night_but_a_month_opens_with_its_first_moment(small: country.Country) -> None:
     local = small.events["occurred_at"].dt.tz_convert("Africa/Lagos")
     assert local.max() < pd.Timestamp(TODAY, tz="Africa/Lagos")
-    assert local.dt.hour.between(7, 17).all()
+    opens = (small.events["kind"] == Kind.ADJUSTMENT) & (local == local.dt.normalize()) & (local.dt.day == 1)
+    assert opens.any()
+    assert local[~opens].dt.hour.between(7, 17).all()
 
 
-def test_use_is_one_event_a_month_and_lot(small: country.Country) -> None:
+def test_use_is_one_event_a_month_and_lot_and_one_more_whenever_the_shelf_ran_out(small: country.Country) -> None:
     given = small.events[small.events["kind"] == Kind.ADMINISTERED]
-    month = given["occurred_at"].dt.tz_convert("Africa/Lagos").dt.strftime("%Y-%m")
-    assert not given.assign(month=month).duplicated([*POSITION, "lot", "month"]).any()
+    local = given["occurred_at"].dt.tz_convert("Africa/Lagos").dt.tz_localize(None)
+    closes = (local + pd.offsets.MonthEnd(0)).dt.normalize().clip(upper=pd.Timestamp(TODAY) - pd.Timedelta(days=1))
+    early = given[local.dt.normalize() < closes]
+    at_close = given.drop(early.index)
+    month = local[at_close.index].dt.strftime("%Y-%m")
+    assert not at_close.assign(month=month).duplicated([*POSITION, "lot", "month"]).any()
+    in_time = small.events.assign(day=small.events["occurred_at"].dt.tz_convert("Africa/Lagos").dt.date)
+    held = in_time.groupby([*POSITION, "lot", "day"], observed=True)["doses"].sum()
+    left = held.groupby([*POSITION, "lot"], observed=True).cumsum()
+    ran_out = early.assign(day=local[early.index].dt.date)[[*POSITION, "lot", "day"]]
+    assert (left.loc[list(ran_out.itertuples(index=False))] == 0).all()
 
 
 def test_what_a_store_issues_is_what_those_below_it_receive(small: country.Country) -> None:
@@ -160,7 +171,9 @@ def test_any_day_can_be_today(today: date) -> None:
     assert balance.min() >= 0
 
 
-def test_a_month_out_of_stock_is_a_month_of_days(small: country.Country, full: pd.DataFrame) -> None:
+def test_a_month_out_of_stock_is_a_month_of_days_where_there_ever_was_any(small: country.Country, full: pd.DataFrame) -> None:
+    held = small.events[POSITION].drop_duplicates()
+    full = full.merge(held, on=POSITION)
     dry = full[(full["opening"] == 0) & (full["received"] == 0) & (full["adjusted"] == 0)]
     assert len(dry)
     assert (dry["days_out"] == dry["month"].dt.days_in_month).all()
