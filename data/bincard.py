@@ -119,8 +119,8 @@ class Reported:
 class Card:
     """A bin card. Amounts are in the product's unit; `usable`, `total`, `promised` and `in_transit` are as of now.
 
-    `spells` and `days_out` are of the product's whole stock here, whichever lot was asked for. `reported` are full months
-    within the period whose reported days differ: reports by the month do not say on which day a shelf ran out.
+    `spells` and `days_out` are of the product's whole stock here, whichever lot was asked for. `reported` are full
+    months of the period whose reported days differ: a report of a month does not say on which day a shelf ran out.
     """
 
     asked: Asked

@@ -151,7 +151,7 @@ def _bridge(events: pd.DataFrame, fresh: pd.Series, before: Standing) -> pd.Data
     lots = told.merge(before.balances, how="outer", on=LOT, suffixes=("_told", "")).merge(start, on=POSITION)
     lots["doses"] = (lots["doses_told"].fillna(0) - lots["doses"].fillna(0)).astype("int64")
     lots = lots[lots["doses"] != 0]
-    # At the moment of the first of them, so that it is of the same month; before it, as rows of one moment stay in order.
+    # At the moment of the first of them, so that it is of the same month; rows of one moment stay in order.
     at = lots["occurred_at"]
     place = [f"bridge/{f}/{p}/{lot}/{t:%Y-%m-%d}" for f, p, lot, t in zip(*(lots[c] for c in LOT), at, strict=True)]
     bridge = lots.assign(

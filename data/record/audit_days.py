@@ -24,7 +24,9 @@ def off(
     first, until = min(months), _following(max(months))
     starts = min([programme.midnight(first), *(r.occurred_at for r in ordered[:1])])
     ends = programme.midnight(until)
-    spells = shelf_days.spells({}, False, (r for r in ordered if r.occurred_at < ends), starts, ends, programme.timezone)
+    spells = shelf_days.spells(
+        {}, False, (r for r in ordered if r.occurred_at < ends), starts, ends, programme.timezone
+    )
     for month, stands in months.items():
         last = _following(month) - timedelta(days=1)
         should = sum(max((min(s.last, last) - max(s.first, month)).days + 1, 0) for s in spells)

@@ -22,8 +22,8 @@ stock_event = sa.Table(
     "stock_event", columns.metadata,
     # Append-only (a trigger sees to it): what was said, its effect lot by lot, and what late events made of that.
     # Any past moment is a sum: over occurred_at what was true, over recorded_at what was known.
-    # What a row names is there. Its facility and product are so as the position that who writes it holds anyway, so that
-    # no check makes writers of one programme wait for each other; docs/decisions says which columns have no key and why.
+    # What a row names is there. Its facility and product are so as the position that its writer holds anyway: no check
+    # makes writers of one programme wait for each other. Which columns have no key, and why: docs/decisions.
     sa.Column("id", sa.BigInteger, sa.Identity(), nullable=False),
     sa.Column("programme_id", sa.Integer, nullable=False),
     sa.Column("facility_id", sa.Integer, nullable=False),

@@ -1,9 +1,9 @@
 """What was written down of it? Events and monthly reports, as the people of the demo country reported them.
 
-Use and issues are written down when the month closes, and on the day on which a shelf ran out: so the record is without
-a usable dose on the very days that are reported as out of stock. A month that a facility did not report leaves no event:
-its stock moved all the same, and the difference is an adjustment at the very beginning of the next month that it
-reports. So the events of a position always add up to what it last reported.
+Use and issues are written down when the month closes, and on the day on which a shelf ran out: so the record is
+without a usable dose on the very days that are reported as out of stock. A month that a facility did not report leaves
+no event: its stock moved all the same, and the difference is an adjustment at the very beginning of the next month that
+it reports. So the events of a position always add up to what it last reported.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ NEVER = -1
 class Books:
     """The books of every position; `reported` is [positions, months].
 
-    Filled month by month with `open`, `begin`, `receipts`, `ran_out` and `close`; then read with `events` and `reports`.
+    Filled by the month with `open`, `begin`, `receipts`, `ran_out` and `close`; then read with `events` and `reports`.
     """
 
     rng: np.random.Generator

@@ -107,7 +107,7 @@ def _holdings(
 class Stock:
     """The stock of the country on one day: doses by position and lot, and what may be used of them.
 
-    At health facilities `lots` still holds what was used since the month began, or since they ran out; `usable` does not.
+    At health facilities `lots` still holds what was used since the month began or they ran out; `usable` does not.
     """
 
     def __init__(

@@ -171,7 +171,9 @@ def test_any_day_can_be_today(today: date) -> None:
     assert balance.min() >= 0
 
 
-def test_a_month_out_of_stock_is_a_month_of_days_where_there_ever_was_any(small: country.Country, full: pd.DataFrame) -> None:
+def test_a_month_out_of_stock_is_a_month_of_days_where_there_ever_was_any(
+    small: country.Country, full: pd.DataFrame
+) -> None:
     held = small.events[POSITION].drop_duplicates()
     full = full.merge(held, on=POSITION)
     dry = full[(full["opening"] == 0) & (full["received"] == 0) & (full["adjusted"] == 0)]
