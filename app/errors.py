@@ -84,6 +84,7 @@ STATUS: tuple[tuple[type[errors.DataError], HTTPStatus], ...] = (
     (orders.OrderChanged, HTTPStatus.PRECONDITION_FAILED),
     (errors.Overdraw, HTTPStatus.CONFLICT),
     (errors.ConflictingRepeat, HTTPStatus.CONFLICT),
+    (errors.Contradicted, HTTPStatus.CONFLICT),
     (errors.Changed, HTTPStatus.PRECONDITION_FAILED),
     (errors.DatabaseUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),

@@ -1,6 +1,6 @@
 """Orders: who asked whom for how much, what was decided; and what the record says was done about them.
 
-Revision: 0016, after 0014.
+Revision: 0016, after 0015.
 """
 
 from alembic import op
@@ -8,7 +8,7 @@ from alembic import op
 from data import walls
 
 revision = "0016"
-down_revision = "0014"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 

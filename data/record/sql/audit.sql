@@ -33,7 +33,7 @@ where facility_id = any(CAST(:facility_ids AS int[]))
 
 -- months --
 -- Months as they are kept.
-select facility_id, product_id, month, opening, received, used, lost, adjusted, closing
+select facility_id, product_id, month, opening, received, used, lost, adjusted, closing, days_out, days_counted
 from stock_month
 where facility_id = any(CAST(:facility_ids AS int[]))
 
