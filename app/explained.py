@@ -8,11 +8,13 @@ from datetime import date
 
 from app import lens as lenses
 from app.components import words
-from data.insight import demand, formula
+from data.insight import ahead, demand, formula
 from data.insight.formula import Figure, Formula
 from data.lens import Lens
 from data.programmes import Programme
 from data.stock import Facility, Month, Position
+from data.types import State
+from data.why import Counted
 from geo.areas import Status
 
 #: A stored number and its formula are the same within this share: what is stored is rounded to single precision.
@@ -31,15 +33,19 @@ def position(
     today: date,
     *,
     doses_per_child: float | None,
+    counted: Counted | None = None,
 ) -> dict[str, Formula]:
-    """The formulas of one position by the number that they stand beside; `seen` is as the lens shows it."""
+    """The formulas of one position by the number that they stand beside; `seen` is as the lens shows it.
+
+    `counted` is what the count model alone says of it, where something was learnt.
+    """
     unit = words.plural(seen.unit, None)
     full = [m for m in months if m.month < today.replace(day=1)][-demand.WINDOW :]
     said = {"amc": _amc(seen, full, unit)}
     if seen.usable is not None:
         said["cover"] = _cover(seen, formula.cover(seen.usable, seen.amc, unit=unit))
         said["mos"] = formula.mos(seen.usable, seen.amc, unit=unit)
-        said["probability"] = _probability(seen, lens, unit, today)
+        said["probability"] = _probability(programme, seen, lens, unit, today, counted)
     preset = lens.preset or lenses.preset_of(programme.preset, facility, seen)
     for name in ("minimum", "maximum", "reorder"):
         level = getattr(formula, name)
@@ -73,17 +79,28 @@ def _cover(seen: Position, even: Formula) -> Formula:
     return even if seen.cover_p50 is None else replace(even, note=note)
 
 
-def _probability(seen: Position, lens: Lens, unit: str, today: date) -> Formula:
+def _probability(
+    programme: Programme, seen: Position, lens: Lens, unit: str, today: date, counted: Counted | None
+) -> Formula:
     days: float | None = lens.horizon
     until = "the next expected delivery arrives"
     if lens.horizon is not None:
         until = f"{words.counted(lens.horizon, 'day')} have passed"
     elif seen.next_delivery_on is not None and seen.next_delivery_on >= today:
         days = (seen.next_delivery_on - today).days
-    return formula.probability(
-        seen.probability, usable=seen.usable or 0, amc=seen.amc, dispersion=seen.dispersion,
+    alone = seen.probability
+    if counted is not None:
+        alone = counted.probability if lens.horizon is None else counted.within[ahead.HORIZONS.index(lens.horizon)]
+    told = formula.probability(
+        alone, usable=seen.usable or 0, amc=seen.amc, dispersion=seen.dispersion,
         uncertainty=seen.uncertainty, days=days, unit=unit, until=until,
     )  # fmt: skip
+    if counted is None or alone is None or seen.learned_shift is None or seen.state == State.STOCKOUT:
+        return told
+    month = None if lens.horizon == _MONTH else (counted.within[ahead.MONTH], counted.month)
+    return formula.learnt(
+        told, seen.probability, counted=alone, month=month, by=seen.learned_shift, model=programme.model or ""
+    )
 
 
 def _missed(short: float, doses_per_child: float, unit: str) -> Formula:

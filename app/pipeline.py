@@ -123,7 +123,7 @@ def refresh(
     Its pushes are the alerts that follow, and to read everything again.
     """
     push.lock(conn, programme.id)
-    done = nation.refresh(conn, programme, today)
+    done = _refreshed(conn, programme, today, demand=True)
     aggregates.rebuild(conn, programme.id)
     if done.closed is not None:
         aggregates.rebuild_months(conn, programme.id, done.closed)
@@ -131,10 +131,17 @@ def refresh(
     push.append(conn, programme.id, [*told, push.MapReload(reason=reason)])
 
 
+def _refreshed(conn: sa.Connection, programme: Programme, today: date, *, demand: bool) -> nation.Refreshed:
+    done = nation.refresh(conn, programme, today, demand=demand)
+    if done.trouble:
+        log.warning("model.not_asked", programme=programme.code, why=done.trouble)
+    return done
+
+
 def new_day(conn: sa.Connection, programme: Programme, today: date, now: datetime) -> None:
     """Bring a programme that is rolled up already to another local day: what the day changes is carried on."""
     push.lock(conn, programme.id)
-    done = nation.refresh(conn, programme, today, demand=False)
+    done = _refreshed(conn, programme, today, demand=False)
     aggregates.move(conn, done.transitions)
     if done.closed is not None:
         aggregates.rebuild_months(conn, programme.id, done.closed)

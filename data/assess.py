@@ -35,7 +35,7 @@ GIVEN_UP_DAYS = 60
 
 FLOATS = frozenset({
     "amc", "dispersion", "uncertainty", "probability", "tracer_probability", "tracer_was_probability",
-    "on_time", "days_late", "doses_per_child",
+    "on_time", "days_late", "doses_per_child", "learned_shift",
 })  # fmt: skip
 
 
@@ -175,7 +175,42 @@ def positions(
         expiring=expiry.expiring(lot_place, lot_doses, lot_days_left, need.daily_mean),
         coming=i["coming"],
         lots=expiry.lots(lot_place, lot_doses, lot_days_left),
+        shift=i["learned_shift"],
     )
+
+
+def counted(
+    programme: Programme, i: dict[str, NDArray[Any]], lot_place: Ints, lot_doses: Ints, lot_days_left: Floats
+) -> Floats:
+    """P(running out within 30 days) by the count model alone, as it comes; NaN for who is out, silent or inactive."""
+    known = positions(
+        programme, i | {"learned_shift": np.full(i["amc"].size, np.nan)}, lot_place, lot_doses, lot_days_left
+    )
+    found = risk.assess(known, lateness(i["on_time"], i["days_late"]))
+    return np.where(found.state == State.STOCKOUT, np.nan, found.within[:, ahead.MONTH].astype(np.float64))
+
+
+def before(
+    i: dict[str, NDArray[Any]], lots: tuple[Ints, Ints, Floats], days: int, balance: Floats
+) -> tuple[dict[str, NDArray[Any]], Ints, Ints, Floats]:
+    """What was read of positions, and their lots, as the day began that was so many `days` ago.
+
+    Where something has happened since, all that is known of that moment is the `balance`: it then stands for the lots,
+    and what has come since, or is coming, is left out.
+    """
+    then = i | {
+        n: np.where(i[n] == columns.NULL, i[n], i[n] + days) for n in ("event_day", "received_day", "coming_day")
+    }
+    moved = then["event_day"] >= 0
+    then["event_day"] = np.minimum(then["event_day"], 0)
+    then["received_day"] = np.where(moved & (then["received_day"] >= 0), columns.NULL, then["received_day"])
+    then["coming"] = np.where(moved, 0, i["coming"])
+    place, doses, left = lots
+    stays, known = ~moved[place], np.flatnonzero(moved & (balance > 0))
+    place = np.concatenate([place[stays], known])
+    order = np.argsort(place, kind="stable")
+    doses = np.concatenate([doses[stays], balance[known].astype(np.int64)])[order]
+    return then, place[order], doses, np.concatenate([left[stays], np.full(known.size, np.nan)])[order]
 
 
 def planned(i: dict[str, NDArray[Any]]) -> Floats:
@@ -193,6 +228,15 @@ def lateness(on_time: Floats, days_late: Floats) -> delay.Delay:
 def key(facility_ids: Ints, product_ids: Ints) -> Ints:
     """One number for each position, in the ledger's order."""
     return facility_ids << 32 | product_ids
+
+
+def find(keys: Ints, facility_ids: Ints, product_ids: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    """Where these positions are among sorted keys, and which of them are there at all."""
+    wanted = key(facility_ids, product_ids)
+    if not keys.size:
+        return np.zeros(wanted.size, dtype=np.int64), np.zeros(wanted.size, dtype=bool)
+    place = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
+    return place, keys[place] == wanted
 
 
 def worst_of(

@@ -31,12 +31,15 @@ class Seen:
     """What a transaction may see, for `data.walls`: arrays and multiranges of ids as PostgreSQL writes them.
 
     `whole` are the programmes of which all is seen; `facilities` and `areas` those that are seen, wherever they are.
+    `first` to `last` are facilities too, all of which are seen: a run of ids that is quickly compared.
     """
 
     programmes: str = "{}"
     whole: str = "{}"
     facilities: str = "{}"
     areas: str = "{}"
+    first: str = ""
+    last: str = ""
 
 
 #: What somebody sees who has not said who they are.
@@ -91,13 +94,15 @@ def transaction(engine: sa.Engine, seen: Seen | None = None, *, role: str | None
         if role is not None:
             conn.exec_driver_sql("select set_config('role', %s, true)", (role,))
         if seen is not None:
-            conn.exec_driver_sql(_TELL, (seen.programmes, seen.whole, seen.facilities, seen.areas))
+            told = (seen.programmes, seen.whole, seen.facilities, seen.areas, seen.first, seen.last)
+            conn.exec_driver_sql(_TELL, told)
         yield conn
 
 
 _TELL = (
     "select set_config('vaxtrace.programmes', %s, true), set_config('vaxtrace.whole', %s, true),"
-    " set_config('vaxtrace.facilities', %s, true), set_config('vaxtrace.areas', %s, true)"
+    " set_config('vaxtrace.facilities', %s, true), set_config('vaxtrace.areas', %s, true),"
+    " set_config('vaxtrace.first', %s, true), set_config('vaxtrace.last', %s, true)"
 )
 
 

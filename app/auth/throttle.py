@@ -15,6 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from app.auth import emails
 from data import db, errors, queries
 
 SQL = queries.read(Path(__file__).parent / "sql" / "throttle.sql")
@@ -50,7 +51,7 @@ def of_password(email: str, address: str) -> tuple[Key, ...]:
     """What an attempt with a password is counted by."""
     place = _place(address)
     return (
-        Key(f"account {email.strip().lower()} from {place}", 5, own=True),
+        Key(f"account {emails.written(email)} from {place}", 5, own=True),
         Key(f"passwords from {place}", 50, own=False),
     )
 

@@ -127,13 +127,21 @@ def choice(
     product = next(p for p in stock.products(conn, programme.id) if p.product_id == position.product_id)
     maximum = None if in_force is None else in_force[1]
     here = urlencode({"facility": facility.code, "product": position.code})
+    told = why.explain(conn, programme, facility.id, position.product_id, facts.today, facts)
     return Chosen(
         position=position,
-        reasons=why.explain(conn, programme, facility.id, position.product_id, facts.today, facts),
+        reasons=told.sentences,
         spare=_spare(conn, facility, position, in_force, reach),
         band=seen,
         formulas=explained.position(
-            programme, facility, position, months, lens, now.date(), doses_per_child=product.doses_per_child
+            programme,
+            facility,
+            position,
+            months,
+            lens,
+            now.date(),
+            doses_per_child=product.doses_per_child,
+            counted=told.counted,
         ),
         lots=lots,
         months=months,
@@ -142,6 +150,7 @@ def choice(
         record=f"/{programme.code}/record?{here}" if _records(conn, programme, facility) else "",
         ways=[w for w in shipments.open_for(conn, programme.id, facility.id) if w.product == position.code],
         outlook=outlook.read(conn, programme, facility, position, months, maximum, now.date()),
+        model=programme.model,
     )
 
 

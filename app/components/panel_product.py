@@ -49,6 +49,8 @@ class Chosen:
     #: What of this product is on its way to or from here.
     ways: Sequence[Shipment] = ()
     outlook: Outlook | None = None
+    #: The learned model in force, if there is one.
+    model: str | None = None
 
 
 def _held(p: Position) -> str:
@@ -199,10 +201,11 @@ def _ahead(chosen: Chosen, theme: chart.Theme) -> list[Node]:
         "Line: balance. Shaded: eight of ten futures; dashed: what is likely; dotted: if nothing comes."
         " Triangles: deliveries. Crosses: the last day of a lot. Behind: minimum to maximum."
     )
-    return [heading, html.P(said), *_chances(p), drawn, html.P(key, className="note"), _ahead_table(p, seen)]
+    return [heading, html.P(said), *_chances(chosen), drawn, html.P(key, className="note"), _ahead_table(p, seen)]
 
 
-def _chances(p: Position) -> list[Node]:
+def _chances(chosen: Chosen) -> list[Node]:
+    p = chosen.position
     if p.within is None:
         return []
     cells = [parts.cell(words.percent(value)) for value in p.within]
@@ -210,7 +213,19 @@ def _chances(p: Position) -> list[Node]:
     return [
         html.P("Chance of running out within", className="note chances-title"),
         parts.table(heads, [parts.row(cells)], f"Chance of running out of {p.name}, by days from now"),
+        *([] if p.state == State.STOCKOUT else [html.P(_whose(chosen), className="note")]),
     ]
+
+
+def _whose(chosen: Chosen) -> str:
+    """Which model the chances are by."""
+    if chosen.model is None:
+        return "By the count model: what is there, what is used and what is due."
+    if chosen.position.learned_shift is None:
+        return (
+            f"By the count model alone: the learned model ({chosen.model}) was not asked of this place for this month."
+        )
+    return f"By the count model, and what this programme's past months taught: the learned model of {chosen.model}."
 
 
 def _ahead_table(p: Position, seen: Outlook) -> html.Details:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from flask import Blueprint, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.auth import people, personal, rights, tokens, trail
+from app.auth import emails, people, personal, rights, tokens, trail
 from app.auth.people import Person
 from app.auth.principal import RIGHT_WORDS, RIGHTS, ROLE_WORDS
 from app.errors import NotAllowed
@@ -44,7 +44,7 @@ def invite(programme: str) -> AnyResponse:
             guest = people.Guest(email, said.get("name", ""), said.get("phone", ""))
             user_id, path = people.invite(conn, services().box, principal(), found, guest, role, where)
             action = Action.GRANT_GIVEN if path is None else Action.PERSON_INVITED
-            trail.note(conn, [found.id], action, email.strip().lower(), {"role": role, "where": where.name})
+            trail.note(conn, [found.id], action, emails.written(email), {"role": role, "where": where.name})
     except errors.DataError as error:
         return _again(programme, error)
     if path is None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from data.insight import consumption, demand, policy
+from data.insight import consumption, demand, policy, shift
 from data.insight.kpi import wastage_factor
 
 TIMES = "x"
@@ -320,6 +320,37 @@ def probability(
     )  # fmt: skip
 
 
+def learnt(
+    told: Formula, value: float | None, *, counted: float, month: tuple[float, float] | None, by: float, model: str
+) -> Formula:
+    """A `probability` of the count model alone, and what becomes of it where something was learnt.
+
+    `value` is in force, `counted` what the count model says. For other days than 30, `month` is the chance within 30
+    days by count and in force. `by` is the shift, in log odds, and `model` the name of the learned model.
+    """
+    figures = [Figure("by the count model alone", counted, "%")]
+    if month is None:
+        figures.append(Figure("shift, in log odds", by))
+        worked = f"{_odds(counted)} ^ {shift.CARRIED} {TIMES} {math.exp(by):.3g}"
+        text = f"odds by count ^ {shift.CARRIED} {TIMES} e ^ shift"
+    else:
+        figures += [Figure("within 30 days by count", month[0], "%"), Figure("within 30 days in force", month[1], "%")]
+        worked = f"{_odds(month[1])} {TIMES} ({_odds(counted)} / {_odds(month[0])}) ^ {shift.SPREAD}"
+        text = f"odds within 30 days {TIMES} (odds by count / those within 30 days by count) ^ {shift.SPREAD}"
+    return replace(
+        told,
+        text=f"{told.text}; what was learnt is laid on it: {text}",
+        figures=(*told.figures, *figures),
+        worked=f"{told.worked} = {amount(counted, '%')} by count; as learnt, the chance with the odds {worked}",
+        value=value,
+        note=f"learnt from this programme's months of {model}",
+    )
+
+
+def _odds(chance: float) -> str:
+    return f"{math.exp(float(shift.log_odds(chance))):.3g}"
+
+
 def days_out(spells: Sequence[tuple[float, float]], *, unit: str = "days") -> Formula:
     """Days out of stock: spells as (first day, full days) merged; the sum of their full days."""
     total = float(sum(full for _, full in spells))
@@ -339,8 +370,10 @@ def kpi(
 ) -> Formula:  # fmt: skip
     """Numerator / denominator of an indicator; None where the denominator is not known or nothing."""
     figures = (Figure(numerator_name, numerator), Figure(denominator_name, denominator))
-    if numerator is None or denominator is None or not denominator > 0:
-        return Formula(name, text, source, figures, "", None, unit, f"there are no {denominator_name} to divide by")
+    if denominator is None or not denominator > 0:
+        return Formula(name, text, source, figures, "", None, unit, f"nothing to divide by: no {denominator_name}")
+    if numerator is None:
+        return Formula(name, text, source, figures, "", None, unit, f"not known: {numerator_name}")
     worked = f"{number(numerator)} {numerator_name} / {number(denominator)} {denominator_name}"
     return Formula(name, text, source, figures, worked, numerator / denominator, unit)
 

@@ -30,6 +30,7 @@ SQL = queries.read(Path(__file__).parent / "sql" / "movements.sql")
 #: The source of every event that comes from a pack.
 SOURCE = "pack"
 _AMOUNTS = ["opening", "received", "used", "lost", "adjusted", "closing", "days_out"]
+_JUDGED = ["state", "probability", "within_30", "counted_30", "expected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def keep(
     ledger = ledgers.replay(events, before.balances)
     ledgers.check(ledger, reports, before.balances, country.programme.timezone)
     with copying.filling(conn, "stock_month"):
-        copying.copy(conn, "stock_month", reports[[*POSITION, "month", *_AMOUNTS, "state", "probability", "within_30"]])
+        copying.copy(conn, "stock_month", reports[[*POSITION, "month", *_AMOUNTS, *_JUDGED]])
     say(f"Wrote {len(reports):,} monthly reports.")
     chains = _write_events(conn, programme_id, ids, ledger, before, now)
     say(f"Wrote {len(ledger):,} events.")

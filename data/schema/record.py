@@ -81,6 +81,8 @@ stock_event = sa.Table(
         "ix_stock_event_lot_state", "facility_id", "product_id",
         postgresql_where=sa.text("kind in ('vvm', 'quarantine', 'release')"),
     ),
+    # What was lost in a time, and why: few rows, too.
+    sa.Index("ix_stock_event_loss", "occurred_at", postgresql_where=sa.text("kind = 'loss'")),
     postgresql_partition_by="RANGE (occurred_at)",
 )  # fmt: skip
 

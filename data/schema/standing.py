@@ -73,8 +73,13 @@ stock_month = sa.Table(
     # As assessed at the end of the month.
     sa.Column("state", sa.SmallInteger),
     sa.Column("probability", sa.REAL),
-    # P(running out within the 30 days that follow it), as assessed then; null where there was no probability.
+    # P(running out within the 30 days that follow it), as it was in force then; null where there was no probability.
     sa.Column("within_30", sa.REAL),
+    # What the count model alone said of them, where a learned model was in force; else null.
+    sa.Column("counted_30", sa.REAL),
+    # The demand that was in force while the month ran, in doses a month, from the months before it: what its use and
+    # its balance are held against. Null where it was not known, or the month ended before it was kept.
+    sa.Column("expected", sa.REAL),
     sa.PrimaryKeyConstraint("facility_id", "product_id", "month"),
     sa.CheckConstraint("extract(day from month) = 1", name="month_is_first_day"),
     sa.Index("ix_stock_month_product_id_month", "product_id", "month"),
@@ -111,6 +116,9 @@ position = sa.Table(
     sa.Column("cover_p90", sa.REAL),
     # P(running out within 7, 14, 30, 60 and 90 days), with deliveries and expiry in it; null where none is judged.
     sa.Column("within", ARRAY(sa.REAL)),
+    # How far, in log odds, what was learnt lies from what is counted while this month runs (data.insight.shift); null
+    # where the count model answers alone.
+    sa.Column("learned_shift", sa.REAL),
     # Of the next 30 days: doses that will be asked for and not be there, and the children who would miss them; whole
     # numbers. `missed` is null where it is not known how many doses a child takes.
     sa.Column("short", sa.REAL),

@@ -67,6 +67,7 @@ select string_agg(int4send(p.facility_id), '') as facility_id,
        string_agg(int4send(coalesce(CAST(p.demand_source AS int), -2147483648)), '') as demand_source,
        string_agg(int4send(coalesce(CAST(p.preset AS int), -2147483648)), '') as preset,
        string_agg(float4send(coalesce(p.probability, 'NaN')), '') as probability,
+       string_agg(float4send(coalesce(p.learned_shift, 'NaN')), '') as learned_shift,
        string_agg(float4send(coalesce(p.cover_p10, 'NaN')), '') as cover_p10,
        string_agg(float4send(coalesce(p.cover_p50, 'NaN')), '') as cover_p50,
        string_agg(float4send(coalesce(p.cover_p90, 'NaN')), '') as cover_p90,
@@ -189,9 +190,9 @@ for update of p
 -- close_month --
 -- A month that has ended keeps the state in which it ended, also where nothing happened in it: then what was there stayed,
 -- and what was used is not known.
-insert into stock_month as m (facility_id, product_id, month, opening, closing, state, probability, within_30)
+insert into stock_month as m (facility_id, product_id, month, opening, closing, state, probability, within_30, expected)
 select p.facility_id, p.product_id, :month, p.total - since.doses, p.total - since.doses, p.state, p.probability,
-       p.within[3]
+       p.within[3], p.amc
 from position p
 join facility f on f.id = p.facility_id
 cross join lateral (
@@ -201,5 +202,6 @@ cross join lateral (
 ) since
 where f.programme_id = :programme_id and f.open and p.state <> :no_report
 on conflict (facility_id, product_id, month) do update
-set state = excluded.state, probability = excluded.probability, within_30 = excluded.within_30
+set state = excluded.state, probability = excluded.probability, within_30 = excluded.within_30,
+    expected = excluded.expected
 where m.state is null

@@ -187,7 +187,7 @@ CASES: dict[tuple[str, str], Case] = {
         at("/api/v1/small/facilities/PLACE/attachments"), "facility"
     ),
     ("GET", "/api/v1/<programme>/facilities/<code>/attachments/<int:number>"): Case(
-        at("/api/v1/small/facilities/PLACE/attachments/PAPER"), "facility"
+        at("/api/v1/small/facilities/PLACE/attachments/PAPER"), "facility", "export"
     ),
     ("GET", "/api/v1/<programme>/shipments"): Case(at("/api/v1/small/shipments?facility=PLACE"), "facility"),
     ("POST", "/api/v1/<programme>/shipments/resolve"): Case(

@@ -2,7 +2,7 @@
 
 Every facility x product is a position; all positions move together as arrays. What a store hands out is what those
 below it receive, lot by lot: no dose appears or vanishes between them. Within a month a facility's own use is known
-by the day as a total and is taken from its lots (earliest expiry first) when the month closes.
+by the day as a total and is taken from its lots (earliest expiry first) when the month closes or nothing is left.
 """
 
 from __future__ import annotations
@@ -122,6 +122,8 @@ class Stock:
         self.sessions = _sessions(rng, network, positions)
         self.lots = self._opening()
         self.usable = np.asarray(self.lots.sum(axis=1), dtype=np.int32)
+        #: What a place never held it is not out of.
+        self.held = self.usable > 0
         self.ending = np.zeros_like(self.usable)
 
     def _opening(self) -> Doses:
@@ -154,10 +156,13 @@ class Stock:
             for day in range(first, end):
                 self._shock(day)
                 self._deliver(month, day, self.scenario.deliveries[due[day] : due[day + 1], 1], issued, books)
+                came = books.received_on == day
+                days_out += empty & self.held & ~came
+                self.held |= came
                 self._vaccinate(day, mean, used)
-                still = self.usable == 0
-                days_out += empty & still
-                empty = still
+                now = self.usable == 0
+                self._run_out(month, day, np.flatnonzero(now & (~empty | came)), used, issued, books)
+                empty = now
             self._close(month, used, issued, days_out, books)
 
     def _mean_demand(self, month: int) -> Floats:
@@ -245,6 +250,13 @@ class Stock:
         given = np.minimum(asked, self.usable[rows]).astype(np.int32)
         self.usable[rows] -= given
         used[rows] += given
+
+    def _run_out(self, month: int, day: int, rows: Ints, used: Doses, issued: Doses, books: Books) -> None:
+        """Where the last dose went on a day, all that was used or handed out so far is written down on that day."""
+        given = _first_lots_first(np.where(self.expiry_month[rows] >= month, self.lots[rows], 0), used[rows])
+        self.lots[rows] -= given
+        books.ran_out(month, day, rows, given, issued[rows])
+        used[rows], issued[rows] = 0, 0
 
     def _close(self, month: int, used: Doses, issued: Doses, days_out: Doses, books: Books) -> None:
         """Take the month's use from the lots, lose and miscount a little, and close the books."""

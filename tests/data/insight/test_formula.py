@@ -1,14 +1,36 @@
 import json
 import math
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.insight import consumption, demand, formula, policy
+from data.insight import consumption, demand, formula, policy, shift
 
 YEAR = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+
+
+def test_what_was_learnt_is_put_in_so_that_anybody_can_recompute_it():
+    told = formula.probability(0.12, usable=120, amc=107.0, dispersion=8.0, uncertainty=0.3, days=30)
+    by = float(shift.between(0.34, 0.05))
+    now = float(shift.month(0.12, by))
+    learnt = formula.learnt(told, now, counted=0.12, month=None, by=by, model="2016-01 to 2018-12, 1b9f03c2")
+    count, power, factor = re.search(r"odds ([\d.]+) \^ ([\d.]+) x ([\d.]+)$", learnt.worked).groups()
+    odds = float(count) ** float(power) * float(factor)
+    assert odds / (1 + odds) == pytest.approx(now, rel=0.01)
+    assert "= 12 % by count" in learnt.worked
+    assert learnt.value == now
+    assert "2016-01 to 2018-12, 1b9f03c2" in learnt.note
+    assert ("by the count model alone", 0.12) in [(f.name, f.value) for f in learnt.figures]
+
+    later = float(shift.other(0.4, 0.12, now))
+    learnt = formula.learnt(told, later, counted=0.4, month=(0.12, now), by=by, model="")
+    found = re.search(r"odds ([\d.]+) x \(([\d.]+) / ([\d.]+)\) \^ ([\d.]+)$", learnt.worked)
+    month, other, same, power = found.groups()
+    odds = float(month) * (float(other) / float(same)) ** float(power)
+    assert odds / (1 + odds) == pytest.approx(later, rel=0.01)
 
 
 def test_a_nurse_reads_the_amc_with_the_figures_of_her_own_place():
@@ -94,7 +116,7 @@ def test_a_share_is_told_in_percent_with_both_its_numbers():
     assert formula.words(told).startswith("Reporting rate = 1,200 reports received / 1,400 reports expected = 85.7 %")
     nothing = formula.kpi("Reporting rate", "", 0, 0, numerator_name="received", denominator_name="expected")
     assert nothing.value is None
-    assert nothing.note == "there are no expected to divide by"
+    assert nothing.note == "nothing to divide by: no expected"
 
 
 def test_a_doubted_month_counts_for_its_weight_in_the_formula_as_it_does_in_demand():
