@@ -135,7 +135,7 @@ with asked as materialized (
     select o.id
     from area a
     join facility f on f.area_id = a.id
-    join stock_order o on o.facility_id = f.id and o.placed_at >= :first and o.placed_at < :until
+    join stock_order o on o.facility_id = f.id and o.placed_at >= :starts and o.placed_at < :ends
     where a.lineage @> array[CAST(:area_id AS int)] and (o.ended_at is null or o.approved_at is not null)
 ),
 moved as (

@@ -180,6 +180,8 @@ def test_who_ordered_sees_what_is_held_for_it_and_not_the_shelf_it_is_held_on(wo
         order = orders.read(conn, world.here.programme_id, summary.number)
         assert [line.reserved for line in order.lines] == [20]
         assert orders.available(conn, order) == {}
+        everyone = sa.text("select count(*) from stock_order_moved(cast(:ids as bigint[]))")
+        assert conn.scalar(everyone, {"ids": list(range(1, 100))}) == 1, "not even past the wall more than its own"
         assert conn.scalar(sa.text("select count(*) from stock_event where order_number is not null")) == 0
 
 

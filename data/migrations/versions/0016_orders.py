@@ -61,9 +61,9 @@ _STATEMENTS = (
             check (ordered % doses_per_vial = 0 and approved % doses_per_vial = 0)
     )""",
     # Both ends know what is held and what was sent for an order, and only one of them sees the shelves that it is taken
-    # from: so this reads the record past its wall, for orders that the caller has seen. An order has no rows before it
-    # was placed, which keeps it from opening the partitions of all years.
-    """create function stock_order_moved(orders bigint[])
+    # from: so this reads the record past its wall, and the wall of orders is in here. An order has no rows before it was
+    # placed, which keeps it from opening the partitions of all years.
+    f"""create function stock_order_moved(orders bigint[])
     returns table (order_id bigint, product_id integer, shipment_id bigint, reserved integer, shipped integer)
     stable language plpgsql security definer set search_path = public, pg_temp as $$
     declare
@@ -79,6 +79,8 @@ _STATEMENTS = (
           on e.facility_id = o.supplier_id and e.product_id = l.product_id and e.order_number = o.number
          and e.occurred_at >= o.placed_at and e.occurred_at >= earliest
         where o.id = any (orders)
+          and (current_setting('role') <> '{walls.APP}' or o.facility_id <@ seen_facilities()
+               or o.supplier_id <@ seen_facilities())
         group by o.id, l.product_id, e.shipment_id;
     end $$""",
     "revoke all on function stock_order_moved(bigint[]) from public",

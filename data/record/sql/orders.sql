@@ -58,7 +58,7 @@ select set_config('plan_cache_mode', 'force_custom_plan', true)
 -- listed --
 -- Orders: of those that wait for a decision and of the others the newest, with the sums of their lines. What is left of a
 -- line is what was approved and not shipped yet.
-with asked as (
+with asked as not materialized (
     select o.*, o.approved_at is null and o.refused_at is null and o.ended_at is null as pending
     from stock_order o
     where o.programme_id = :programme_id
@@ -77,6 +77,17 @@ moved as materialized (
     from stock_order_moved(array(select id from candidate)) m
     left join shipment s on s.id = m.shipment_id and m.shipped > 0
     group by m.order_id, m.product_id
+),
+sums as materialized (
+    select l.order_id, count(*)::int as lines, sum(l.ordered)::int as ordered,
+           coalesce(sum(l.approved), 0)::int as approved, coalesce(sum(m.reserved), 0)::int as reserved,
+           coalesce(sum(m.shipped), 0)::int as shipped, coalesce(sum(m.received), 0)::int as received,
+           coalesce(sum(m.under_way), 0)::int as under_way,
+           coalesce(sum(greatest(l.approved - coalesce(m.shipped, 0), 0)), 0)::int as left_over
+    from candidate o
+    join stock_order_line l on l.order_id = o.id
+    left join moved m on m.order_id = l.order_id and m.product_id = l.product_id
+    group by l.order_id
 )
 select o.number, f.code as facility, f.name as facility_name, s.code as supplier, s.name as supplier_name,
        o.facility_id, fa.lineage, o.placed_at, o.approved_at, o.refused_at, o.ended_at,
@@ -87,15 +98,7 @@ join facility f on f.id = o.facility_id
 join area fa on fa.id = f.area_id
 join facility s on s.id = o.supplier_id
 left join app_user p on p.id = o.placed_by
-cross join lateral (
-    select count(*)::int as lines, sum(l.ordered)::int as ordered, coalesce(sum(l.approved), 0)::int as approved,
-           coalesce(sum(m.reserved), 0)::int as reserved, coalesce(sum(m.shipped), 0)::int as shipped,
-           coalesce(sum(m.received), 0)::int as received, coalesce(sum(m.under_way), 0)::int as under_way,
-           coalesce(sum(greatest(l.approved - coalesce(m.shipped, 0), 0)), 0)::int as left_over
-    from stock_order_line l
-    left join moved m on m.order_id = l.order_id and m.product_id = l.product_id
-    where l.order_id = o.id
-) sums
+join sums on sums.order_id = o.id
 
 -- known --
 -- Which of these numbers are orders.
