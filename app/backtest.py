@@ -56,7 +56,10 @@ def _read(pack: Path, files: Path | None, say: Say) -> Country:
     country = reader.read(pack, files)
     for found in country.findings:
         if found.severity == "refused" and found.table == "history":
-            said = f"{found.count:,} reports refused: {found.reason}. {found.remedy} Such as {found.examples[0]}."
+            several = "s" if found.count > 1 else ""
+            said = (
+                f"{found.count:,} report{several} refused: {found.reason}. {found.remedy} Such as {found.examples[0]}."
+            )
             say(said.replace("  ", " "))
     return country
 

@@ -51,9 +51,9 @@ def test_reports_that_cannot_be_used_are_said_and_later_months_and_horizons_are_
         ]
         assert main(asked) == 0
         said = capsys.readouterr().out
-        assert "1 reports refused: closing is not a whole number." in said
+        assert "1 report refused: closing is not a whole number." in said
         assert 'product "YF" is not declared in the pack: not loaded. Add a [[product]]' in said
-        assert "1 reports refused: facility is not one that was kept. Correct the facility's code" in said
+        assert "1 report refused: facility is not one that was kept. Correct the facility's code" in said
         assert (
             f"out of stock {horizon} month{'s' if horizon != '1' else ''} after the forecast, 2024-08 to 2024-09"
             in said
