@@ -20,6 +20,7 @@ from data.insight import backtest, backtest_report, learned
 from data.insight.learned_history import AMOUNTS, History
 from data.monthly import Span
 from data.packs import monthly, reader
+from data.packs.country import Country
 
 Say = Callable[[str], None]
 
@@ -34,8 +35,7 @@ def run(pack: Path, files: Path | None, first: str, last: str, horizon: int, out
     Raises `PackError`, `InvalidMonth`, `NothingToTest` and `TooLittleHistory`.
     """
     start, end = month(first, "from"), month(last, "to")
-    say("Reading the pack.")
-    country = reader.read(pack, files)
+    country = _read(pack, files, say)
     found = backtest.run(monthly.history(country), start, end, horizon=horizon, say=say)
     text = backtest_report.text(found, country.programme.name)
     if out is not None:
@@ -50,6 +50,20 @@ def run(pack: Path, files: Path | None, first: str, last: str, horizon: int, out
     return text
 
 
+def _read(pack: Path, files: Path | None, say: Say) -> Country:
+    """The country of a pack; what of its reports was refused is said, for it is neither learnt from nor foretold."""
+    say("Reading the pack.")
+    country = reader.read(pack, files)
+    for found in country.findings:
+        if found.severity == "refused" and found.table == "history":
+            several = "s" if found.count > 1 else ""
+            said = (
+                f"{found.count:,} report{several} refused: {found.reason}. {found.remedy} Such as {found.examples[0]}."
+            )
+            say(said.replace("  ", " "))
+    return country
+
+
 def train(pack: Path, files: Path | None, last: str | None, orders: bool, out: Path | None, say: Say) -> Path:
     """Train on a pack's months, to `last` where it is given, and write the model; returns the file.
 
@@ -57,8 +71,7 @@ def train(pack: Path, files: Path | None, last: str | None, orders: bool, out: P
     those who bring the orders themselves. Raises what `run` raises.
     """
     end = month(last, "to") if last is not None else None
-    say("Reading the pack.")
-    country = reader.read(pack, files)
+    country = _read(pack, files, say)
     history = monthly.history(country)
     if end is not None:
         history = history.until(end)

@@ -1,5 +1,7 @@
 """Do `backtest` and `train` do from the command line what docs/risk.md says, also for a pack of one's own?"""
 
+import shutil
+
 import island
 import pytest
 
@@ -22,6 +24,40 @@ def test_a_backtest_prints_its_figures_and_writes_them(pack, tmp_path, capsys):
         assert words in said
     assert (out / "backtest.txt").read_text() in said
     assert sorted(p.name for p in out.iterdir()) == ["backtest.txt", "months.svg", "reliability.svg"]
+
+
+def test_reports_that_cannot_be_used_are_said_and_later_months_and_horizons_are_tested(pack, tmp_path, capsys):
+    later = shutil.copytree(pack, tmp_path / "later")
+    rows = (later / "stock.csv").read_text().splitlines()
+    # Three more months: those of a year before; a clinic and a product that nobody declared; amounts that are none.
+    more = [
+        row.replace(f",2023-{m:02},", f",2024-{m:02},") for m in (7, 8, 9) for row in rows if f",2023-{m:02}," in row
+    ]
+    strange = ["S99,BCG,2024-08,1,0,1,0,5", "S1,YF,2024-08,1,0,1,0,5"]
+    broken = [more[0].rsplit(",", 2)[0] + ",2.5,5", more[1].rsplit(",", 2)[0] + ",,", *more[2:]]
+    (later / "stock.csv").write_text("\n".join([*rows, *broken, *strange]))
+    for horizon in ("1", "3"):
+        asked = [
+            "backtest",
+            str(later),
+            "--pack",
+            str(pack),
+            "--from",
+            "2024-08",
+            "--to",
+            "2024-09",
+            "--horizon",
+            horizon,
+        ]
+        assert main(asked) == 0
+        said = capsys.readouterr().out
+        assert "1 report refused: closing is not a whole number." in said
+        assert 'product "YF" is not declared in the pack: not loaded. Add a [[product]]' in said
+        assert "1 report refused: facility is not one that was kept. Correct the facility's code" in said
+        assert (
+            f"out of stock {horizon} month{'s' if horizon != '1' else ''} after the forecast, 2024-08 to 2024-09"
+            in said
+        )
 
 
 def test_training_twice_writes_the_same_file(pack, tmp_path, capsys):
