@@ -170,6 +170,7 @@ def _learn_delays(conn: sa.Connection, programme: Programme, nation: _Nation, to
         "ends": programme.midnight(today + timedelta(days=1)),
         "tolerance": delay.TOLERANCE_DAYS,
         "most_overdue": _MOST_OVERDUE_DAYS,
+        "no_report": int(State.NO_REPORT),
     }
     told = columns.read(conn.execute(SQL["deliveries"], asked).one(), _FLOATS)
     supplier = np.unique(at["supplier_id"], return_inverse=True)[1]

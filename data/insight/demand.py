@@ -7,7 +7,7 @@ full months only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, unique
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from data.insight import months
 from data.insight import peers as peering
 from data.insight.months import Sums
-from data.insight.peers import DEFAULT_DISPERSION, Peers
+from data.insight.peers import DEFAULT_DISPERSION, DRIFT, Peers
 from data.insight.policy import DAYS_PER_MONTH
 from data.insight.policy import WINDOW as WINDOW
 
@@ -66,10 +66,6 @@ class Demand:
     active: NDArray[np.bool_]
     source: NDArray[np.int8]
 
-
-#: Real levels move: the squared relative error of a perfectly known past mean as forecast of the months to come.
-#: Measured on monthly reports of 156 health facilities (docs/risk.md).
-DRIFT = 0.3
 
 #: Places of one kind never need quite the same: their variance is at least this share of the squared mean.
 LEAST_SPREAD = 0.1
@@ -191,17 +187,32 @@ def estimate(
 
     A place with a full window keeps its own mean, which anyone can recompute by hand (`FORMULA`).
     """
+    return work_out(
+        used, days_out, reported, days, group=group, area=area, expected_monthly=expected_monthly, handles=handles,
+        given=given, weight=weight, peers=peers, window=window, method=method,
+    )[0]  # fmt: skip
+
+
+def work_out(
+    used: ArrayLike, days_out: ArrayLike, reported: ArrayLike, days: ArrayLike, *,
+    group: ArrayLike | None = None, area: ArrayLike | None = None, expected_monthly: ArrayLike | None = None,
+    handles: ArrayLike | None = None, given: Given | None = None, weight: ArrayLike | None = None,
+    peers: Peers | None = None, window: ArrayLike = WINDOW, method: ArrayLike | None = None,
+) -> tuple[Demand, Peers]:  # fmt: skip
+    """Work out the same, and return with it what the groups taught."""
     sums = months.add_up(used, days_out, reported, days, window=window, weight=weight, method=method)
     groups, places, expected = _context(len(sums.used), group, area, expected_monthly)
-    if peers is None:
-        peers = peering.learn(sums, groups, places, int(places.max(initial=0)) + 1, expected)
+    taught = peering.learn(sums, groups, places, int(places.max(initial=0)) + 1, expected) if peers is None else peers
     meant = (expected > 0) & (expected_monthly is not None) if handles is None else np.asarray(handles, dtype=bool)
     populated = np.isfinite(expected) & (expected_monthly is not None)
+    level = taught.level
     if expected_monthly is not None:
         # Peers that nobody has used yet: the expected need itself.
-        peers = Peers(np.nan_to_num(peers.level, nan=1.0), peers.spread, peers.dispersion, peers.areas)
-    found = _shrink(sums, peers, peering.number(groups, places, peers.areas), expected, meant, populated, window)
-    return found if given is None else _with_sessions(found, given)
+        level = np.nan_to_num(level, nan=1.0)
+    known = replace(taught, level=level)
+    narrow = peering.number(groups, places, known.areas)
+    found = _shrink(sums, known, narrow, expected, meant, populated, window)
+    return (found if given is None else _with_sessions(found, given, known.drift[narrow])), taught
 
 
 def _context(
@@ -247,7 +258,7 @@ def _shrink(
         amc=amc,
         daily_mean=amc / DAYS_PER_MONTH,
         dispersion=dispersion,
-        uncertainty=DRIFT + np.clip(np.nan_to_num(chance, nan=0.0, posinf=MOST_CHANCE), 0.0, MOST_CHANCE),
+        uncertainty=peers.drift[group] + np.clip(np.nan_to_num(chance, nan=0.0, posinf=MOST_CHANCE), 0.0, MOST_CHANCE),
         months_used=np.ceil(count).astype(np.int16),
         own_weight=weight,
         active=amc > 0,
@@ -255,7 +266,7 @@ def _shrink(
     )
 
 
-def _with_sessions(found: Demand, given: Given) -> Demand:
+def _with_sessions(found: Demand, given: Given, drift: Floats) -> Demand:
     """The need that sessions show, where fewer months of use are known than say anything."""
     taken = (found.months_used < QUIET_MONTHS) & (given.months >= LEAST_SESSIONS) & np.isfinite(given.monthly)
     if not taken.any():
@@ -267,7 +278,7 @@ def _with_sessions(found: Demand, given: Given) -> Demand:
         amc=amc,
         daily_mean=amc / DAYS_PER_MONTH,
         dispersion=found.dispersion,
-        uncertainty=np.where(taken, DRIFT + chance, found.uncertainty),
+        uncertainty=np.where(taken, drift + chance, found.uncertainty),
         months_used=found.months_used,
         own_weight=np.where(taken, 0.0, found.own_weight),
         active=amc > 0,

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.insight import forecast, season
@@ -42,6 +42,7 @@ def test_errors_are_those_of_forecasts_made_from_the_months_before():
     assert told.mase == pytest.approx(22.5 / 10)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 200), min_size=4, max_size=14), st.integers(0, 500))
 def test_the_future_changes_no_forecast_of_the_past(used, last):
     before = views(history(used))
