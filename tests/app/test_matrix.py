@@ -20,7 +20,7 @@ from visiting import PEOPLE, Site
 from werkzeug.test import Client, TestResponse
 
 from app import pipeline
-from app.auth import csrf
+from app.auth import csrf, sessions
 from app.auth.principal import RIGHTS
 from app.auth.rights import Where, rule_of
 from app.auth.sessions import token_hash
@@ -57,13 +57,14 @@ class Case:
     """What a route is asked; `place` is the kind of place that it is asked about, None where it is about none.
 
     `right` is one more than the rule of the view says, for a part of what it answers. `there` says that what is asked
-    for exists.
+    for exists. `browser` says that no token may do it: it is asked with a session.
     """
 
     ask: Ask
     place: str | None = None
     right: str | None = None
     there: bool = True
+    browser: bool = False
 
 
 class World:
@@ -82,8 +83,13 @@ class World:
         key = self.site.settings.secret_key.get_secret_value()
         return fields | {csrf.FIELD: csrf.token(key, token_hash(self.site.tokens[who]))}
 
-    def send(self, method: str, asked: Asked, who: str | None) -> TestResponse:
+    def send(self, method: str, asked: Asked, who: str | None, *, browser: bool = False) -> TestResponse:
         """The answer to somebody; forms carry their token."""
+        if browser and who is not None:
+            client = self.site.browser(who)
+            session = client.get_cookie(sessions.COOKIE).value
+            key = self.site.settings.secret_key.get_secret_value()
+            return client.open(asked.path, method=method, headers={csrf.HEADER: csrf.token(key, token_hash(session))})
         form = None if asked.form is None else self.form(str(who) if who else "machine", **asked.form)
         return Client(self.site.app).open(
             asked.path, method=method, json=asked.json, data=form, headers=self.site.signed(who)
@@ -144,6 +150,11 @@ def at(path: str, json: Any = None, form: dict[str, str] | None = None) -> Ask:
         return Asked(spot, fill(json, place), fill(form, place))
 
     return ask
+
+
+def of_person(tail: str) -> Case:
+    """What an administrator does to somebody, who is not there."""
+    return Case(at(f"/small/people/999999/{tail}"), there=False, browser=True)
 
 
 REASON = {"reason": "a broken seal"}
@@ -230,22 +241,18 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/<programme>/log"): Case(at("/small/log"), right="users"),
     ("GET", "/<programme>/log.csv"): Case(at("/small/log.csv"), right="users"),
     ("GET", "/<programme>/people"): Case(at("/small/people")),
-    ("POST", "/<programme>/people"): Case(at("/small/people")),
+    ("POST", "/<programme>/people"): Case(at("/small/people"), browser=True),
     ("GET", "/<programme>/people/<int:user_id>"): Case(at("/small/people/999999"), there=False),
     (
         "POST",
         "/<programme>/people/<int:user_id>/<any('stop', 'start', 'end-sessions', 'second-factor-off'):deed>",
-    ): Case(at("/small/people/999999/stop"), there=False),
-    ("POST", "/<programme>/people/<int:user_id>/details"): Case(at("/small/people/999999/details"), there=False),
-    ("POST", "/<programme>/people/<int:user_id>/link"): Case(at("/small/people/999999/link"), there=False),
-    ("POST", "/<programme>/people/<int:user_id>/roles"): Case(at("/small/people/999999/roles"), there=False),
-    ("POST", "/<programme>/people/<int:user_id>/roles/<int:held>/take"): Case(
-        at("/small/people/999999/roles/1/take"), there=False
-    ),
-    ("POST", "/<programme>/people/<int:user_id>/sessions/<int:number>/end"): Case(
-        at("/small/people/999999/sessions/1/end"), there=False
-    ),
-    ("POST", "/<programme>/people/stop-programme"): Case(at("/small/people/stop-programme")),
+    ): of_person("stop"),
+    ("POST", "/<programme>/people/<int:user_id>/details"): of_person("details"),
+    ("POST", "/<programme>/people/<int:user_id>/link"): of_person("link"),
+    ("POST", "/<programme>/people/<int:user_id>/roles"): of_person("roles"),
+    ("POST", "/<programme>/people/<int:user_id>/roles/<int:held>/take"): of_person("roles/1/take"),
+    ("POST", "/<programme>/people/<int:user_id>/sessions/<int:number>/end"): of_person("sessions/1/end"),
+    ("POST", "/<programme>/people/stop-programme"): Case(at("/small/people/stop-programme"), browser=True),
     # Figures, lists and forms.
     ("GET", "/<programme>/calibration"): Case(at("/small/calibration")),
     ("GET", "/api/v1/<programme>/calibration"): Case(at("/api/v1/small/calibration")),
@@ -355,7 +362,7 @@ def test_who_may_what_where(world: World, key: tuple[str, str], role: str) -> No
     assert rule is not None
     for place in places(case):
         asked = case.ask(world, place)
-        answer = world.send(key[0], asked, role)
+        answer = world.send(key[0], asked, role, browser=case.browser)
         said = f"{role} {key} {place}: {answer.status_code} {answer.text[:300]}"
         rights = RIGHTS[PEOPLE[role][0]] if role in PEOPLE else RIGHTS["national"]
         for word in refused_beyond(role):
@@ -373,6 +380,13 @@ def test_who_may_what_where(world: World, key: tuple[str, str], role: str) -> No
             assert answer.status_code in {200, 303} or answer.get_json()["error"] == "UnknownShipment", said
         else:
             assert answer.status_code not in {401, 403, 404, 500, 503}, said
+
+
+@pytest.mark.parametrize("key", [key for key, case in CASES.items() if case.browser], ids=lambda key: " ".join(key))
+def test_a_token_changes_nobodys_rights(world: World, key: tuple[str, str]) -> None:
+    answer = world.send(key[0], CASES[key].ask(world, ""), "administrator")
+    assert answer.status_code == 403
+    assert "Sign in with a browser" in answer.json["message"]
 
 
 @pytest.mark.parametrize("key", CASES, ids=lambda key: " ".join(key))
