@@ -478,6 +478,40 @@ def test_an_area_that_is_seen_in_part_says_so_and_counts_the_part(world: World, 
             assert {w["code"] for w in said["worst"]} <= INSIDE[role]
 
 
+#: Wherever numbers of an area, or of the whole programme, are answered: as JSON, as files and as pages.
+ADDED_UP = [
+    "/api/v1/small/areas/SM/kpis", "/api/v1/small/areas/SM/kpis.csv", "/api/v1/small/next", "/api/v1/small/next.csv",
+    "/api/v1/small/calibration", "/api/v1/small/flags", "/small/kpis", "/small/next", "/small/calibration",
+    "/small/quality", "/small/alerts",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ADDED_UP)
+@pytest.mark.parametrize("role", [*PEOPLE])
+def test_numbers_of_a_part_say_so_wherever_they_stand(world: World, role: str, path: str) -> None:
+    answer = world.site.get(path, who=role, Accept="text/html" if path.startswith("/small") else "application/json")
+    assert answer.status_code == 200, answer.text[:200]
+    part = role in AREAS
+    if answer.is_json:
+        assert answer.json["partial"] is part
+        assert answer.json.get("part") == ({"facilities": 1, "of": 4} if part else None)
+    else:
+        said = "Only a part of it" if path.endswith(".csv") else "Your part of "
+        assert (said in answer.text) is part
+        assert ("1 of 4 facilities" in answer.text) is part
+
+
+@pytest.mark.parametrize("path", [
+    "/small/quality?area={area}", "/api/v1/small/flags?area={area}", "/api/v1/small/flags?facility={facility}",
+    "/small/kpis?area={area}", "/small/next?area={area}", "/api/v1/small/next?area={area}",
+    "/small/counts?facility={facility}", "/api/v1/small/counts?facility={facility}",
+])  # fmt: skip
+def test_a_list_of_elsewhere_is_not_there_rather_than_empty(world: World, path: str) -> None:
+    here, there = {"area": "E1", "facility": "F-E1"}, {"area": "W1", "facility": "F-W1"}
+    assert world.site.get(path.format(**here), who="area").status_code == 200
+    assert world.site.get(path.format(**there), who="area").status_code == 404
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_tiles_are_shapes_of_the_registry_for_all_of_the_programme(world: World, role: str) -> None:
     for layer, z, x, y in (("areas", 6, 32, 31), ("facilities", 8, 128, 127)):
