@@ -26,6 +26,8 @@ SQL = queries.read(Path(__file__).parent / "sql" / "reach.sql")
 
 Ints = NDArray[np.int64]
 _NONE: Ints = np.array([], dtype=np.int64)
+#: The seat of the area that all others lie in.
+NATION = 0
 _RANGE = re.compile(r"([\[(])(-?\d+),(-?\d+)([\])])")
 #: So many scopes are held; beyond it all are found anew.
 _MOST = 2_000
@@ -78,6 +80,11 @@ class Reach:
     def has_area(self, code: str) -> bool:
         """Whether at least a part of an area is within."""
         return self.whole or code in self.area_codes or code in self.parts
+
+    @property
+    def of_all(self) -> Part | None:
+        """The part of the whole programme that is within; None where all of it is."""
+        return None if self.whole else next((part for part in self.parts.values() if part.seat == NATION), None)
 
     def part(self, code: str) -> Part | None:
         """The part of an area that is within; None where all of it is."""

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from data.types import Kind, State
+from geo.reach import Part
 
 #: What stands where nothing is known; never a zero in its place.
 UNKNOWN = "not known"
@@ -107,6 +108,11 @@ def vials(doses: int, doses_per_vial: int) -> str:
     if rest:
         parts.append(counted(rest, "dose"))
     return " + ".join(parts)
+
+
+def partly(part: Part | None) -> list[tuple[str, str]]:
+    """What a report says where its numbers are of a part of an area only: none or one of its facts."""
+    return [] if part is None else [("Only a part of it", of(part.own, part.of, "facility"))]
 
 
 def of(part: int, whole: int, noun: str) -> str:

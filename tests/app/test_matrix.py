@@ -20,7 +20,7 @@ from visiting import PEOPLE, Site
 from werkzeug.test import Client, TestResponse
 
 from app import pipeline
-from app.auth import csrf
+from app.auth import csrf, sessions
 from app.auth.principal import RIGHTS
 from app.auth.rights import Where, rule_of
 from app.auth.sessions import token_hash
@@ -59,13 +59,14 @@ class Case:
     """What a route is asked; `place` is the kind of place that it is asked about, None where it is about none.
 
     `right` is one more than the rule of the view says, for a part of what it answers. `there` says that what is asked
-    for exists.
+    for exists. `browser` says that no token may do it: it is asked with a session.
     """
 
     ask: Ask
     place: str | None = None
     right: str | None = None
     there: bool = True
+    browser: bool = False
 
 
 class World:
@@ -85,8 +86,13 @@ class World:
         key = self.site.settings.secret_key.get_secret_value()
         return fields | {csrf.FIELD: csrf.token(key, token_hash(self.site.tokens[who]))}
 
-    def send(self, method: str, asked: Asked, who: str | None) -> TestResponse:
+    def send(self, method: str, asked: Asked, who: str | None, *, browser: bool = False) -> TestResponse:
         """The answer to somebody; forms carry their token."""
+        if browser and who is not None:
+            client = self.site.browser(who)
+            session = client.get_cookie(sessions.COOKIE).value
+            key = self.site.settings.secret_key.get_secret_value()
+            return client.open(asked.path, method=method, headers={csrf.HEADER: csrf.token(key, token_hash(session))})
         form = None if asked.form is None else self.form(str(who) if who else "machine", **asked.form)
         return Client(self.site.app).open(
             asked.path, method=method, json=asked.json, data=form, headers=self.site.signed(who)
@@ -155,6 +161,11 @@ def at(path: str, json: Any = None, form: dict[str, str] | None = None) -> Ask:
         return Asked(spot, fill(json, place), fill(form, place))
 
     return ask
+
+
+def of_person(tail: str) -> Case:
+    """What an administrator does to somebody, who is not there."""
+    return Case(at(f"/small/people/999999/{tail}"), there=False, browser=True)
 
 
 REASON = {"reason": "a broken seal"}
@@ -266,22 +277,18 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/<programme>/log"): Case(at("/small/log"), right="users"),
     ("GET", "/<programme>/log.csv"): Case(at("/small/log.csv"), right="users"),
     ("GET", "/<programme>/people"): Case(at("/small/people")),
-    ("POST", "/<programme>/people"): Case(at("/small/people")),
+    ("POST", "/<programme>/people"): Case(at("/small/people"), browser=True),
     ("GET", "/<programme>/people/<int:user_id>"): Case(at("/small/people/999999"), there=False),
     (
         "POST",
         "/<programme>/people/<int:user_id>/<any('stop', 'start', 'end-sessions', 'second-factor-off'):deed>",
-    ): Case(at("/small/people/999999/stop"), there=False),
-    ("POST", "/<programme>/people/<int:user_id>/details"): Case(at("/small/people/999999/details"), there=False),
-    ("POST", "/<programme>/people/<int:user_id>/link"): Case(at("/small/people/999999/link"), there=False),
-    ("POST", "/<programme>/people/<int:user_id>/roles"): Case(at("/small/people/999999/roles"), there=False),
-    ("POST", "/<programme>/people/<int:user_id>/roles/<int:held>/take"): Case(
-        at("/small/people/999999/roles/1/take"), there=False
-    ),
-    ("POST", "/<programme>/people/<int:user_id>/sessions/<int:number>/end"): Case(
-        at("/small/people/999999/sessions/1/end"), there=False
-    ),
-    ("POST", "/<programme>/people/stop-programme"): Case(at("/small/people/stop-programme")),
+    ): of_person("stop"),
+    ("POST", "/<programme>/people/<int:user_id>/details"): of_person("details"),
+    ("POST", "/<programme>/people/<int:user_id>/link"): of_person("link"),
+    ("POST", "/<programme>/people/<int:user_id>/roles"): of_person("roles"),
+    ("POST", "/<programme>/people/<int:user_id>/roles/<int:held>/take"): of_person("roles/1/take"),
+    ("POST", "/<programme>/people/<int:user_id>/sessions/<int:number>/end"): of_person("sessions/1/end"),
+    ("POST", "/<programme>/people/stop-programme"): Case(at("/small/people/stop-programme"), browser=True),
     # Figures, lists and forms.
     ("GET", "/<programme>/calibration"): Case(at("/small/calibration")),
     ("GET", "/api/v1/<programme>/calibration"): Case(at("/api/v1/small/calibration")),
@@ -393,7 +400,7 @@ def test_who_may_what_where(world: World, key: tuple[str, str], role: str) -> No
     assert rule is not None
     for place in places(case):
         asked = case.ask(world, place)
-        answer = world.send(key[0], asked, role)
+        answer = world.send(key[0], asked, role, browser=case.browser)
         said = f"{role} {key} {place}: {answer.status_code} {answer.text[:300]}"
         rights = RIGHTS[PEOPLE[role][0]] if role in PEOPLE else RIGHTS["national"]
         for word in refused_beyond(role):
@@ -411,6 +418,13 @@ def test_who_may_what_where(world: World, key: tuple[str, str], role: str) -> No
             assert answer.status_code in {200, 303} or answer.get_json()["error"] == "UnknownShipment", said
         else:
             assert answer.status_code not in {401, 403, 404, 500, 503}, said
+
+
+@pytest.mark.parametrize("key", [key for key, case in CASES.items() if case.browser], ids=lambda key: " ".join(key))
+def test_a_token_changes_nobodys_rights(world: World, key: tuple[str, str]) -> None:
+    answer = world.send(key[0], CASES[key].ask(world, ""), "administrator")
+    assert answer.status_code == 403
+    assert "Sign in with a browser" in answer.json["message"]
 
 
 @pytest.mark.parametrize("key", CASES, ids=lambda key: " ".join(key))
@@ -500,6 +514,40 @@ def test_an_area_that_is_seen_in_part_says_so_and_counts_the_part(world: World, 
             assert sum(said["status"][state] for state in states) == 1
             assert all(AREAS[role][b] is not None for b in below)
             assert {w["code"] for w in said["worst"]} <= INSIDE[role]
+
+
+#: Wherever numbers of an area, or of the whole programme, are answered: as JSON, as files and as pages.
+ADDED_UP = [
+    "/api/v1/small/areas/SM/kpis", "/api/v1/small/areas/SM/kpis.csv", "/api/v1/small/next", "/api/v1/small/next.csv",
+    "/api/v1/small/calibration", "/api/v1/small/flags", "/small/kpis", "/small/next", "/small/calibration",
+    "/small/quality", "/small/alerts",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ADDED_UP)
+@pytest.mark.parametrize("role", [*PEOPLE])
+def test_numbers_of_a_part_say_so_wherever_they_stand(world: World, role: str, path: str) -> None:
+    answer = world.site.get(path, who=role, Accept="text/html" if path.startswith("/small") else "application/json")
+    assert answer.status_code == 200, answer.text[:200]
+    part = role in AREAS
+    if answer.is_json:
+        assert answer.json["partial"] is part
+        assert answer.json.get("part") == ({"facilities": 1, "of": 4} if part else None)
+    else:
+        said = "Only a part of it" if path.endswith(".csv") else "Your part of "
+        assert (said in answer.text) is part
+        assert ("1 of 4 facilities" in answer.text) is part
+
+
+@pytest.mark.parametrize("path", [
+    "/small/quality?area={area}", "/api/v1/small/flags?area={area}", "/api/v1/small/flags?facility={facility}",
+    "/small/kpis?area={area}", "/small/next?area={area}", "/api/v1/small/next?area={area}",
+    "/small/counts?facility={facility}", "/api/v1/small/counts?facility={facility}",
+])  # fmt: skip
+def test_a_list_of_elsewhere_is_not_there_rather_than_empty(world: World, path: str) -> None:
+    here, there = {"area": "E1", "facility": "F-E1"}, {"area": "W1", "facility": "F-W1"}
+    assert world.site.get(path.format(**here), who="area").status_code == 200
+    assert world.site.get(path.format(**there), who="area").status_code == 404
 
 
 @pytest.mark.parametrize("role", ROLES)
