@@ -61,18 +61,13 @@ def render(
             *([] if month is None else [parts.past(month, then)]),
             *parts.seen_through(lens),
             html.P(finding(facility, positions, now, month), className="lead"),
-            *_ways_to([("Count the stock", count_href), ("Order stock", order_href)]),
+            *_deeds(chosen, [("Count the stock", count_href), ("Order stock", order_href)]),
             *_stock(positions, chosen, now, month, lens),
             *(panel_product.render(chosen, now, month, theme, lens) if chosen else []),
             *_supply(supply, held, chosen, facility, level_names),
         ],
         **marks,
     )
-
-
-def _ways_to(named: Sequence[tuple[str, str | None]]) -> list[Node]:
-    links: list[Node] = [html.A(name, className="button", href=href) for name, href in named if href]
-    return [html.P(links, className="downloads")] if links else []
 
 
 def finding(facility: Facility, positions: Sequence[Position], now: datetime, month: date | None = None) -> str:
@@ -100,6 +95,15 @@ def finding(facility: Facility, positions: Sequence[Position], now: datetime, mo
     over = [p for p in positions if p.state == State.OVERSTOCK]
     much = f"; there is more than needed of {_names(over)}" if over else ""
     return f"No vaccine is at risk here{much}."
+
+
+def _deeds(chosen: Chosen | None, named: Sequence[tuple[str, str | None]]) -> list[Node]:
+    """What may be done here, first of all: nobody who records every day should have to scroll for it."""
+    made: list[Node] = []
+    if chosen and chosen.record:
+        made.append(html.A("Record", className="button primary", href=chosen.record))
+    made += [html.A(name, className="button", href=href) for name, href in named if href]
+    return [html.P(made, className="downloads")] if made else []
 
 
 def _names(positions: Sequence[Position]) -> str:
@@ -142,7 +146,7 @@ def _stock_row(p: Position, now: datetime, *, selected: bool) -> html.Tr:
     """Two lines a cell, so that four columns fit a phone: usable and use, cover and range, chance and delivery."""
     silent = p.state == State.NO_REPORT
     due = "" if silent or p.next_delivery_on is None else words.due(p.next_delivery_on, now.date())
-    delivery = f"due {due}" if due and not due.endswith("late") else due
+    delivery = f"delivery {due}" if due else ""
     use = "" if p.amc is None else f"{words.number(p.amc)} a month"
     return parts.row(
         [
