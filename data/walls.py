@@ -65,7 +65,7 @@ _CLOSED = frozenset({"area_outline", "reader"})
 #: What APP only reads, and may not write even where it sees it.
 _READ_ONLY = frozenset({
     "area", "facility", "product", "finding", "push", "lot_month", "position_month", "area_status", "area_month",
-    "facility_status", "counted", "policy", "campaign", "session_month", "facility_delay",
+    "facility_status", "counted", "policy", "campaign", "session_month", "facility_delay", "peer_group",
 })  # fmt: skip
 #: What REGISTRY reads: all rows, since it is asked by programme, and shapes and names are public.
 _PUBLIC = frozenset({"programme", "area", "facility", "product", "area_outline"})
