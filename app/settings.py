@@ -55,6 +55,7 @@ class Settings(BaseSettings):
         "240/minute", description="Past moments and other presets of a nation, worked out anew for one person or token."
     )
     rate_address: str = Field("300/minute", description="Requests of strangers from one address.")
+    most_sockets: int = Field(100, description="Sockets that one session holds open at once; a page has one.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     proxies: int = Field(
         0, description="How many proxies of ours a request comes through: whose word on addresses counts."
