@@ -37,9 +37,9 @@ resource "aws_lb_target_group" "served" {
   protocol             = "HTTP"
   deregistration_delay = 15
 
+  # To whoever names no protocol the sockets say 400: an answer of their own.
   health_check {
     path                = each.value
-    # To whoever names no protocol the sockets say 400: an answer of their own.
     matcher             = each.key == "live" ? "400" : "200"
     interval            = 10
     healthy_threshold   = 2
