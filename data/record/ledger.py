@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from data import errors, queries
 from data.binary import bools, days, ints, moments, texts
-from data.record import desk, partitions, rules, saving, shipments, submission
+from data.record import chain, desk, partitions, rules, saving, shipments, submission
 from data.record.desk import Desk, Past
 from data.record.submission import Entry, Target
 from data.types import Kind, Recorded, StockEvent
@@ -198,7 +198,7 @@ class _Keeping:
     def _firsts(self, entries: Sequence[Entry], known: dict[tuple[str, str], Any]) -> dict[tuple[str, str], Entry]:
         """The first entry of each key that is new; one that is known with other content is a conflict."""
         firsts: dict[tuple[str, str], Entry] = {}
-        digests = {key: bytes(row.digest) for key, row in known.items()}
+        digests = {key: bytes(row.digest)[: chain.SAID] for key, row in known.items()}
         for entry in self._alive(entries):
             entry.digest = digest(entry.event)
             if digests.setdefault(entry.key, entry.digest) != entry.digest:

@@ -105,9 +105,9 @@ event_key = sa.Table(
     sa.Column("programme_id", sa.Integer, primary_key=True),
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("source_id", sa.Text, primary_key=True),
+    # Of what was said, 32 bytes, and then 8 of this and of what was answered: data.record.chain.
     sa.Column("digest", sa.LargeBinary, nullable=False),
     sa.Column("result", JSONB, nullable=False),
-    columns.now("recorded_at"),
 )  # fmt: skip
 
 shipment = sa.Table(
@@ -153,6 +153,8 @@ attachment = sa.Table(
     sa.Column("sha256", sa.LargeBinary, nullable=False),
     columns.ref("app_user", nullable=True, name="actor_id"),
     columns.now("created_at"),
+    # Of all of this but the content: a trigger fills it.
+    sa.Column("digest", sa.LargeBinary, nullable=False, server_default=sa.FetchedValue()),
     sa.UniqueConstraint("facility_id", "sha256"),
     sa.CheckConstraint(
         "media_type in ('application/pdf', 'image/jpeg', 'image/png')", name="media_type_known"

@@ -37,6 +37,8 @@ lot_month = sa.Table(
     # When the last of these rows was recorded.
     sa.Column("recorded_until", sa.DateTime(timezone=True)),
     *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("facility_id", "product_id", "lot_id", "doses")),
+    # Of all of this: a trigger fills it. So it is below.
+    sa.Column("digest", sa.LargeBinary, nullable=False, server_default=sa.FetchedValue()),
 )  # fmt: skip
 
 position_month = sa.Table(
@@ -54,6 +56,7 @@ position_month = sa.Table(
         sa.Column(name, sa.LargeBinary, nullable=False)
         for name in ("facility_id", "product_id", "amc", "event_day", "received_day")
     ),
+    sa.Column("digest", sa.LargeBinary, nullable=False, server_default=sa.FetchedValue()),
 )  # fmt: skip
 
 stock_month = sa.Table(
