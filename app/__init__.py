@@ -72,12 +72,12 @@ def create_app(settings: Settings) -> WSGIApplication:
     reaches = Reaches(public)
     with db.transaction(engine) as conn:
         link = cache.connect(settings.redis_url.get_secret_value(), cache.prefix(conn, settings.release))
-    box = sealed.box(settings)
+    box, work = sealed.box(settings), limits.Work(settings)
     parts = Services(
         settings, engine, public, cache.Cache(link),
         Sessions(engine, box, demo=settings.demo, proxied=settings.proxies > 0),
-        Recorder(engine, reaches.whole), Pasts(engine, reaches.whole), Lenses(engine, reaches.whole), reaches,
-        box,
+        Recorder(engine, reaches.whole), Pasts(engine, reaches.whole, work.spend),
+        Lenses(engine, reaches.whole, work.spend), reaches, box,
     )  # fmt: skip
 
     app = Flask("app", static_folder=None)
@@ -107,6 +107,5 @@ def create_app(settings: Settings) -> WSGIApplication:
         app.register_blueprint(blueprint)
     dash = map_page.mount(app, parts)
     headers.register(app, lambda: dash.csp_hashes())
-    return Front(
-        app, engine, parts.cache, parts.sessions.current, parts.pasts, parts.lenses, public=public, reaches=reaches
-    )
+    who = limits.counted(parts.sessions.current)
+    return Front(app, engine, parts.cache, who, parts.pasts, parts.lenses, public=public, reaches=reaches)

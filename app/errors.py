@@ -129,6 +129,8 @@ def register(app: Flask, page: Callable[[str, int], str]) -> None:
         content = page(said["message"], code) if wants_page() else jsonify(said)
         response = make_response(content, code)
         response.vary.add("Accept")
+        if "seconds" in said["details"]:
+            response.headers["Retry-After"] = str(said["details"]["seconds"])
         return response
 
     @app.errorhandler(errors.DataError)

@@ -51,7 +51,11 @@ class Settings(BaseSettings):
     secure_cookies: bool = Field(False, description="Mark cookies Secure: set wherever TLS ends in front of this.")
     rate_person: str = Field("1200/minute", description="Requests of one person, over all their browsers.")
     rate_token: str = Field("60000/minute", description="Requests with one token.")
+    rate_work: str = Field(
+        "240/minute", description="Past moments and other presets of a nation, worked out anew for one person or token."
+    )
     rate_address: str = Field("300/minute", description="Requests of strangers from one address.")
+    most_sockets: int = Field(100, description="Sockets that one session holds open at once; a page has one.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     proxies: int = Field(
         0, description="How many proxies of ours a request comes through: whose word on addresses counts."
@@ -88,7 +92,7 @@ class Settings(BaseSettings):
             raise ValueError("SECRET_KEY is an example; outside a demo it has to be this installation's own")
         return self
 
-    @field_validator("rate_person", "rate_token", "rate_address")
+    @field_validator("rate_person", "rate_token", "rate_address", "rate_work")
     @classmethod
     def _rate(cls, value: str) -> str:
         try:

@@ -73,7 +73,7 @@ _CLOSED = frozenset({"area_outline", "reader", "audit_head"})
 #: What APP only reads, and may not write even where it sees it.
 _READ_ONLY = frozenset({
     "area", "facility", "product", "finding", "push", "lot_month", "position_month", "area_status", "area_month",
-    "facility_status", "counted", "policy", "campaign", "session_month", "facility_delay",
+    "facility_status", "counted", "policy", "campaign", "session_month", "facility_delay", "peer_group",
 })  # fmt: skip
 #: What APP only ever adds to.
 _ADDED_TO = frozenset({"stock_event", "event_key", "outbox", "attachment", "audit_log"})

@@ -147,6 +147,9 @@ def test_the_proxy_fills_in_every_variable_of_the_shared_template() -> None:
     assert {name.lstrip("$") for name in filled[1].split()} == wanted
     in_image = set(re.findall(r"^(?:ENV|   ) (\w+)=", stage("proxy"), re.M))
     assert wanted - in_image == {"WEB", "LIVE"} <= SERVICES["nginx"]["environment"].keys()
+    assert re.search(r'^ +OUTER="[0-9a-f.:/ ]+"', stage("proxy"), re.M)
+    assert "set_real_ip_from $network;" in entrypoint("proxy")[2]
+    assert "include http.d/*.conf" in template
     assert all(f'{{ name = "{name}", value' in TERRAFORM for name in ("WEB", "LIVE"))
 
 

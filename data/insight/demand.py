@@ -96,7 +96,7 @@ class Source(IntEnum):
 #: Why that source is in force, in words for a person.
 WHY = {
     Source.NONE: "nothing is known: no use, no stock, no session and no children to plan for",
-    Source.CONSUMPTION: "it reported its use in every month of the window while it had stock",
+    Source.CONSUMPTION: "its own months say what it uses while it has stock",
     Source.BLEND: "few months of its own are known, so they are drawn towards what like places use",
     Source.SESSIONS: "too few months of use are known, but its sessions report the doses they give",
     Source.POPULATION: "neither use nor sessions are known, so it needs what its children need",
@@ -179,9 +179,10 @@ def estimate(
     a month still counts that is doubted. `window` and `method` (`policy.METHOD_CODES`) are one for all or [n].
 
     `group` [n] numbers the peers (0.. for example product x tier) and `area` [n] the areas within which they are more
-    alike; `expected_monthly` [n] is another view of need, such as population: peers are then compared, and
-    empty histories filled, in proportion to it. `handles` [n] says that the place is meant to have the product:
-    with no evidence either way it needs what its peers need (default: where `expected_monthly` is above 0).
+    alike; `expected_monthly` [n] is another view of need, such as population: where it is known of most of a group (NaN
+    where not), they are compared, and empty histories filled, in proportion to it. `handles` [n] says that the place is
+    meant to have the product: with no evidence either way it needs what its peers need (default: where
+    `expected_monthly` is above 0).
     `given` is the need that sessions show: in force where too few months of use are known.
     `peers` comes from `learn`; without it the positions given are their own peers.
 
@@ -203,15 +204,12 @@ def work_out(
     sums = months.add_up(used, days_out, reported, days, window=window, weight=weight, method=method)
     groups, places, expected = _context(len(sums.used), group, area, expected_monthly)
     taught = peering.learn(sums, groups, places, int(places.max(initial=0)) + 1, expected) if peers is None else peers
-    meant = (expected > 0) & (expected_monthly is not None) if handles is None else np.asarray(handles, dtype=bool)
-    populated = np.isfinite(expected) & (expected_monthly is not None)
-    level = taught.level
-    if expected_monthly is not None:
-        # Peers that nobody has used yet: the expected need itself.
-        level = np.nan_to_num(level, nan=1.0)
-    known = replace(taught, level=level)
-    narrow = peering.number(groups, places, known.areas)
-    found = _shrink(sums, known, narrow, expected, meant, populated, window)
+    narrow = peering.number(groups, places, taught.areas)
+    populated = np.isfinite(expected) & taught.ratio[narrow]
+    meant = populated & (expected > 0) if handles is None else np.asarray(handles, dtype=bool)
+    # What nobody of a group has used yet is the expected need itself.
+    known = replace(taught, level=np.where(taught.ratio & np.isnan(taught.level), 1.0, taught.level))
+    found = _shrink(sums, known, narrow, peering.scale(known.ratio, narrow, expected), meant, populated, window)
     return (found if given is None else _with_sessions(found, given, known.drift[narrow])), taught
 
 
@@ -219,22 +217,24 @@ def _context(
     n: int, group: ArrayLike | None, area: ArrayLike | None, expected_monthly: ArrayLike | None
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
     groups, places = (np.zeros(n, dtype=np.intp) if v is None else np.asarray(v, dtype=np.intp) for v in (group, area))
-    return groups, places, np.ones(n) if expected_monthly is None else np.asarray(expected_monthly, dtype=np.float64)
+    if expected_monthly is None:
+        return groups, places, np.full(n, np.nan)
+    return groups, places, np.asarray(expected_monthly, dtype=np.float64)
 
 
 def _shrink(
     sums: Sums,
     peers: Peers,
     group: NDArray[np.intp],
-    expected: Floats,
+    scale: Floats,
     meant: Bools,
     populated: Bools,
     window: ArrayLike,
 ) -> Demand:
     count, exposure = sums.months, sums.exposure
     own = np.nan_to_num(sums.own)
-    level = peers.level[group] * expected
-    spread = np.maximum(peers.spread[group], LEAST_SPREAD * peers.level[group] ** 2) * expected**2
+    level = peers.level[group] * scale
+    spread = np.maximum(peers.spread[group], LEAST_SPREAD * peers.level[group] ** 2) * scale**2
 
     pooled = np.nan_to_num(peers.dispersion[group], nan=DEFAULT_DISPERSION)
     squares = np.where(own > 0, sums.squares / np.where(own > 0, own, 1.0), 0.0)

@@ -41,6 +41,22 @@ campaign = sa.Table(
     sa.Index("ix_campaign_programme_id", "programme_id"),
 )  # fmt: skip
 
+peer_group = sa.Table(
+    "peer_group", columns.metadata,
+    # What like places taught when demand was last worked out: those of a tier in a first-level area.
+    columns.ref("programme"),
+    columns.ref("product"),
+    sa.Column("tier", sa.Text, nullable=False),
+    columns.ref("area", name="partition_id"),
+    # As data.insight.peers has them: doses a month, or (`ratio`) a multiple of what the children need.
+    sa.Column("level", sa.REAL),
+    sa.Column("spread", sa.REAL),
+    sa.Column("dispersion", sa.REAL),
+    sa.Column("drift", sa.REAL, nullable=False),
+    sa.Column("ratio", sa.Boolean, nullable=False),
+    sa.PrimaryKeyConstraint("programme_id", "product_id", "tier", "partition_id"),
+)  # fmt: skip
+
 session_month = sa.Table(
     "session_month", columns.metadata,
     # What the vaccination sessions of a place reported of a month; null is not reported, never zero.

@@ -159,7 +159,7 @@ def test_forecasts_stand_side_by_side_with_their_errors(site: Any) -> None:
     assert by_view["population"]["monthly"] == pytest.approx(100 / 12 / 0.5)
     assert by_view["population"]["bias"] == pytest.approx(-0.83, abs=0.02)
     assert (said["in_force"], said["best"], said["source"]) == ("consumption", "consumption", "consumption")
-    assert said["why"].startswith("It reported its use in every month")
+    assert said["why"].startswith("Its own months say what it uses while it has stock.")
 
 
 def test_a_forecast_needs_a_product_that_is_there(site: Any) -> None:

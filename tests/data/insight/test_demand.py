@@ -323,6 +323,26 @@ def test_how_a_months_use_is_split_into_events_changes_no_amc(events, method):
     assert len(answers) == 1
 
 
+def test_where_no_children_are_known_thin_histories_borrow_all_the_same():
+    used = np.full((40, 12), np.nan)
+    used[:38] = 100.0
+    used[38, -1] = 20.0
+    nobody_knows = np.full(40, np.nan)
+    need = estimate(used, expected_monthly=nobody_knows, handles=np.ones(40, dtype=bool))
+    assert 20 < need.amc[38] < 100
+    assert need.source[38] == demand.Source.BLEND
+    assert need.amc[39] == pytest.approx(98, abs=2)
+    assert need.source[39] == demand.Source.PEERS
+    # Of one group the children are known, of the other they are not: each is compared by what is known of it.
+    group = np.repeat([0, 1], 20)
+    of_children = np.where(group == 0, 50.0, np.nan)
+    need = estimate(used, group=group, expected_monthly=of_children, handles=np.ones(40, dtype=bool))
+    assert need.source[39] == demand.Source.PEERS
+    used[0] = np.nan
+    need = estimate(used, group=group, expected_monthly=of_children, handles=np.ones(40, dtype=bool))
+    assert (need.source[0], need.amc[0]) == (demand.Source.POPULATION, pytest.approx(100))
+
+
 # How much levels move
 
 
