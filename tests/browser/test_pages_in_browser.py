@@ -54,7 +54,7 @@ def test_a_demo_login_signs_in_with_one_press_and_out_again(visit, watched):
 
 def test_every_page_of_the_demo_says_that_it_is_simulated(visit, nigeria):
     facility = nigeria.one(_FACILITY).code
-    for path in ("/alerts", "/about", "/next", "/calibration", "/kpis"):
+    for path in ("/alerts", "/about", "/next", "/calibration", "/kpis", "/orders"):
         page = visit(f"/nigeria-demo{path}", wait=False)
         assert page.locator(".bar .badge.simulated").is_visible()
     page = visit(f"/nigeria-demo?facility={facility}")
@@ -89,7 +89,19 @@ def test_no_page_shuts_anybody_out(visit, nigeria, theme):
     found = {}
     options = {"color_scheme": theme}
     card = f"/bin-card?facility={facility}&product=BCG"
-    for path in ("", f"?facility={facility}", "/alerts", "/about", "/next", "/calibration", "/kpis", card):
+    new = f"/orders/new?facility={facility}"
+    for path in (
+        "",
+        f"?facility={facility}",
+        "/alerts",
+        "/about",
+        "/next",
+        "/calibration",
+        "/kpis",
+        "/orders",
+        new,
+        card,
+    ):
         page = visit(f"/nigeria-demo{path}", wait=not path.startswith("/"), **options)
         page.locator("h1").first.wait_for()
         if path.startswith("?"):
