@@ -170,6 +170,7 @@ def _learn_delays(conn: sa.Connection, programme: Programme, nation: _Nation, to
         "ends": programme.midnight(today + timedelta(days=1)),
         "tolerance": delay.TOLERANCE_DAYS,
         "most_overdue": _MOST_OVERDUE_DAYS,
+        "no_report": int(State.NO_REPORT),
     }
     told = columns.read(conn.execute(SQL["deliveries"], asked).one(), _FLOATS)
     supplier = np.unique(at["supplier_id"], return_inverse=True)[1]
@@ -325,7 +326,7 @@ def misjudged(conn: sa.Connection, programme: Programme, days: Sequence[date], *
     marked = bool(conn.execute(SQL["months_changed"], {"programme_id": programme.id}).scalar_one())
     nation = _read(conn, programme, days[0])
     if demand and not marked and not np.isnan(nation.stored["dispersion"]).any():
-        fresh = need.worked_out(conn, programme, nation, list(_chunks(nation)), days[0], keep=False)
+        fresh = need.worked_out(conn, programme, nation, list(_chunks(nation)), days[0])
         yield from _other_demand(nation, fresh)
     yield from _other_shift(conn, programme, nation, days[0])
     of_day = [nation, *(_read(conn, programme, day) for day in days[1:])]

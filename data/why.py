@@ -69,7 +69,8 @@ def explain(
             "count": LAST + 1,
         },
     )
-    gaps = np.diff(np.array([r.day.toordinal() for r in came])[::-1])
+    receipts = came.all()
+    gaps = np.diff(np.array([r.day.toordinal() for r in receipts]))[[r.heard for r in receipts[1:]]]
     coming = int(i["coming"][0])
     sentences = reasons.explain(
         replace(

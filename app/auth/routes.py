@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, make_response, redirect, request
 from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.auth import csrf, demo, passwords, rights, second, sessions, throttle
+from app.auth import csrf, demo, emails, passwords, rights, second, sessions, throttle
 from app.auth import trail as log
 from app.errors import NotAllowed, NotSignedIn, wants_page
 from app.pages import again
@@ -247,9 +247,9 @@ def _set(answer: AnyResponse, name: str, value: str, seconds: int) -> None:
 def _log_failure(email: str, what: str) -> None:
     """Log a failed attempt; an e-mail that nobody has is not kept, for it may be a password typed in a wrong place."""
     with transaction() as conn:
-        known = conn.execute(sessions.SQL["user_by_email"], {"email": email.strip()}).one_or_none()
+        known = conn.execute(sessions.SQL["user_by_email"], {"email": emails.written(email)}).one_or_none()
         actor = Actor(
-            known.id if known else None, email.strip().lower() if known else "somebody unknown", log.address()
+            known.id if known else None, emails.written(email) if known else "somebody unknown", log.address()
         )
         programmes = trail.programmes_of(conn, known.id) if known else []
         trail.write(conn, programmes, actor, Action.SIGN_IN_FAILED, "", {"wrong": what})

@@ -54,6 +54,7 @@ def panel(
     chain = network.supply(conn, facility.id)
     # What stores hold is known as it is now, not as it was.
     countable = month is None and facility.open and bool(positions)
+    here = urlencode({"facility": facility.code})
     open_to_me = [s.id for s in chain if reach.has_facility(s.code)]
     held = stock.usable(conn, open_to_me, position.product_id) if position and month is None else {}
     made = panel_facility.render(
@@ -68,7 +69,8 @@ def panel(
         notice=programme.notice if programme.simulated else None,
         theme=theme,
         lens=lens,
-        count_href=f"/{programme.code}/counts/new?{urlencode({'facility': facility.code})}" if countable else None,
+        count_href=f"/{programme.code}/counts/new?{here}" if countable else None,
+        order_href=f"/{programme.code}/orders/new?{here}" if countable else None,
     )
     return made, facility
 

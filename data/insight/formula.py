@@ -246,6 +246,27 @@ def critical(
     return _level("Critical level", preset, "critical", amc, lead_time_days, delivery_interval_days, unit)
 
 
+def to_order(
+    preset: str, amc: float | None, lead_time_days: float, delivery_interval_days: float, *, usable: float,
+    coming: float, awaited: float, doses_per_vial: int, unit: str = "doses",
+) -> Formula:  # fmt: skip
+    """What to order: up to the maximum of a preset, less what is there and what is on its way."""
+    level = maximum(preset, amc, lead_time_days, delivery_interval_days, unit=unit)
+    figures = (Figure("maximum", level.value, unit), Figure("usable", usable, unit), Figure("coming", coming, unit),
+               Figure("ordered and not sent", awaited, unit), Figure("vial", doses_per_vial, unit))  # fmt: skip
+    value = policy.to_order(level.value, usable, coming, awaited, doses_per_vial)
+    worked, note = "", level.note
+    if level.value is not None:
+        note = f"the maximum is {level.worked} = {amount(round(level.value), unit)}: {level.text}"
+        less = "".join(f" - {amount(f.value, unit)} {f.name}" for f in figures[1:4] if f.value)
+        vials = f", in whole vials of {amount(doses_per_vial, unit)}" if doses_per_vial > 1 else ""
+        worked = f"{amount(round(level.value), unit)} maximum{less}{vials}"
+    return Formula(
+        "To order", "maximum - usable - coming - ordered and not sent, rounded up to whole vials", level.source,
+        figures, worked, value, unit, note,
+    )  # fmt: skip
+
+
 def _level(name: str, preset: str, which: str, amc: float | None, lead: float, interval: float, unit: str) -> Formula:
     chosen = policy.PRESETS[preset]
     level: policy.Level = getattr(chosen, which)
@@ -352,8 +373,10 @@ def kpi(
 ) -> Formula:  # fmt: skip
     """Numerator / denominator of an indicator; None where the denominator is not known or nothing."""
     figures = (Figure(numerator_name, numerator), Figure(denominator_name, denominator))
-    if numerator is None or denominator is None or not denominator > 0:
-        return Formula(name, text, source, figures, "", None, unit, f"there are no {denominator_name} to divide by")
+    if denominator is None or not denominator > 0:
+        return Formula(name, text, source, figures, "", None, unit, f"nothing to divide by: no {denominator_name}")
+    if numerator is None:
+        return Formula(name, text, source, figures, "", None, unit, f"not known: {numerator_name}")
     worked = f"{number(numerator)} {numerator_name} / {number(denominator)} {denominator_name}"
     return Formula(name, text, source, figures, worked, numerator / denominator, unit)
 

@@ -26,7 +26,7 @@ Bools = NDArray[np.bool_]
 _BY_BAND = (State.LOW, State.OVERSTOCK, State.ADEQUATE)
 
 #: Bands come from real-valued AMC: a stock that differs from its band by less than this share of it is exactly at it.
-_AT_THE_BAND = 1e-6
+AT_THE_BAND = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +260,8 @@ def _state(at: _At, reported: Bools, judged: Bools, cover: Floats, wait: Floats)
 
 def _beside_the_band(usable: Floats, minimum: Floats, maximum: Floats, expiring: Floats) -> tuple[Bools, Bools]:
     # Comparisons with NaN are false, which is what "an unknown never decides" means.
-    below = usable < minimum * (1 - _AT_THE_BAND)
-    return below, (usable > maximum * (1 + _AT_THE_BAND)) | (expiring >= 1)
+    below = usable < minimum * (1 - AT_THE_BAND)
+    return below, (usable > maximum * (1 + AT_THE_BAND)) | (expiring >= 1)
 
 
 def under_bands(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from data import nation, programmes, queries
 from data.programmes import Programme
-from data.record import audit_marks, chain, outbox, past, replayed
+from data.record import audit_days, audit_marks, chain, outbox, past, replayed
 from data.record.rules import Held
 
 SQL = queries.read(Path(__file__).parent / "sql" / "audit.sql")
@@ -48,9 +48,11 @@ LOTS = "lot is as a replay from nothing leaves it"
 TOTALS = "position is the sum of its lots"
 POSITIONS = "position is as a replay from nothing leaves it"
 MONTHS = "month is the fold of its events"
+DAYS = "days out of stock of a month are those of its rows"
 MARKS = "mark of a month is the sum of its rows"
 JUDGED = "mark of a month holds what positions were judged by"
 SHIPMENTS = "shipment is the sum of its events"
+ORDERS = "order is as its events say"
 ANSWERS = "every answer has its rows"
 PAPERS = "attachment is what was attached"
 READERS = "no reader of the outbox skipped a change"
@@ -59,11 +61,13 @@ LOG = "each entry of the log follows the one before it"
 ALERTS = "an alert is open for each assessed stockout and nothing else"
 #: In this order.
 CHECKS = (
-    LINKS, STRAYS, EVENTS, SUMS, LOTS, TOTALS, POSITIONS, MONTHS, MARKS, JUDGED, SHIPMENTS, ANSWERS, PAPERS, READERS,
-    ASSESSED, ALERTS, LOG,
+    LINKS, STRAYS, EVENTS, SUMS, LOTS, TOTALS, POSITIONS, MONTHS, DAYS, MARKS, JUDGED, SHIPMENTS, ORDERS, ANSWERS,
+    PAPERS,
+    READERS, ASSESSED, ALERTS, LOG,
 )  # fmt: skip
 _STATEMENTS = {
-    STRAYS: "strays", SHIPMENTS: "shipments", ANSWERS: "answers", PAPERS: "attachments", ALERTS: "alerts", LOG: "log",
+    STRAYS: "strays", SHIPMENTS: "shipments", ORDERS: "orders", ANSWERS: "answers", PAPERS: "attachments",
+    ALERTS: "alerts", LOG: "log",
 }  # fmt: skip
 
 #: So many facilities are looked at together.
@@ -202,10 +206,13 @@ class _Programme:
         names = tuple(result.keys())
         moved = _Moved()
         for pair, rows in groupby(result, key=lambda r: (r[0], r[1])):
-            tuples = [tuple(r) for r in rows]
+            named = list(rows)
+            tuples = [tuple(r) for r in named]
+            self._counted_days(pair, named, kept)
             self._position(pair, tuples, [dict(zip(names, r, strict=True)) for r in tuples], kept)
             moved.add(tuples)
         for pair in kept.pairs():
+            self._counted_days(pair, [], kept)
             self._position(pair, [], [], kept)
         if self.marks:
             self._marked(ids, moved)
@@ -291,7 +298,7 @@ class _Programme:
         for month in sorted({**kept, **again}):
             is_kept, folded = kept.get(month), again.get(month)
             running = folded.closing if folded is not None else running
-            stands = None if is_kept is None else tuple(is_kept[3:])
+            stands = None if is_kept is None else tuple(is_kept[3:9])
             if folded is not None and folded.folded:
                 should: Sequence[int | None] = folded.amounts
             elif stands is None:
@@ -305,6 +312,13 @@ class _Programme:
             if stands != tuple(should):
                 said = (_parts(_MONTH, of) for of in (stands, should))
                 self.findings.add(MONTHS, self.place(*pair, f"{month:%Y-%m}"), *said)
+
+    def _counted_days(self, pair: Pair, rows: Sequence[Any], kept: _Kept) -> None:
+        if pair in self.waiting:
+            return
+        counted = {r.month: r.days_out for r in kept.months.get(pair, []) if r.days_counted}
+        for month, stands, should in audit_days.off(self.programme, rows, counted):
+            self.findings.add(DAYS, self.place(*pair, f"{month:%Y-%m}"), _text(stands), should)
 
     def _marked(self, ids: Sequence[int], moved: _Moved) -> None:
         blocks = sorted({facility_id >> past.BLOCK_BITS for facility_id in ids})

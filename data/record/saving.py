@@ -35,7 +35,7 @@ def save(
     days = {row.said.moment.astimezone(UTC).date() for _, row in rows}
     needed = {partitions.name(day) for day in days}
     columns = _columns(rows, now)
-    ids, there = SQL.run(conn, "next_ids", {"count": len(rows), "partitions": texts(list(needed))}).one()
+    [(ids, there)] = SQL.run(conn, "next_ids", {"count": len(rows), "partitions": texts(list(needed))})
     if len(there) < len(needed):
         partitions.ensure_partitions(conn, min(days), max(days))
     for (_, row), row_id in zip(rows, ids, strict=True):

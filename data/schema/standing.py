@@ -11,7 +11,7 @@ lot_balance = sa.Table(
     "lot_balance", columns.metadata,
     columns.ref("facility"),
     columns.ref("product"),
-    columns.ref("lot", nullable=True),
+    sa.Column("lot_id", sa.Integer),
     sa.Column("doses", sa.Integer, nullable=False),
     sa.Column("vvm_stage", sa.SmallInteger, nullable=False, server_default="1"),
     sa.Column("first_received_at", sa.DateTime(timezone=True)),
@@ -19,6 +19,7 @@ lot_balance = sa.Table(
     sa.UniqueConstraint(
         "facility_id", "product_id", "lot_id", name="uq_lot_balance_lot", postgresql_nulls_not_distinct=True
     ),
+    sa.ForeignKeyConstraint(["lot_id", "product_id"], ["lot.id", "lot.product_id"]),
     sa.CheckConstraint("doses >= 0", name="not_negative"),
     sa.CheckConstraint("vvm_stage between 1 and 4", name="vvm_stage_known"),
     # Here and below: room in each page, so that a row which changes stays where its indexes find it.
@@ -70,6 +71,8 @@ stock_month = sa.Table(
     # Of `used` and `adjusted`, what counts found missing where no use is recorded; null where nothing was folded yet.
     sa.Column("missing", sa.Integer),
     sa.Column("days_out", sa.SmallInteger),
+    # Whether these days were counted here (data.days_out) rather than reported: what comes late counts them anew.
+    sa.Column("days_counted", sa.Boolean, nullable=False, server_default="false"),
     # As assessed at the end of the month.
     sa.Column("state", sa.SmallInteger),
     sa.Column("probability", sa.REAL),
@@ -77,6 +80,9 @@ stock_month = sa.Table(
     sa.Column("within_30", sa.REAL),
     # What the count model alone said of them, where a learned model was in force; else null.
     sa.Column("counted_30", sa.REAL),
+    # The demand that was in force while the month ran, in doses a month, from the months before it: what its use and
+    # its balance are held against. Null where it was not known, or the month ended before it was kept.
+    sa.Column("expected", sa.REAL),
     sa.PrimaryKeyConstraint("facility_id", "product_id", "month"),
     sa.CheckConstraint("extract(day from month) = 1", name="month_is_first_day"),
     sa.Index("ix_stock_month_product_id_month", "product_id", "month"),

@@ -337,7 +337,8 @@ def test_somebody_is_let_in_with_a_role_or_not_at_all(site: Any, monkeypatch: py
 
 def _settings_of(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the command line find the site's database."""
-    for name in ("database_url", "redis_url", "secret_key"):
+    monkeypatch.setenv("DATABASE_URL", site.owners)
+    for name in ("redis_url", "secret_key"):
         monkeypatch.setenv(name.upper(), getattr(site.settings, name).get_secret_value())
 
 

@@ -65,7 +65,7 @@ def test_every_page_of_the_demo_says_that_it_is_simulated(visit, nigeria):
 def test_an_alert_leads_to_its_facility_and_vaccine(visit):
     page = visit("/nigeria-demo/alerts", wait=False)
     row = page.locator("main table tbody tr").first
-    name, vaccine = (row.locator("td").nth(n).inner_text().strip() for n in (1, 3))
+    name, vaccine = (row.locator(part).first.inner_text().strip() for part in ("a", "td:nth-child(2) small"))
     row.locator("a").first.click()
     screen.ready(page)
     screen.until(page, lambda: screen.words(page, "#panel-body h1") == name, "the panel is about the facility")

@@ -1,12 +1,12 @@
 """What a learned model says of the month to come is in force: how far it lies from what is counted, and which model it was.
 
-Revision: 0017, after 0014. Months that have ended keep what they say; the next one to end is the first to be asked.
+Revision: 0017, after 0016. Months that have ended keep what they say; the next one to end is the first to be asked.
 """
 
 from alembic import op
 
 revision = "0017"
-down_revision = "0014"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

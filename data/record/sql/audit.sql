@@ -33,7 +33,7 @@ where facility_id = any(CAST(:facility_ids AS int[]))
 
 -- months --
 -- Months as they are kept.
-select facility_id, product_id, month, opening, received, used, lost, adjusted, closing
+select facility_id, product_id, month, opening, received, used, lost, adjusted, closing, days_out, days_counted
 from stock_month
 where facility_id = any(CAST(:facility_ids AS int[]))
 
@@ -71,6 +71,34 @@ left join (
     from stock_event where shipment_id is not null group by 1
 ) e on e.shipment_id = s.id
 where (s.sent, s.received) <> (coalesce(e.sent, 0), coalesce(e.received, 0))
+limit :most
+
+-- orders --
+-- What was approved of an order is what was reserved for it, and of one that was given up nothing was left reserved: up to
+-- the last event that is its own, for a shipment may be taken back, and then its doses are reserved again.
+select o.number || ' / ' || r.code as place,
+       coalesce(l.approved || ' approved', 'not approved') || case when o.ended_at is null then '' else ', given up' end
+           as stands,
+       coalesce(own.promised, 0) || ' reserved for it' || case when o.ended_at is null then ''
+           else ', ' || coalesce(held.reserved, 0) || ' of them still when it was given up' end as should
+from stock_order o
+join stock_order_line l on l.order_id = o.id
+join product r on r.id = l.product_id
+left join (
+    select facility_id, product_id, order_number, max(id) as last_id,
+           CAST(sum(reserved) filter (where kind = 'reserve') AS int) as promised
+    from stock_event
+    where order_number is not null and source = 'order' and entry = 'event'
+    group by 1, 2, 3
+) own on own.facility_id = o.supplier_id and own.product_id = l.product_id and own.order_number = o.number
+left join lateral (
+    select CAST(sum(e.reserved) AS int) as reserved
+    from stock_event e
+    where e.facility_id = o.supplier_id and e.product_id = l.product_id and e.order_number = o.number
+      and e.occurred_at >= o.placed_at and e.id <= own.last_id and o.ended_at is not null
+) held on true
+where coalesce(l.approved, 0) <> coalesce(own.promised, 0) or (o.approved_at is null) <> (l.approved is null)
+   or (o.ended_at is not null and coalesce(held.reserved, 0) <> 0)
 limit :most
 
 -- strays --
