@@ -201,7 +201,7 @@ def test_a_month_that_was_not_reported_is_no_late_delivery(conn: sa.Connection, 
     assert late == 0
     found = position(conn, "F-E1")
     facts = Facts(State(found.state), "BCG", TODAY, usable=found.usable)
-    said = why.explain(conn, programme, found.facility_id, found.product_id, TODAY, facts)
+    said = why.explain(conn, programme, found.facility_id, found.product_id, TODAY, facts).sentences
     assert not any(sentence.startswith("Delivered late") for sentence in said)
 
 
