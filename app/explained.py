@@ -97,10 +97,10 @@ def _probability(
     )  # fmt: skip
     if counted is None or alone is None or seen.learned_shift is None or seen.state == State.STOCKOUT:
         return told
-    month = None if lens.horizon == _MONTH else (counted.within[ahead.MONTH], counted.month)
     return formula.learnt(
-        told, seen.probability, counted=alone, month=month, by=seen.learned_shift, model=programme.model or ""
-    )
+        told, seen.probability, counted=alone, month=counted.within[ahead.MONTH], by=seen.learned_shift,
+        weight=counted.weight, model=programme.model or "",
+    )  # fmt: skip
 
 
 def _missed(short: float, doses_per_child: float, unit: str) -> Formula:

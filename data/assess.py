@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from data import columns, queries
 from data.columns import Floats, Ints
-from data.insight import ahead, delay, demand, expiry, policy, risk
+from data.insight import ahead, delay, demand, expiry, policy, risk, shift
 from data.programmes import Programme
 from data.record import rules
 from data.types import WORST, State
@@ -91,7 +91,8 @@ def touched(
     order = np.lexsort((product_ids, facility_ids))
     facility_ids, product_ids = facility_ids[order], product_ids[order]
     i = read(conn, programme, facility_ids, product_ids, today)
-    found = answer(programme, i, i["lot_place"], i["lot_doses"], columns.nullable(i["lot_days_left"]))
+    lots = i["lot_place"], i["lot_doses"], columns.nullable(i["lot_days_left"])
+    found = answer(programme, i, *lots, programme.assessed_on or today)
 
     # The other tracers of these facilities stay as they are.
     state, probability = i["tracer_state"], i["tracer_probability"]
@@ -129,10 +130,13 @@ def read(
 
 
 def answer(
-    programme: Programme, i: dict[str, NDArray[Any]], lot_place: Ints, lot_doses: Ints, lot_days_left: Floats
+    programme: Programme, i: dict[str, NDArray[Any]], lot_place: Ints, lot_doses: Ints, lot_days_left: Floats, day: date
 ) -> Answer:
-    """Judge positions by what was read of them; their usable lots in the order of place and expiry."""
-    known = positions(programme, i, lot_place, lot_doses, lot_days_left)
+    """Judge positions by what was read of them; their usable lots in the order of place and expiry.
+
+    `day` is the one for which the programme stands: what was learnt counts for less as its month goes by.
+    """
+    known = positions(programme, i, lot_place, lot_doses, lot_days_left, day)
     found = risk.assess(known, lateness(i["on_time"], i["days_late"]))
     short = found.short[:, ahead.MONTH]
     p10, p50, p90 = (np.round(days, 1) for days in (found.cover_p10, found.cover_p50, found.cover_p90))
@@ -154,7 +158,7 @@ def answer(
 
 
 def positions(
-    programme: Programme, i: dict[str, NDArray[Any]], lot_place: Ints, lot_doses: Ints, lot_days_left: Floats
+    programme: Programme, i: dict[str, NDArray[Any]], lot_place: Ints, lot_doses: Ints, lot_days_left: Floats, day: date
 ) -> risk.Positions:
     """What was read of positions, as data.insight.risk wants it."""
     need = demand.plain(i["amc"], dispersion=i["dispersion"], uncertainty=i["uncertainty"])
@@ -176,16 +180,16 @@ def positions(
         coming=i["coming"],
         lots=expiry.lots(lot_place, lot_doses, lot_days_left),
         shift=i["learned_shift"],
+        shift_weight=shift.weight(day.day - 1),
     )
 
 
 def counted(
-    programme: Programme, i: dict[str, NDArray[Any]], lot_place: Ints, lot_doses: Ints, lot_days_left: Floats
+    programme: Programme, i: dict[str, NDArray[Any]], lot_place: Ints, lot_doses: Ints, lot_days_left: Floats, day: date
 ) -> Floats:
     """P(running out within 30 days) by the count model alone, as it comes; NaN for who is out, silent or inactive."""
-    known = positions(
-        programme, i | {"learned_shift": np.full(i["amc"].size, np.nan)}, lot_place, lot_doses, lot_days_left
-    )
+    alone = i | {"learned_shift": np.full(i["amc"].size, np.nan)}
+    known = positions(programme, alone, lot_place, lot_doses, lot_days_left, day)
     found = risk.assess(known, lateness(i["on_time"], i["days_late"]))
     return np.where(found.state == State.STOCKOUT, np.nan, found.within[:, ahead.MONTH].astype(np.float64))
 

@@ -194,7 +194,7 @@ def _foretell(conn: sa.Connection, programme: Programme, nation: _Nation, today:
         for rows in _chunks(nation):
             lots = _lots(conn, programme, nation, rows, first)
             then = assess.before(_known(nation, rows), lots, (today - first).days, closing[rows])
-            said[rows] = assess.counted(programme, *then)
+            said[rows] = assess.counted(programme, *then, first)
         return said
 
     stored = nation.stored
@@ -262,7 +262,7 @@ def _judged(
 ) -> tuple[dict[str, NDArray[Any]], Answer]:
     """What is stored of a slice of positions, with what it is judged by; and the answer."""
     i = _known(nation, rows)
-    return i, assess.answer(programme, i, *_lots(conn, programme, nation, rows, today))
+    return i, assess.answer(programme, i, *_lots(conn, programme, nation, rows, today), today)
 
 
 def _known(nation: _Nation, rows: slice) -> dict[str, NDArray[Any]]:

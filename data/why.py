@@ -25,12 +25,14 @@ LAST = 8
 class Counted:
     """What the count model alone says of a position of which something was learnt.
 
-    `probability` and `within` as in `data.insight.risk`; `month` is the chance within 30 days that is in force.
+    `probability` and `within` as in `data.insight.risk`; `month` is the chance within 30 days that is in force, and
+    `weight` how much of what was learnt still counts.
     """
 
     probability: float
     within: Sequence[float]
     month: float
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ def explain(
     """The reasons of one position; `facts` as far as the caller knows them."""
     ids = (np.array([facility_id]), np.array([product_id]))
     i = assess.read(conn, programme, *ids, today)
-    position = assess.positions(programme, i, i["lot_place"], i["lot_doses"], columns.nullable(i["lot_days_left"]))
+    lots = i["lot_place"], i["lot_doses"], columns.nullable(i["lot_days_left"])
+    position = assess.positions(programme, i, *lots, programme.assessed_on or today)
     late = assess.lateness(i["on_time"], i["days_late"])
     counted = _counted(position, late)
     weights = reasons.weigh(
@@ -89,4 +92,6 @@ def _counted(position: risk.Positions, late: delay.Delay) -> Counted | None:
         return None
     alone, told = risk.assess(replace(position, shift=np.nan), late), risk.assess(position, late)
     month = float(told.within[0, ahead.MONTH])
-    return None if np.isnan(month) else Counted(float(alone.probability[0]), alone.within[0].tolist(), month)
+    if np.isnan(month):
+        return None
+    return Counted(float(alone.probability[0]), alone.within[0].tolist(), month, position.shift_weight)

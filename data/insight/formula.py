@@ -321,25 +321,28 @@ def probability(
 
 
 def learnt(
-    told: Formula, value: float | None, *, counted: float, month: tuple[float, float] | None, by: float, model: str
+    told: Formula, value: float | None, *, counted: float, month: float, by: float, weight: float, model: str
 ) -> Formula:
     """A `probability` of the count model alone, and what becomes of it where something was learnt.
 
-    `value` is in force, `counted` what the count model says. For other days than 30, `month` is the chance within 30
-    days by count and in force. `by` is the shift, in log odds, and `model` the name of the learned model.
+    `value` is in force; the count model says `counted`, and `month` of 30 days. `by` is the shift, in log odds, and
+    `weight` how much of it still counts (data.insight.shift); `model` is the name of the learned model.
     """
-    figures = [Figure("by the count model alone", counted, "%")]
-    if month is None:
-        figures.append(Figure("shift, in log odds", by))
-        worked = f"{_odds(counted)} ^ {shift.CARRIED} {TIMES} {math.exp(by):.3g}"
-        text = f"odds by count ^ {shift.CARRIED} {TIMES} e ^ shift"
-    else:
-        figures += [Figure("within 30 days by count", month[0], "%"), Figure("within 30 days in force", month[1], "%")]
-        worked = f"{_odds(month[1])} {TIMES} ({_odds(counted)} / {_odds(month[0])}) ^ {shift.SPREAD}"
-        text = f"odds within 30 days {TIMES} (odds by count / those within 30 days by count) ^ {shift.SPREAD}"
+    figures = (
+        Figure("by the count model alone", counted, "%"), Figure("within 30 days by the count model alone", month, "%"),
+        Figure("shift, in log odds", by), Figure("how much of what was learnt still counts", weight, "%"),
+    )  # fmt: skip
+    same = counted == month
+    own, of_month = _odds(counted), _odds(month)
+    learnt = f"{math.exp(by):.3g} {TIMES} {of_month} ^ {shift.CARRIED}"
+    text = f"e ^ shift {TIMES} odds by count ^ {shift.CARRIED}"
+    if not same:
+        learnt += f" {TIMES} ({own} / {of_month}) ^ {shift.SPREAD}"
+        text = f"e ^ shift {TIMES} odds of 30 days ^ {shift.CARRIED} {TIMES} (odds / those of 30 days) ^ {shift.SPREAD}"
+    worked = f"({learnt}) ^ {weight:.3g} {TIMES} {own} ^ {1 - weight:.3g}" if weight < 1 else learnt
     return replace(
         told,
-        text=f"{told.text}; what was learnt is laid on it: {text}",
+        text=f"{told.text}; as learnt, the odds are {text}, and both are weighed",
         figures=(*told.figures, *figures),
         worked=f"{told.worked} = {amount(counted, '%')} by count; as learnt, the chance with the odds {worked}",
         value=value,

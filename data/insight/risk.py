@@ -42,7 +42,8 @@ class Positions:
     - `handles`: the facility is meant to have the product, so that a demand that is not known counts as demand.
     - `coming`: doses that are known to be on the way: `days_to_next_delivery` is then when these are expected.
     - `lots`: what `usable` is made of, as far as it has an expiry; the place of a lot is the row of its position.
-    - `shift`: how far what was learnt lies from what is counted (`data.insight.shift`); NaN where nothing was learnt.
+    - `shift`: how far what was learnt lies from what is counted; NaN where nothing was learnt; and how much of that
+      still counts, see `data.insight.shift`.
     """
 
     usable: ArrayLike
@@ -60,6 +61,7 @@ class Positions:
     coming: ArrayLike = 0
     lots: Lots = field(default=expiry.NONE)
     shift: ArrayLike = np.nan
+    shift_weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,8 @@ def assess(positions: Positions, delay: Delay | None = None) -> Assessment:
         found = ahead.look(_held(at, which, delay), positions.lots.of(which, at.n))
         probability[which], within[which], short[which] = found.probability, found.within, found.short
         covers[:, which] = found.cover
-        _shift(np.flatnonzero(judged & ~np.isnan(at.shift)), at.shift, probability, within, short)
+        learnt = np.flatnonzero(judged & ~np.isnan(at.shift))
+        _shift(learnt, at.shift[learnt], positions.shift_weight, probability, within, short)
     probability[out], within[out] = 1, 1
     covers[:, out] = 0
     shown = np.where(out, 0.0, np.minimum(cover, MOST_COVER_DAYS))
@@ -132,18 +135,16 @@ def assess(positions: Positions, delay: Delay | None = None) -> Assessment:
 
 
 def _shift(
-    rows: NDArray[np.intp], by: Floats, probability: NDArray[np.float32], within: NDArray[np.float32],
+    rows: NDArray[np.intp], by: Floats, share: float, probability: NDArray[np.float32], within: NDArray[np.float32],
     short: NDArray[np.float32],
 ) -> None:  # fmt: skip
-    """Lay what was learnt on what was counted, in place, of the positions of which something was learnt."""
+    """Lay what was learnt of these rows on what was counted of them, in place."""
     if not rows.size:
         return
     counted = within[rows, ahead.MONTH]
-    shifted = shift.month(counted, by[rows])
-    probability[rows] = shift.other(probability[rows], counted, shifted)
-    within[rows] = shift.other(within[rows], counted[:, None], shifted[:, None])
-    within[rows, ahead.MONTH] = shifted
-    short[rows] *= (shifted / np.maximum(counted, np.float32(shift.LEAST)))[:, None]
+    probability[rows] = shift.laid(by, share, probability[rows], counted)
+    within[rows] = shift.laid(by[:, None], share, within[rows], counted[:, None])
+    short[rows] *= (within[rows, ahead.MONTH] / np.maximum(counted, np.float32(shift.LEAST)))[:, None]
 
 
 def _held(at: _At, which: NDArray[np.intp], delay: Delay) -> ahead.Held:

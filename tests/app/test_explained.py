@@ -70,12 +70,17 @@ def test_the_chance_says_until_when() -> None:
 
 def test_where_something_was_learnt_the_chance_says_the_count_the_shift_and_the_model() -> None:
     learnt = replace(POSITION, learned_shift=0.9, probability=0.31, next_delivery_on=date(2026, 11, 30))
-    counted = Counted(probability=0.12, within=[0.01, 0.04, 0.15, 0.4, 0.8], month=0.37)
+    counted = Counted(probability=0.12, within=[0.01, 0.04, 0.15, 0.4, 0.8], month=0.37, weight=1)
     said = _said(learnt, counted=counted)["probability"]
     assert said.value == 0.31
-    assert "= 12 % by count; as learnt, the chance with the odds 0.587 x (0.136 / 0.176) ^ 0.5" in said.worked
+    assert (
+        "= 12 % by count; as learnt, the chance with the odds 2.46 x 0.176 ^ 0.75 x (0.136 / 0.176) ^ 0.5"
+        in said.worked
+    )
     month = _said(replace(learnt, probability=0.37), lens=Lens(horizon=30), counted=counted)["probability"]
-    assert "= 15 % by count; as learnt, the chance with the odds 0.176 ^ 0.75 x 2.46" in month.worked
+    assert "= 15 % by count; as learnt, the chance with the odds 2.46 x 0.176 ^ 0.75" in month.worked
+    later = _said(learnt, lens=Lens(horizon=30), counted=replace(counted, weight=0.8))["probability"]
+    assert later.worked.endswith("(2.46 x 0.176 ^ 0.75) ^ 0.8 x 0.176 ^ 0.2")
     assert said.note == "learnt from this programme's months of 2016-01 to 2018-12, 1b9f03c2"
     assert "as learnt" not in _said(replace(learnt, state=State.STOCKOUT), counted=counted)["probability"].worked
     assert "as learnt" not in _said()["probability"].worked

@@ -17,7 +17,7 @@ from app import audit, backtest, countries, create_app, rebuild
 from app.auth import sessions
 from app.settings import Settings
 from data import calibration, db, models, monthly, programmes
-from data.insight import learned
+from data.insight import learned, shift
 from data.packs import reader
 
 NOW = datetime.now(UTC)
@@ -92,7 +92,7 @@ def test_a_loaded_country_is_judged_by_its_model_from_the_last_month_that_it_was
     assert found.alone.count == found.learned.count < found.every.count
     held = [p for p in positions(engine) if p.learned_shift is not None]
     assert len(held) > 20
-    assert all(p.within[2] == p.within_30 for p in held)
+    assert all(p.learned_shift == pytest.approx(shift.between(p.within_30, p.counted_30), abs=1e-6) for p in held)
     assert any(abs(p.within_30 - p.counted_30) > 0.05 for p in held)
     assert all(p.learned_shift is None for p in positions(engine) if p.usable == 0)
 
@@ -104,10 +104,13 @@ def test_a_model_that_is_trained_on_the_record_is_in_force_at_once(
     assert {p.learned_shift for p in positions(engine)} == {None}
     backtest.train_recorded(engine, "island", None, folder.parent / "aside.npz", silent)
     assert {p.learned_shift for p in positions(engine)} == {None}
+    without = [p.within for p in positions(engine)]
     path = backtest.train_recorded(engine, "island", None, None, silent)
     assert learned.load(path.read_bytes()).told.last_month == LAST
     before = positions(engine)
-    assert all(p.within[2] == p.within_30 for p in before if p.learned_shift is not None)
+    held = [p for p in before if p.learned_shift is not None]
+    assert all(p.learned_shift == pytest.approx(shift.between(p.within_30, p.counted_30), abs=1e-6) for p in held)
+    assert [p.within for p in before] != without
     assert len({p.learned_shift for p in before}) > 20
     with db.transaction(engine) as conn:
         assert conn.scalar(sa.text("select event from push order by seq desc limit 1")) == "map:reload"
@@ -154,11 +157,10 @@ def test_the_page_and_the_api_say_whose_the_predictions_were(engine: sa.Engine, 
 
 
 def test_the_api_gives_the_shift_and_both_chances_of_the_last_month(engine: sa.Engine, client: Client) -> None:
-    code, shift = next((p.code, p.learned_shift) for p in positions(engine) if p.learned_shift is not None)
+    code, by = next((p.code, p.learned_shift) for p in positions(engine) if p.learned_shift is not None)
     answer = client.get(f"/api/v1/island/facilities/{code}").json
     assert answer is not None
     position = next(p for p in answer["positions"] if p["learned_shift"] is not None)
-    assert position["learned_shift"] == pytest.approx(shift)
+    assert position["learned_shift"] == pytest.approx(by)
     month = next(m for m in position["months"] if date.fromisoformat(m["month"]) == monthly.first_day(LAST))
-    assert month["within_30"] == pytest.approx(position["within"][2])
-    assert month["counted_30"] is not None
+    assert by == pytest.approx(shift.between(month["within_30"], month["counted_30"]), abs=1e-6)

@@ -184,6 +184,28 @@ def test_an_event_moves_what_was_learnt_and_one_position_is_judged_as_the_nation
     assert (nightly.within, nightly.probability, nightly.short) == (after.within, after.probability, after.short)
 
 
+def test_what_was_learnt_fades_as_its_month_goes_by_for_one_position_as_for_all(
+    engine: sa.Engine, folder: Path
+) -> None:
+    taught(engine, folder)
+    with db.transaction(engine) as conn:
+        conn.execute(sa.text("update facility set delivery_interval_days = 1000, report_interval_days = 1000"))
+    refreshed(engine, FIRST_OF_JUNE)
+    first = read(engine)["F-W1", "BCG"]
+    refreshed(engine, date(2026, 6, 21))
+    later = read(engine)["F-W1", "BCG"]
+    assert later.learned_shift == first.learned_shift
+    # With no delivery in sight the count of 30 days stays as it was.
+    shown = shift.laid(later.learned_shift, shift.weight(20), first.counted_30, first.counted_30)
+    assert later.within[2] == pytest.approx(float(shown), abs=0.0051)
+    assert later.within[2] != first.within[2]
+    with db.transaction(engine) as conn:
+        pair = (later.facility_id, later.product_id)
+        assess.touched(conn, programmes.find(conn, "small"), [pair], date(2026, 6, 21))
+        assert standing(conn)["F-W1", "BCG"].within == later.within
+        assert list(nation.misjudged(conn, programmes.find(conn, "small"), [date(2026, 6, 21)], demand=True)) == []
+
+
 def test_who_comes_late_to_the_months_end_is_not_blind_to_what_happened_since(engine: sa.Engine, folder: Path) -> None:
     """What the count model said of the month's end is that of what was there then, not of what came on the third."""
     taught(engine, folder)

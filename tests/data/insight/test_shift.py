@@ -14,7 +14,7 @@ from data.types import State
 CHANCES = st.floats(0, 1, width=32)
 
 
-def assessed(usable, by=np.nan, *, due=20.0, amc=100.0, since=3.0):
+def assessed(usable, by=np.nan, *, weight=1.0, due=20.0, amc=100.0, since=3.0):
     """One position or several, with what was learnt of them."""
     return risk.assess(
         risk.Positions(
@@ -26,31 +26,42 @@ def assessed(usable, by=np.nan, *, due=20.0, amc=100.0, since=3.0):
             minimum=25,
             maximum=125,
             shift=by,
+            shift_weight=weight,
         )
     )
 
 
 @given(CHANCES, CHANCES)
 def test_at_the_months_end_the_learned_answer_is_shown(learned: float, counted: float) -> None:
-    shown = shift.month(counted, shift.between(learned, counted))
+    shown = shift.laid(shift.between(learned, counted), shift.weight(0), counted, counted)
     assert shown == pytest.approx(np.clip(learned, shift.LEAST, 1 - shift.LEAST), abs=1e-5)
 
 
 @pytest.mark.parametrize(("whole", "said"), [(0.0, 0.0), (0.01, 0.01), (0.34, 0.34), (0.99, 0.99), (1.0, 1.0)])
 def test_a_whole_percent_stays_that_percent(whole: float, said: float) -> None:
-    shown = shift.month(np.linspace(0, 1, 50), shift.between(np.full(50, whole), np.linspace(0, 1, 50)))
+    counted = np.linspace(0, 1, 50)
+    shown = shift.laid(shift.between(np.full(50, whole), counted), 1, counted, counted)
     assert np.round(shown, 2) == pytest.approx(np.full(50, said), abs=1e-6)
 
 
-@given(st.lists(CHANCES, min_size=2, max_size=6), CHANCES, CHANCES)
-def test_what_is_likelier_by_count_is_never_less_likely_after(told: list[float], then: float, learned: float) -> None:
-    by = shift.between(learned, then)
+@given(st.lists(CHANCES, min_size=2, max_size=6), CHANCES, CHANCES, st.integers(0, 40))
+def test_what_is_likelier_by_count_is_never_less_likely_after(
+    told: list[float], then: float, learned: float, days: int
+) -> None:
+    by, weight = shift.between(learned, then), shift.weight(days)
     counted = np.sort(np.array(told, dtype=np.float32))
-    months = shift.month(counted, by)
-    assert (np.diff(months) >= 0).all()
-    assert (np.diff(shift.other(counted, counted[0], months[0])) >= 0).all()
-    # More stock lowers both what is counted of these days and of 30.
-    assert (np.diff(shift.other(counted, counted, months)) >= 0).all()
+    # Later horizons of one position; and one horizon, or 30 days, of positions with less and less stock.
+    assert (np.diff(shift.laid(by, weight, counted, counted[0])) >= 0).all()
+    assert (np.diff(shift.laid(by, weight, counted[-1], counted)) >= 0).all()
+    assert (np.diff(shift.laid(by, weight, counted, counted)) >= 0).all()
+
+
+def test_what_was_learnt_fades_to_the_half_while_its_month_goes_by() -> None:
+    assert [shift.weight(days) for days in (0, 15, 30, 45)] == [1, 0.75, 0.5, 0.5]
+    by, counted = shift.between(0.6, 0.1), 0.1
+    odds = [float(shift.log_odds(shift.laid(by, shift.weight(days), counted, counted))) for days in (0, 15, 30)]
+    learnt, count = float(shift.log_odds(0.6)), float(shift.log_odds(0.1))
+    assert odds == pytest.approx([learnt, 0.75 * learnt + 0.25 * count, (learnt + count) / 2], abs=1e-4)
 
 
 def test_horizons_keep_their_order_and_cover_and_state_stay_what_is_counted() -> None:
