@@ -75,7 +75,9 @@ def create_app(settings: Settings) -> WSGIApplication:
     box, work = sealed.box(settings), limits.Work(settings)
     parts = Services(
         settings, engine, public, cache.Cache(link),
-        Sessions(engine, box, demo=settings.demo, proxied=settings.proxies > 0),
+        Sessions(
+            engine, box, demo=settings.demo, proxied=settings.proxies > 0, secure=settings.secure_cookies
+        ),
         Recorder(engine, reaches.whole), Pasts(engine, reaches.whole, work.spend),
         Lenses(engine, reaches.whole, work.spend), reaches, box,
     )  # fmt: skip

@@ -115,7 +115,8 @@ def create_live(settings: Settings, engine: sa.Engine, public: sa.Engine) -> tup
         ping_timeout=20,
         max_http_buffer_size=20_000,
     )
-    known = Sessions(engine, sealed.box(settings), demo=settings.demo, proxied=settings.proxies > 0)
+    box, secure = sealed.box(settings), settings.secure_cookies
+    known = Sessions(engine, box, demo=settings.demo, proxied=settings.proxies > 0, secure=secure)
     manager.cut = Sockets(sockets, engine, known, Reaches(public)).pass_on
 
     def later(seconds: float, work: Callable[[], None]) -> None:
