@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from app import explained, past, services
 from app import lens as lenses
-from app.components import chart, panel_facility
+from app.components import chart, panel_facility, words
 from app.components.panel_product import Chosen
 from app.lens import PLAIN
-from data import outlook, stock, why
+from data import doubts, forecasts, outlook, stock, why
 from data.insight import demand, expiry, policy, reasons
 from data.lens import Lens
 from data.programmes import Programme
@@ -125,6 +125,14 @@ def choice(
     seen = in_force if lens.preset is None else lenses.band(lens.preset, facility, position)
     facts = _facts(facility, position, seen, lots, months, now)
     product = next(p for p in stock.products(conn, programme.id) if p.product_id == position.product_id)
+    reading = forecasts.read(
+        conn,
+        programme,
+        facility.code,
+        position.code,
+        now.date(),
+        likes=words.likes(facility.tier, programme.level_names),
+    )
     maximum = None if in_force is None else in_force[1]
     here = urlencode({"facility": facility.code, "product": position.code})
     told = why.explain(conn, programme, facility.id, position.product_id, facts.today, facts)
@@ -140,9 +148,13 @@ def choice(
             months,
             lens,
             now.date(),
+            need=reading.need,
             doses_per_child=product.doses_per_child,
             counted=told.counted,
         ),
+        need=reading,
+        doubted=doubts.listed(conn, programme.id, facility=facility.code, product=position.code, judged=True),
+        quality=f"/{programme.code}/quality?{urlencode({'area': facility.lineage[-1].code, 'judged': 'true'})}",
         lots=lots,
         months=months,
         lines=stock.lines(conn, facility.id, position.product_id, position.total or 0, LINES),

@@ -9,14 +9,26 @@ from dash import html
 
 from app.components import chart, panel_product, parts, words
 from app.components.panel_product import Chosen
-from app.components.parts import Node
+from app.components.parts import Head, Node
 from app.lens import PLAIN
+from data.insight import formula
 from data.lens import Lens
 from data.stock import Facility, Position
 from data.types import AT_RISK, WORST_FIRST, State
 from geo.network import Store
 
-_COLUMNS = (("Vaccine", False), ("Usable, used", True), ("Cover", True), ("Runs out", True))
+_COLUMNS = (
+    Head("Vaccine"),
+    Head(
+        "Usable, used", True, "usable is what is held, less what has expired, is past VVM stage 2 or is in quarantine;"
+        " used is the average monthly use: choose a vaccine to see how it came about",
+    ),
+    Head(
+        "Lasts", True, "days by which the last dose is gone in the middle of what may happen, and in 8 of 10 futures;"
+        " at even use it is usable / (average monthly use / 30.44)",
+    ),
+    Head("Runs out", True, "the chance that demand takes the last dose before the next expected delivery arrives"),
+)  # fmt: skip
 _PAST_COLUMNS = (("Vaccine", False), ("Balance", True), ("Runs out", True))
 
 
@@ -138,7 +150,10 @@ def _stock(
         rows = [_past_row(p, selected=p.code == picked) for p in positions]
         return [html.H2("Stock by vaccine"), parts.table(_PAST_COLUMNS, rows, "Stock by vaccine", sortable=True)]
     rows = [_stock_row(p, now, selected=p.code == picked) for p in positions]
-    heads = _COLUMNS if lens.horizon is None else (*_COLUMNS[:-1], (f"Out {words.within(lens.horizon)}", True))
+    heads: tuple[Head, ...] = _COLUMNS
+    if lens.horizon is not None:
+        until = words.within(lens.horizon)
+        heads = (*_COLUMNS[:-1], Head(f"Out {until}", True, f"the chance that nothing is left on some day {until}"))
     return [html.H2("Stock by vaccine"), parts.table(heads, rows, "Stock by vaccine", sortable=True)]
 
 
@@ -155,17 +170,43 @@ def _stock_row(p: Position, now: datetime, *, selected: bool) -> html.Tr:
                 words.amount(p.usable, p.unit),
                 "when last reported" if silent else use,
                 sort="" if p.usable is None else p.usable,
+                worked=_held(p),
             ),
             parts.cell(
                 words.cover(None, p.cover_p50, None),
                 words.span(p.cover_p10, p.cover_p90),
                 sort="" if p.cover_p50 is None else p.cover_p50,
+                worked=_even(p),
             ),
-            parts.cell(words.percent(p.probability), delivery, sort="" if p.probability is None else p.probability),
+            parts.cell(
+                words.percent(p.probability),
+                delivery,
+                sort="" if p.probability is None else p.probability,
+                worked=_against(p),
+            ),
         ],
         href=parts.query(vaccine=p.code),
         selected=selected,
     )
+
+
+def _held(p: Position) -> str:
+    if p.total is None or p.usable is None:
+        return ""
+    return f"{words.number(p.total)} held - {words.number(p.total - p.usable)} not usable"
+
+
+def _even(p: Position) -> str:
+    even = None if p.usable is None else formula.cover(p.usable, p.amc, unit=words.plural(p.unit, None))
+    return "" if even is None or even.value is None else f"at even use {formula.amount(round(even.value, 1), 'days')}"
+
+
+def _against(p: Position) -> str:
+    if p.probability is None or p.usable is None or not p.amc:
+        return ""
+    if p.state == State.STOCKOUT:
+        return "out already"
+    return f"P(demand until then ≥ {words.number(p.usable)}), at {words.number(p.amc)} a month"
 
 
 def _past_row(p: Position, *, selected: bool) -> html.Tr:

@@ -285,6 +285,12 @@ def tier(name: str, level_names: Sequence[str]) -> str:
     return f"{opening(name)} store" if name in STORES else opening(name)
 
 
+def likes(name: str, level_names: Sequence[str]) -> str:
+    """What places of a tier are called together: `health facilities`, `LGA stores`."""
+    said = tier(name, level_names)
+    return plural(said if said[:2].isupper() else inline(said), None)
+
+
 def distance(km: float | None) -> str:
     """`14 km`, `0.8 km`."""
     if km is None:

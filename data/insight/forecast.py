@@ -139,6 +139,8 @@ def why(source: Source, forecasts: list[Forecast]) -> str:
     if not (np.isfinite(errors[winner]) and np.isfinite(errors[held])):
         return said
     less, more = _percent(errors[winner]), _percent(errors[held])
+    if errors[winner] >= errors[held] or less == more:
+        return said
     return f"{said} By {winner.value} the months before would have been missed by {less}, not by {more}."
 
 

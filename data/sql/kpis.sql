@@ -8,7 +8,7 @@ select distinct lead_time_days, delivery_interval_days from facility where progr
 
 -- months --
 -- What happened in the period, by product: sums over the places that serve children (`counted`, as on the map), and what
--- was lost and managed at all places. A month counts for a place while it had demand: without, nothing is out or missing.
+-- was lost and managed at all places. Who has no demand reports, and is not out of what it does not need (`active`).
 -- `low` and `high` are the levels of each preset in months of demand; what was expected of a month is what its balance and
 -- its use are held against. The months of a campaign were no routine, and one (nearly) without stock says nothing of need.
 with band as materialized (
@@ -51,14 +51,14 @@ told as (
     ) d
 )
 select r.code as product, r.tracer,
-       count(*) filter (where p.active) as active, count(*) filter (where p.out) as out_ever,
+       count(*) filter (where p.reported) as reported, count(*) filter (where p.out) as out_ever,
        sum(p.days_out) as days_out, sum(p.months) as months, sum(p.days_known) as days_known,
        sum(p.planned) as planned, sum(p.judged) as judged, sum(p.reports) as reports,
        sum(p.used) filter (where p.serves) as used, sum(p.managed) filter (where p.serves) as had,
        sum(p.lost) as lost, sum(p.managed) as managed,
        sum(p.need) as need, sum(p.foretold) as foretold, sum(p.missed_by) as missed_by
 from (
-    select product_id, bool_or(serves) as serves, bool_or(active) as active,
+    select product_id, bool_or(serves) as serves, bool_or(reported) as reported,
            bool_or(active and (coalesce(days_out, 0) > 0 or state = :stockout)) as out,
            sum(days_out) filter (where active) as days_out,
            count(*) filter (where active) as months, count(days_out) filter (where active) as days_known,
@@ -81,7 +81,7 @@ order by r.seat
 -- How it stands now, by product, at the places that serve children: those that report, of them those that are out, and
 -- the reports that were expected of all that is handled.
 select r.code as product, r.tracer, count(*) * CAST(:months AS int) as expected,
-       count(*) filter (where o.state not in (:no_report, :inactive)) as reporting_now,
+       count(*) filter (where o.state <> :no_report) as reporting_now,
        count(*) filter (where o.state = :stockout) as out_now
 from area a
 join facility f on f.area_id = a.id and f.open

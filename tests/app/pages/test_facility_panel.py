@@ -65,9 +65,15 @@ def test_every_vaccine_has_its_state_doses_use_cover_chance_and_delivery(now: da
     panel = _panel(now, [BCG, PENTA], _chosen())
     table = find(panel, "Table")[0]
     rows = [text(r) for r in find(table, "Tr")]
-    assert rows[0] == "Vaccine Usable, used Cover Runs out"
-    assert rows[1] == "BCG Out of stock 0 doses 410 a month 0 days 100 % delivery 3 days late"
-    assert rows[2] == "Pentavalent Adequate 1,240 doses 400 a month 94 days 60 to 120 under 1 % delivery in 5 days"
+    assert rows[0] == "Vaccine Usable, used{0} Lasts{0} Runs out{0}".format(" how it is worked out =")
+    assert rows[1] == (
+        "BCG Out of stock 0 doses 410 a month = 40 held - 40 not usable 0 days = at even use 0 days 100 %"
+        " delivery 3 days late = out already"
+    )
+    assert rows[2] == (
+        "Pentavalent Adequate 1,240 doses 400 a month = 1,240 held - 0 not usable 94 days 60 to 120 = at even use"
+        " 94.4 days under 1 % delivery in 5 days = P(demand until then \u2265 1,240), at 400 a month"
+    )
     assert [r.to_plotly_json()["props"].get("data-view-href") for r in find(table, "Tr")] == [
         None, "?vaccine=BCG", "?vaccine=PENTA",
     ]  # fmt: skip
