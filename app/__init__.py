@@ -25,6 +25,7 @@ def create_app(settings: Settings) -> WSGIApplication:
         demand,
         health,
         kpis,
+        orders,
         reads,
         shipments,
         stock_events,
@@ -32,7 +33,16 @@ def create_app(settings: Settings) -> WSGIApplication:
     from app.auth import csrf, oidc, reset_routes, sealed, token_routes
     from app.auth import routes as auth
     from app.auth.sessions import Sessions
-    from app.pages import account_routes, count_routes, error, insight_routes, log_routes, people_routes, record_routes
+    from app.pages import (
+        account_routes,
+        count_routes,
+        error,
+        insight_routes,
+        log_routes,
+        order_routes,
+        people_routes,
+        record_routes,
+    )
     from app.pages import map as map_page
     from app.pages import routes as pages
     from app.recorder import Recorder
@@ -92,9 +102,9 @@ def create_app(settings: Settings) -> WSGIApplication:
     for blueprint in (
         auth.blueprint, reset_routes.blueprint, oidc.blueprint, token_routes.blueprint, account_routes.blueprint,
         people_routes.blueprint, log_routes.blueprint, static.blueprint, health.blueprint, reads.blueprint,
-        stock_events.blueprint, counts.blueprint, bin_cards.blueprint, shipments.blueprint, attachments.blueprint,
-        pages.blueprint, count_routes.blueprint, ahead.blueprint, insight_routes.blueprint,
-        demand.blueprint, kpis.blueprint, record_routes.blueprint,
+        stock_events.blueprint, counts.blueprint, orders.blueprint, bin_cards.blueprint, shipments.blueprint,
+        attachments.blueprint, pages.blueprint, count_routes.blueprint, order_routes.blueprint, ahead.blueprint,
+        insight_routes.blueprint, demand.blueprint, kpis.blueprint, record_routes.blueprint,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     dash = map_page.mount(app, parts)

@@ -266,7 +266,7 @@ def _words(text: str) -> list[str]:
 
 
 def _pack(command: argparse.ArgumentParser, *, needed: bool = True) -> None:
-    said = "the country's folder, with its pack.toml"
+    said = "the country's folder, with its pack.toml; or with --pack the folder in which the files lie that it names"
     command.add_argument("folder", type=Path, metavar="FOLDER", nargs=None if needed else "?", help=said)
     command.add_argument("--pack", type=Path, metavar="PACK", help="its pack.toml, where that lies elsewhere")
 

@@ -208,10 +208,12 @@ def campaigns(held: Sequence[Any], span: Span, facility_ids: Ints, product_ids: 
 
 def listed(
     conn: sa.Connection, programme_id: int, *, area_id: int | None = None, facility: str | None = None,
-    judged: bool = False, skip: int = 0, limit: int = 50,
+    product: str | None = None, judged: bool = False, skip: int = 0, limit: int = 50,
 ) -> list[Flag]:  # fmt: skip
     """A page of the flags, the newest month first; those that somebody has judged only where `judged` asks for them."""
-    asked = {"programme_id": programme_id, "area_id": area_id, "facility": facility, "judged": judged}
+    asked = {
+        "programme_id": programme_id, "area_id": area_id, "facility": facility, "product": product, "judged": judged,
+    }  # fmt: skip
     return [Flag(**r._asdict()) for r in conn.execute(SQL["listed"], asked | {"skip": skip, "limit": limit})]
 
 

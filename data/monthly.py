@@ -86,6 +86,11 @@ def earliest(conn: sa.Connection, programme_id: int) -> date | None:
     return found
 
 
+def ended(conn: sa.Connection, programme_id: int, today: date) -> list[date]:
+    """The months on record that were over by a day, oldest first."""
+    return list(conn.execute(SQL["ended"], {"programme_id": programme_id, "running": today.replace(day=1)}).scalars())
+
+
 def _rows(
     conn: sa.Connection, statement: str, programme_id: int, span: Span, first: int, last: int, names: tuple[str, ...]
 ) -> Rows:

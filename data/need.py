@@ -21,6 +21,7 @@ from data.columns import Floats, Ints
 from data.insight import demand as demands
 from data.insight import policy
 from data.insight.history import WINDOW_MONTHS
+from data.insight.peers import Peers
 from data.monthly import Rows, Span
 from data.programmes import Programme
 
@@ -55,12 +56,30 @@ class _Months:
 
 def refresh(conn: sa.Connection, programme: Programme, nation: Nation, chunks: Sequence[slice], today: date) -> None:
     """Work out the demand of every position from its last full months, write what differs, and say it in `stored`."""
-    _store(conn, nation, chunks, worked_out(conn, programme, nation, chunks, today, keep=True))
+    fresh, taught, groups = _worked_out(conn, programme, nation, chunks, today, keep=True)
+    _store(conn, nation, chunks, fresh)
+    _keep_peers(conn, programme, nation, taught, groups)
 
 
 def worked_out(
-    conn: sa.Connection, programme: Programme, nation: Nation, chunks: Sequence[slice], today: date, *, keep: bool
+    conn: sa.Connection, programme: Programme, nation: Nation, chunks: Sequence[slice], today: date
 ) -> dict[str, NDArray[Any]]:
+    """Demand of every position as it would be worked out now, by column; nothing is written."""
+    return _worked_out(conn, programme, nation, chunks, today, keep=False)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """How positions are numbered by their like places: wide group and area of each, and how many tiers there are."""
+
+    group: NDArray[np.intp]
+    area: NDArray[np.intp]
+    tiers: int
+
+
+def _worked_out(
+    conn: sa.Connection, programme: Programme, nation: Nation, chunks: Sequence[slice], today: date, *, keep: bool
+) -> tuple[dict[str, NDArray[Any]], Peers, _Groups]:
     """Demand of every position, by column; with `keep` the values that it doubts are written down as flags.
 
     Peers are the same product at the same tier, and within that those of the same first-level area.
@@ -70,11 +89,15 @@ def worked_out(
     about = conn.execute(SQL["products"], {"programme_id": programme.id}).all()
     months = _read(conn, programme, nation, chunks, span, about, keep=keep)
     chosen = _choose(conn, programme, nation)
-    need = demands.estimate(
+    tiers = int(nation.facilities["tier"].max(initial=0)) + 1
+    groups = _Groups(
+        nation.product * tiers + nation.facilities["tier"][nation.facility],
+        _areas(conn, programme)[nation.facility],
+        tiers,
+    )
+    need, taught = demands.work_out(
         months.used, months.out, ~np.isnan(months.used), span.days,
-        group=nation.product * (int(nation.facilities["tier"].max(initial=0)) + 1)
-        + nation.facilities["tier"][nation.facility],
-        area=_areas(conn, programme)[nation.facility],
+        group=groups.group, area=groups.area,
         expected_monthly=_expected(nation),
         handles=months.had_some | np.isnan(months.used).all(axis=1),
         given=_given(nation, months, span, about),
@@ -84,7 +107,8 @@ def worked_out(
     fresh: dict[str, NDArray[Any]] = {
         name: getattr(need, name).astype(np.float32).astype(np.float64) for name in _FLOATS
     }
-    return fresh | {"demand_source": need.source.astype(np.int64), "preset": chosen.preset.astype(np.int64)}
+    fresh |= {"demand_source": need.source.astype(np.int64), "preset": chosen.preset.astype(np.int64)}
+    return fresh, taught, groups
 
 
 def _read(
@@ -190,6 +214,26 @@ def _given(nation: Nation, months: _Months, span: Span, about: Sequence[Any]) ->
 def differing(old: NDArray[Any], new: NDArray[Any]) -> NDArray[np.bool_]:
     """Where two columns differ; what is not known equals what is not known."""
     return np.asarray((old != new) & ~(np.isnan(old) & np.isnan(new)))
+
+
+def _keep_peers(conn: sa.Connection, programme: Programme, nation: Nation, taught: Peers, groups: _Groups) -> None:
+    """Write what like places taught, group by group, so that a single place can be told how its demand came about."""
+    asked = {"programme_id": programme.id}
+    conn.execute(SQL["drop_peers"], asked)
+    if not nation.key.size:
+        return
+    tiers = conn.execute(SQL["tiers"], asked).scalars().all()
+    partitions = columns.read(conn.execute(SQL["partitions"], asked).one(), frozenset())["id"]
+    there = np.unique(groups.group * taught.areas + groups.area)
+    group, area = np.divmod(there, taught.areas)
+    product, tier = np.divmod(group, groups.tiers)
+    conn.execute(
+        SQL["keep_peers"],
+        asked
+        | {"product_id": columns.ints(nation.products["id"][product]), "partition_id": columns.ints(partitions[area])}
+        | {"tier": [tiers[t] for t in tier.tolist()], "ratio": taught.ratio[there].tolist()}
+        | {name: columns.floats(getattr(taught, name)[there]) for name in ("level", "spread", "dispersion", "drift")},
+    )
 
 
 def _store(conn: sa.Connection, nation: Nation, chunks: Sequence[slice], fresh: dict[str, NDArray[Any]]) -> None:

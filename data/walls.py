@@ -46,6 +46,8 @@ _WALLS: dict[str, str] = {
     # Both ends know of it.
     "shipment": f"{_FACILITY.format('sender_id')} or {_FACILITY.format('receiver_id')}",
     "stock_count_line": "exists (select from stock_count c where c.id = count_id)",
+    "stock_order": f"{_FACILITY.format('facility_id')} or {_FACILITY.format('supplier_id')}",
+    "stock_order_line": "exists (select from stock_order o where o.id = order_id)",
 }
 #: What may be written, where that is not what is seen: the lines of a count are made in one statement with it, when it
 #: is not there to be seen yet; and who fails to sign in is logged although nobody is known to ask.
@@ -71,7 +73,7 @@ _CLOSED = frozenset({"area_outline", "reader", "audit_head"})
 #: What APP only reads, and may not write even where it sees it.
 _READ_ONLY = frozenset({
     "area", "facility", "product", "finding", "push", "lot_month", "position_month", "area_status", "area_month",
-    "facility_status", "counted", "policy", "campaign", "session_month", "facility_delay",
+    "facility_status", "counted", "policy", "campaign", "session_month", "facility_delay", "peer_group",
 })  # fmt: skip
 #: What APP only ever adds to.
 _ADDED_TO = frozenset({"stock_event", "event_key", "outbox", "attachment", "audit_log"})

@@ -89,6 +89,8 @@ def predictions(programme: str) -> Response:
             "simulated": found.simulated,
             "all": _score(seen.every),
             "with_stock": _score(seen.stocked),
+            "learned": _score(seen.learned),
+            "counted_alone": _score(seen.alone),
             "by_product": {codes[seat]: _score(score) for seat, score in seen.by_product.items()},
             "by_month": {f"{month:%Y-%m}": _score(score) for month, score in seen.by_month.items()},
             "without_outcome": seen.unknown,

@@ -40,7 +40,7 @@ def indicators(programme: str, code: str, kind: str | None = None) -> Response:
         found = services.programme(conn, programme)
         place = areas.area(conn, found.id, code)
         today = found.day(now)
-        default = kpis.period_of(today)
+        default = kpis.period_of(kpis.months(conn, found.id, today))
         first, last = (_month(name, day) for name, day in zip(("from", "to"), default, strict=True))
         read = kpis.read(conn, found, (place.id, place.code, place.name), first, last, today)
         part = services.reach(found).part(place.code)

@@ -9,10 +9,11 @@ from dash import html
 
 from app import explained, shortfall
 from app.components import parts, words
-from app.components.parts import Node
+from app.components.parts import Head, Node
 from app.lens import PLAIN
 from data.lens import Lens
 from data.missed import Missed
+from data.types import State
 from geo.areas import Area, Status, Worst
 from geo.reach import Part
 
@@ -141,7 +142,12 @@ def _ahead(ahead: Sequence[Missed] | None, href: str, several: bool, today: date
     heading = html.H2("Next 30 days")
     if not ahead:
         return [heading, html.P("No place here is expected to be short.", className="note")]
-    heads = [("Place", False), ("Missed", True), ("Last dose used", True)]
+    heads = [
+        Head("Place"),
+        Head("Missed", True, "doses that will be asked for in the next 30 days and not be there / doses for a child"),
+        Head("Last dose used", True, "the day by which demand has taken the last dose in the middle of what may happen,"
+             " if nothing arrives; below it the chance of running out within 30 days, deliveries included"),
+    ]  # fmt: skip
     rows = [_ahead_row(p, several, today) for p in ahead]
     return [
         heading,
@@ -155,8 +161,13 @@ def _ahead_row(p: Missed, several: bool, today: date) -> html.Tr:
     return parts.row(
         [
             parts.cell(parts.link(p.facility_name, facility=p.facility, vaccine=p.product), about, number=False),
-            parts.cell(words.number(p.missed), words.plural("child", round(p.missed)), sort=p.missed),
-            parts.cell(shortfall.runs_out(p, today), parts.chance(p.within_30)),
+            parts.cell(
+                words.number(p.missed),
+                words.plural("child", round(p.missed)),
+                sort=p.missed,
+                worked=explained.missed(p).worked,
+            ),
+            parts.cell(shortfall.runs_out(p, today), parts.chance(p.within_30), worked=explained.runs_out(p)),
         ],
         href=parts.query(facility=p.facility, vaccine=p.product),
     )
@@ -167,7 +178,9 @@ def _worst(worst: Sequence[Worst], product_name: str | None, now: datetime, mont
     if not worst:
         what = product_name or "any vaccine"
         return [heading, parts.empty(f"No facility here {'was' if month else 'is'} out of {what}, or low.")]
-    heads = [("Facility", False), ("State", False), ("Days of cover" if month is None else "Balance", True)]
+    lasts = Head("Lasts", True, "days by which the last dose is gone in the middle of what may happen, and in 8 of 10"
+                 " futures; below it the chance of running out")  # fmt: skip
+    heads = [Head("Facility"), Head("State"), lasts if month is None else Head("Balance", True)]
     rows = [_worst_row(w, now, several=product_name is None, past=month is not None) for w in worst]
     return [heading, parts.table(heads, rows, "Worst facilities, the worst first")]
 
@@ -179,23 +192,39 @@ def _worst_row(w: Worst, now: datetime, *, several: bool, past: bool) -> html.Tr
         [
             parts.cell(parts.link(w.name, facility=w.code), w.area_name, number=False),
             parts.cell(parts.badge(w.state), about, number=False),
-            parts.cell(lasts, parts.chance(w.probability)),
+            parts.cell(lasts, parts.chance(w.probability), worked="" if past else _against(w)),
         ],
         href=parts.query(facility=w.code),
     )
 
 
+def _against(w: Worst) -> str:
+    if w.probability is None or w.usable is None:
+        return ""
+    if w.state == State.STOCKOUT:
+        return "out already"
+    return f"P(demand until then ≥ {words.number(w.usable)} usable)"
+
+
 def _children(below: Sequence[Status], noun: str) -> list[Node]:
     if not below:
         return []
-    heads = [(words.opening(noun), False), ("Children at risk", True), ("Out", True), ("Reporting", True)]
+    heads = [
+        Head(words.opening(noun)),
+        Head("Children at risk", True, explained.RISK), Head("Out", True, explained.OUT),
+        Head("Reporting", True, explained.REPORTING),
+    ]  # fmt: skip
     rows = [
         parts.row(
             [
                 parts.cell(parts.link(a.name, area=a.code), number=False),
-                parts.cell(parts.share(a.risk_share), sort=_sort(a.risk_share)),
-                parts.cell(words.number(a.out), sort=a.out),
-                parts.cell(f"{words.number(a.reporting)} of {words.number(a.handling)}", sort=_sort(a.reporting_share)),
+                parts.cell(parts.share(a.risk_share), sort=_sort(a.risk_share), worked=_risk(a)),
+                parts.cell(words.number(a.out), sort=a.out, worked=_part(a.out, a.reporting)),
+                parts.cell(
+                    f"{words.number(a.reporting)} of {words.number(a.handling)}",
+                    sort=_sort(a.reporting_share),
+                    worked="" if a.reporting_share > 100 else f"{a.reporting_share} %",
+                ),
             ],
             href=parts.query(area=a.code),
         )
@@ -203,6 +232,16 @@ def _children(below: Sequence[Status], noun: str) -> list[Node]:
     ]
     every = words.opening(words.plural(noun, None))
     return [html.H2(every), parts.table(heads, rows, f"{every}, by the share of children at risk", sortable=True)]
+
+
+def _part(part: int, whole: int) -> str:
+    return f"{words.number(part)} / {words.number(whole)}" if whole else ""
+
+
+def _risk(a: Status) -> str:
+    if a.risk_share > 100:
+        return ""
+    return f"{words.number(a.children_at_risk)} / {words.counted(a.children, 'child')} a year"
 
 
 def _sort(percent: int) -> int | str:

@@ -9,14 +9,26 @@ from dash import html
 
 from app.components import chart, panel_product, parts, words
 from app.components.panel_product import Chosen
-from app.components.parts import Node
+from app.components.parts import Head, Node
 from app.lens import PLAIN
+from data.insight import formula
 from data.lens import Lens
 from data.stock import Facility, Position
 from data.types import AT_RISK, WORST_FIRST, State
 from geo.network import Store
 
-_COLUMNS = (("Vaccine", False), ("Usable, used", True), ("Cover", True), ("Runs out", True))
+_COLUMNS = (
+    Head("Vaccine"),
+    Head(
+        "Usable, used", True, "usable is what is held, less what has expired, is past VVM stage 2 or is in quarantine;"
+        " used is the average monthly use: choose a vaccine to see how it came about",
+    ),
+    Head(
+        "Lasts", True, "days by which the last dose is gone in the middle of what may happen, and in 8 of 10 futures;"
+        " at even use it is usable / (average monthly use / 30.44)",
+    ),
+    Head("Runs out", True, "the chance that demand takes the last dose before the next expected delivery arrives"),
+)  # fmt: skip
 _PAST_COLUMNS = (("Vaccine", False), ("Balance", True), ("Runs out", True))
 
 
@@ -42,14 +54,15 @@ def render(
     notice: str | None = None,
     theme: chart.Theme = "light",
     count_href: str | None = None,
+    order_href: str | None = None,
     lens: Lens = PLAIN,
 ) -> html.Div:
     """The whole panel.
 
     `supply` is the chain above the facility and `held` what its stores may use of the chosen product, by their id;
     `notice` is what a simulated programme says about itself, None where data is real; `then` is a sentence of the day
-    that is shown, which is one of `month`; `count_href` is where its stock is counted, None where it cannot be; the
-    positions are as they are seen through `lens`.
+    that is shown, which is one of `month`; `count_href` is where its stock is counted and `order_href` where it is
+    ordered, None where that cannot be; the positions are as they are seen through `lens`.
     """
     marks: parts.Attributes = {"data-facility": facility.code}
     return html.Div(
@@ -60,7 +73,7 @@ def render(
             *([] if month is None else [parts.past(month, then)]),
             *parts.seen_through(lens),
             html.P(finding(facility, positions, now, month), className="lead"),
-            *([html.P(html.A("Count the stock", className="button", href=count_href))] if count_href else []),
+            *_deeds(chosen, [("Count the stock", count_href), ("Order stock", order_href)]),
             *_stock(positions, chosen, now, month, lens),
             *(panel_product.render(chosen, now, month, theme, lens) if chosen else []),
             *_supply(supply, held, chosen, facility, level_names),
@@ -96,6 +109,15 @@ def finding(facility: Facility, positions: Sequence[Position], now: datetime, mo
     return f"No vaccine is at risk here{much}."
 
 
+def _deeds(chosen: Chosen | None, named: Sequence[tuple[str, str | None]]) -> list[Node]:
+    """What may be done here, first of all: nobody who records every day should have to scroll for it."""
+    made: list[Node] = []
+    if chosen and chosen.record:
+        made.append(html.A("Record", className="button primary", href=chosen.record))
+    made += [html.A(name, className="button", href=href) for name, href in named if href]
+    return [html.P(made, className="downloads")] if made else []
+
+
 def _names(positions: Sequence[Position]) -> str:
     names = [p.name for p in positions]
     if len(names) > 4:
@@ -128,7 +150,10 @@ def _stock(
         rows = [_past_row(p, selected=p.code == picked) for p in positions]
         return [html.H2("Stock by vaccine"), parts.table(_PAST_COLUMNS, rows, "Stock by vaccine", sortable=True)]
     rows = [_stock_row(p, now, selected=p.code == picked) for p in positions]
-    heads = _COLUMNS if lens.horizon is None else (*_COLUMNS[:-1], (f"Out {words.within(lens.horizon)}", True))
+    heads: tuple[Head, ...] = _COLUMNS
+    if lens.horizon is not None:
+        until = words.within(lens.horizon)
+        heads = (*_COLUMNS[:-1], Head(f"Out {until}", True, f"the chance that nothing is left on some day {until}"))
     return [html.H2("Stock by vaccine"), parts.table(heads, rows, "Stock by vaccine", sortable=True)]
 
 
@@ -136,7 +161,7 @@ def _stock_row(p: Position, now: datetime, *, selected: bool) -> html.Tr:
     """Two lines a cell, so that four columns fit a phone: usable and use, cover and range, chance and delivery."""
     silent = p.state == State.NO_REPORT
     due = "" if silent or p.next_delivery_on is None else words.due(p.next_delivery_on, now.date())
-    delivery = f"due {due}" if due and not due.endswith("late") else due
+    delivery = f"delivery {due}" if due else ""
     use = "" if p.amc is None else f"{words.number(p.amc)} a month"
     return parts.row(
         [
@@ -145,17 +170,43 @@ def _stock_row(p: Position, now: datetime, *, selected: bool) -> html.Tr:
                 words.amount(p.usable, p.unit),
                 "when last reported" if silent else use,
                 sort="" if p.usable is None else p.usable,
+                worked=_held(p),
             ),
             parts.cell(
                 words.cover(None, p.cover_p50, None),
                 words.span(p.cover_p10, p.cover_p90),
                 sort="" if p.cover_p50 is None else p.cover_p50,
+                worked=_even(p),
             ),
-            parts.cell(words.percent(p.probability), delivery, sort="" if p.probability is None else p.probability),
+            parts.cell(
+                words.percent(p.probability),
+                delivery,
+                sort="" if p.probability is None else p.probability,
+                worked=_against(p),
+            ),
         ],
         href=parts.query(vaccine=p.code),
         selected=selected,
     )
+
+
+def _held(p: Position) -> str:
+    if p.total is None or p.usable is None:
+        return ""
+    return f"{words.number(p.total)} held - {words.number(p.total - p.usable)} not usable"
+
+
+def _even(p: Position) -> str:
+    even = None if p.usable is None else formula.cover(p.usable, p.amc, unit=words.plural(p.unit, None))
+    return "" if even is None or even.value is None else f"at even use {formula.amount(round(even.value, 1), 'days')}"
+
+
+def _against(p: Position) -> str:
+    if p.probability is None or p.usable is None or not p.amc:
+        return ""
+    if p.state == State.STOCKOUT:
+        return "out already"
+    return f"P(demand until then ≥ {words.number(p.usable)}), at {words.number(p.amc)} a month"
 
 
 def _past_row(p: Position, *, selected: bool) -> html.Tr:

@@ -8,10 +8,13 @@ from datetime import date, datetime, timedelta
 
 from dash import dcc, html
 
-from app.components import chart, chart_fan, panel_record, parts, words
+from app.components import chart, chart_fan, panel_need, panel_record, parts, words
 from app.components.parts import Node
 from app.lens import PLAIN
+from data.doubts import Flag
+from data.forecasts import Reading
 from data.insight import ahead
+from data.insight import formula as formulas
 from data.insight.formula import Formula
 from data.lens import Lens
 from data.outlook import Outlook
@@ -49,6 +52,12 @@ class Chosen:
     #: What of this product is on its way to or from here.
     ways: Sequence[Shipment] = ()
     outlook: Outlook | None = None
+    #: The learned model in force, if there is one.
+    model: str | None = None
+    #: The views of need, and the months of it that are doubted, judged at the address.
+    need: Reading | None = None
+    doubted: Sequence[Flag] = ()
+    quality: str = ""
 
 
 def _held(p: Position) -> str:
@@ -71,6 +80,8 @@ def render(chosen: Chosen, now: datetime, month: date | None, theme: chart.Theme
         *_why(chosen),
         *([] if month else [_facts(chosen, now, lens), *_ahead(chosen, theme), *_lots(chosen, now)]),
         *_history(chosen, until, theme),
+        *([] if chosen.need is None else panel_need.views(chosen.need)),
+        *panel_need.doubts(chosen.doubted, chosen.quality),
         *([] if month else panel_record.render(p, chosen.lines, chosen.ways, chosen.bin_card, chosen.record, now)),
     ]
 
@@ -93,8 +104,9 @@ def _facts(chosen: Chosen, now: datetime, lens: Lens) -> html.Dl:
 
     runs_out = "Chance of running out"
     pairs: list[tuple[Node, Node]] = [
-        ("When last reported" if p.state == State.NO_REPORT else "Usable", _held(p)),
-        (name("Cover", "cover"), words.cover(p.cover_p10, p.cover_p50, p.cover_p90)),
+        (name("When last reported" if p.state == State.NO_REPORT else "Usable", "usable"), _held(p)),
+        (name("Cover at even use", "cover"), _days(said.get("cover"))),
+        (name("Lasts, in 8 of 10 futures", "lasts"), words.cover(p.cover_p10, p.cover_p50, p.cover_p90)),
         (name("Months of stock", "mos"), _months_of_stock(said.get("mos"))),
         (
             name(runs_out if lens.horizon is None else f"{runs_out} {words.within(lens.horizon)}", "probability"),
@@ -103,37 +115,42 @@ def _facts(chosen: Chosen, now: datetime, lens: Lens) -> html.Dl:
         (name("Average monthly use", "amc"), words.amount(p.amc, p.unit)),
     ]
     if p.state != State.NO_REPORT:
-        pairs.append(("Next delivery", _delivery(p, now)))
+        pairs.append((name("Next delivery", "delivery"), _delivery(p, now)))
     if chosen.band is not None:
         pairs.append((name("Minimum", "minimum"), words.amount(round(chosen.band[0]), p.unit)))
         pairs.append((name("Maximum", "maximum"), words.amount(round(chosen.band[1]), p.unit)))
     if "reorder" in said:
         pairs.append((name("Order at", "reorder"), _level(said["reorder"], p)))
+    if "critical" in said:
+        pairs.append((name("Critical at", "critical"), _level(said["critical"], p)))
     if p.short is not None and p.short >= 1:
-        pairs.append(("Short in 30 days", words.amount(round(p.short), p.unit)))
+        pairs.append((name("Short in 30 days", "short"), words.amount(round(p.short), p.unit)))
     if p.missed is not None and p.missed >= 1:
         pairs.append((name("Missed in 30 days", "missed"), words.counted(round(p.missed), "child")))
     if "days_out" in said:
         pairs.append((name("Days out, 12 months", "days_out"), _days(said["days_out"])))
     if p.total is not None and p.usable is not None and p.total > p.usable:
-        pairs.append(("Held but not usable", words.amount(p.total - p.usable, p.unit)))
+        pairs.append((name("Held but not usable", "not_usable"), words.amount(p.total - p.usable, p.unit)))
     if p.out_since is not None and p.state == State.STOCKOUT:
-        pairs.append(("Out of stock", words.lasting(p.out_since, now)))
+        pairs.append((name("Out of stock", "out_since"), words.lasting(p.out_since, now)))
     return parts.facts(pairs)
 
 
 def _months_of_stock(formula: Formula | None) -> str:
     if formula is None or formula.value is None:
         return words.UNKNOWN
-    return f"{formula.value:,.1f} {words.plural('month', None)}"
+    return formulas.amount(formula.value, formula.unit)
 
 
 def _level(formula: Formula, p: Position) -> str:
     return words.UNKNOWN if formula.value is None else words.amount(round(formula.value), p.unit)
 
 
-def _days(formula: Formula) -> str:
-    return words.counted(formula.value, "day")
+def _days(formula: Formula | None) -> str:
+    if formula is None or formula.value is None:
+        return words.UNKNOWN
+    value = round(formula.value, 0 if formula.value >= 10 else 1)
+    return words.counted(int(value) if value == int(value) else value, "day")
 
 
 def _delivery(p: Position, now: datetime) -> str:
@@ -199,18 +216,31 @@ def _ahead(chosen: Chosen, theme: chart.Theme) -> list[Node]:
         "Line: balance. Shaded: eight of ten futures; dashed: what is likely; dotted: if nothing comes."
         " Triangles: deliveries. Crosses: the last day of a lot. Behind: minimum to maximum."
     )
-    return [heading, html.P(said), *_chances(p), drawn, html.P(key, className="note"), _ahead_table(p, seen)]
+    return [heading, html.P(said), *_chances(chosen), drawn, html.P(key, className="note"), _ahead_table(p, seen)]
 
 
-def _chances(p: Position) -> list[Node]:
+def _chances(chosen: Chosen) -> list[Node]:
+    p = chosen.position
     if p.within is None:
         return []
     cells = [parts.cell(words.percent(value)) for value in p.within]
     heads = [(words.counted(days, "day"), True) for days in ahead.HORIZONS]
     return [
-        html.P("Chance of running out within", className="note chances-title"),
+        parts.explained("Chance of running out within", chosen.formulas.get("within")),
         parts.table(heads, [parts.row(cells)], f"Chance of running out of {p.name}, by days from now"),
+        *([] if p.state == State.STOCKOUT else [html.P(_whose(chosen), className="note")]),
     ]
+
+
+def _whose(chosen: Chosen) -> str:
+    """Which model the chances are by."""
+    if chosen.model is None:
+        return "By the count model: what is there, what is used and what is due."
+    if chosen.position.learned_shift is None:
+        return (
+            f"By the count model alone: the learned model ({chosen.model}) was not asked of this place for this month."
+        )
+    return f"By the count model, and what this programme's past months taught: the learned model of {chosen.model}."
 
 
 def _ahead_table(p: Position, seen: Outlook) -> html.Details:

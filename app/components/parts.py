@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -109,8 +109,8 @@ def explained(label: str, formula: Formula | None) -> Node:
     hidden = html.Span(": how it is worked out", className="sr-only")
     said = [html.P(f"{words.opening(formula.text)}.", className="note")]
     if formula.worked:
-        result = formulas.amount(formula.value, formula.unit)
-        said.append(html.P(f"Here: {formula.worked} = {result}.", className="note"))
+        result = "" if formula.value is None else f" = {formulas.amount(formula.value, formula.unit)}"
+        said.append(html.P(f"Here: {formula.worked}{result}.", className="note"))
     if formula.note:
         said.append(html.P(f"{words.opening(formula.note)}.", className="note"))
     said.append(html.P(f"Source: {formula.source}.", className="note"))
@@ -123,35 +123,70 @@ def explained(label: str, formula: Formula | None) -> Node:
     )
 
 
+class Head(NamedTuple):
+    """The head of a column; `definition` says what its numbers are; a mark opens it with each row's figures."""
+
+    text: str
+    number: bool = False
+    definition: str = ""
+
+
 def facts(pairs: Sequence[tuple[Node, Node]]) -> html.Dl:
     """Names and values in two columns."""
     return html.Dl([html.Div([html.Dt(name), html.Dd(value)]) for name, value in pairs], className="facts")
 
 
-def cell(value: Node, below: Node = None, *, sort: float | str | None = None, number: bool = True) -> html.Td:
-    """A cell with a second, smaller line; `sort` is what a column is sorted by where the text is not."""
-    lines = value if below is None or below == "" else [value, html.Small(below, className="below")]
+def cell(
+    value: Node, below: Node = None, *, sort: float | str | None = None, number: bool = True, worked: str = ""
+) -> html.Td:
+    """A cell with a second, smaller line; `sort` is what a column is sorted by where the text is not.
+
+    `worked` is the definition of the column with this row's figures in place, shown once the mark in its head is open.
+    """
+    lines: list[Node] = [value]
+    if below is not None and below != "":
+        lines.append(html.Small(below, className="below"))
+    if worked:
+        lines.append(html.Small(f"= {worked}", className="worked-out"))
     extra: Attributes = {} if sort is None else {"data-sort": str(sort)}
-    return html.Td(lines, className="num" if number else "", **extra)
+    return html.Td(lines if len(lines) > 1 else value, className="num" if number else "", **extra)
 
 
 def table(
-    heads: Sequence[tuple[str, bool]], rows: Sequence[html.Tr], caption: str, *, sortable: bool = False
+    heads: Sequence[tuple[str, bool] | Head], rows: Sequence[html.Tr], caption: str, *, sortable: bool = False
 ) -> html.Div:
     """A table that scrolls inside itself: heads are (text, is a number); the caption is for those who listen."""
-    header = html.Tr([html.Th(text, scope="col", className="num" if num else "") for text, num in heads])
-    return html.Div(
-        html.Table(
-            [html.Caption(caption, className="sr-only"), html.Thead(header), html.Tbody(list(rows))],
-            className="table sortable" if sortable else "table",
-        ),
-        className="table-wrap",
+    named = [Head(*head) for head in heads]
+    header = html.Tr([_head(head, place) for place, head in enumerate(named)])
+    said = [
+        html.P(f"{head.text}: {head.definition}.", className=f"note definition c{place}")
+        for place, head in enumerate(named)
+        if head.definition
+    ]
+    drawn = html.Table(
+        [html.Caption(caption, className="sr-only"), html.Thead(header), html.Tbody(list(rows))],
+        className="table sortable" if sortable else "table",
     )
+    return html.Div([*said, drawn] if said else drawn, className="table-wrap")
+
+
+def _head(head: Head, place: int) -> html.Th:
+    content: Node = head.text
+    if head.definition:
+        mark: Attributes = {"aria-hidden": "true"}
+        said = html.Span("how it is worked out", className="sr-only")
+        summary = html.Summary([said, html.I("=", className="mark", **mark)])
+        content = [head.text, html.Details([summary], className=f"formula of-column c{place}")]
+    return html.Th(content, scope="col", className="num" if head.number else "")
 
 
 def row(cells: Sequence[Node], href: str | None = None, *, selected: bool = False) -> html.Tr:
     """A row; with `href` all of it follows the link that one of its cells holds."""
     extra: Attributes = {} if href is None else {"data-view-href": href}
+    for place, td in enumerate(cells):
+        for line in td.children if isinstance(td.children, list) else []:
+            if getattr(line, "className", None) == "worked-out":
+                line.className = f"worked-out c{place}"
     if selected:
         extra["aria-selected"] = "true"
     return html.Tr(list(cells), **extra)

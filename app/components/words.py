@@ -59,6 +59,9 @@ KIND = {
 
 ALERT = {"stockout": "Out of stock"}
 
+#: Tiers of stores that are no level of areas.
+STORES = frozenset({"national", "zonal"})
+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _FULL_MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -160,6 +163,11 @@ def day(value: date | None, today: date) -> str:
     return f"{value.day} {_MONTHS[value.month - 1]}{year}"
 
 
+def day_and_year(value: date) -> str:
+    """`18 Nov 2026`, for tables in which the year is never plain."""
+    return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+
+
 def full_day(value: date) -> str:
     """`18 November 2026`."""
     return f"{value.day} {_FULL_MONTHS[value.month - 1]} {value.year}"
@@ -173,6 +181,11 @@ def month(value: date) -> str:
 def month_short(value: date) -> str:
     """`May 2016` with the month in three letters, for tables; never `May 16`, which is a day."""
     return f"{_MONTHS[value.month - 1]} {value.year}"
+
+
+def month_alone(value: date) -> str:
+    """`May`, where the year is plain."""
+    return _MONTHS[value.month - 1]
 
 
 def month_tick(value: date) -> str:
@@ -267,7 +280,15 @@ def tier(name: str, level_names: Sequence[str]) -> str:
     level = next((level for level in level_names if level.lower() == name.lower()), None)
     if level is not None:
         return f"{opening(level)} store"
-    return "Health facility" if name == "facility" else opening(name)
+    if name == "facility":
+        return "Health facility"
+    return f"{opening(name)} store" if name in STORES else opening(name)
+
+
+def likes(name: str, level_names: Sequence[str]) -> str:
+    """What places of a tier are called together: `health facilities`, `LGA stores`."""
+    said = tier(name, level_names)
+    return plural(said if said[:2].isupper() else inline(said), None)
 
 
 def distance(km: float | None) -> str:

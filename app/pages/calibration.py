@@ -43,6 +43,7 @@ def page(
         "calibration.html", "Accuracy", programme, person,
         found=found, names=names, part=reach.of_all, verdict=verdict(found.every), finding=finding(found.every.bins),
         diagram=reliability.svg(found.every.bins, finding(found.every.bins)), sentence=counted.sentence,
+        whose=whose(found, programme.model),
     )  # fmt: skip
 
 
@@ -55,6 +56,20 @@ def read(conn: sa.Connection, programme: Programme, scope: Scope, cache: Cache, 
     reach = (scope.whole, tuple(sorted(scope.areas)), tuple(sorted(scope.facilities)))
     kept = cache.read(CountsKey(programme.id, today.isoformat(), reach), load)
     return calibration.of(calibration.counts(json.loads(kept)))
+
+
+def whose(found: Calibration, model: str | None) -> str:
+    """Which model made the predictions, in sentences; `model` is the learned one in force."""
+    if not found.learned.count:
+        said = "All of these predictions are the count model's."
+        if model is None:
+            return said
+        return (
+            f"{said} The learned model ({model}) is judged by the months after those that it was taught, as they come."
+        )
+    made = words.opening(words.counted(found.learned.count, "prediction"))
+    others = "; the others are the count model's" if found.learned.count < found.every.count else ""
+    return f"{made} were made by the learned model, which had seen no later month then{others}."
 
 
 def verdict(score: Score) -> str:

@@ -10,15 +10,12 @@ import sqlalchemy as sa
 
 from app.errors import InvalidBody
 from app.pages import ahead, plain
-from data import kpis, monthly, stock
+from data import kpis, stock
 from data.insight import formula
 from data.kpis import Measure
 from data.programmes import Programme
 from geo.areas import Area
 from geo.reach import Reach
-
-#: As many full months can be chosen from.
-MONTHS = 24
 
 
 def page(
@@ -27,18 +24,18 @@ def page(
 ) -> str:  # fmt: skip
     """The whole page of an area; `asked` may name `from` and `to`. Raises what the reading raises."""
     today = programme.day(now)
-    default = kpis.period_of(today)
+    known = kpis.months(conn, programme.id, today)
+    default = kpis.period_of(known)
     first, last = (month(name, asked.get(name), day) for name, day in zip(("from", "to"), default, strict=True))
     found = kpis.read(conn, programme, (place.id, place.code, place.name), first, last, today)
     products = [p for p in stock.products(conn, programme.id) if any(m.product == p.code for m in found.measures)]
-    running = monthly.number(today)
     return plain.framed(
         "kpis.html", "Indicators", programme, person,
         area=place, found=found, products=products, amount=formula.amount,
         overall=[m for m in found.measures if m.product is None], kinds=_kinds(found.measures),
         of={(m.product, m.code): m.formula for m in found.measures},
         places=ahead.choices(conn, programme.id, place, reach), part=reach.part(place.code),
-        months=[monthly.first_day(m) for m in range(running - 1, running - 1 - MONTHS, -1)],
+        months=known[::-1],
         level=programme.level_names[1] if len(programme.level_names) > 1 else "Area",
         base=f"/api/v1/{quote(programme.code)}/areas/{quote(place.code, safe='')}/kpis",
         download=urlencode({"from": f"{found.first:%Y-%m}", "to": f"{found.last:%Y-%m}"}),

@@ -11,7 +11,8 @@ export function compare(a, b, direction) {
 export function attach() {
   document.addEventListener("click", (event) => {
     const head = event.target.closest?.("table.sortable thead th");
-    if (!head) return;
+    // The mark in a head opens how its numbers come about; it sorts nothing.
+    if (!head || event.target.closest("details")) return;
     const before = head.getAttribute("aria-sort");
     const number = head.classList.contains("num");
     for (const other of head.parentElement.children) other.removeAttribute("aria-sort");

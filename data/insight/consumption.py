@@ -58,7 +58,9 @@ def consumed(
 def in_stock_share(days_out: ArrayLike, days: ArrayLike) -> Floats:
     """The share of each month's days on which there was stock; days out that are not known count as none."""
     out = np.nan_to_num(np.asarray(days_out, dtype=np.float64), nan=0.0)
-    return np.asarray(1.0 - np.clip(out / np.asarray(days, dtype=np.float64), 0.0, 1.0))
+    length = np.asarray(days, dtype=np.float64)
+    # Days first: 1 - 27 / 30 is a hair below a tenth in floating point, and three days of thirty are a tenth.
+    return np.asarray(np.clip(length - out, 0.0, length) / length)
 
 
 def entered(used: ArrayLike, days_out: ArrayLike, days: ArrayLike) -> Bools:

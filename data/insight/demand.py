@@ -7,7 +7,7 @@ full months only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, unique
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from data.insight import months
 from data.insight import peers as peering
 from data.insight.months import Sums
-from data.insight.peers import DEFAULT_DISPERSION, Peers
+from data.insight.peers import DEFAULT_DISPERSION, DRIFT, Peers
 from data.insight.policy import DAYS_PER_MONTH
 from data.insight.policy import WINDOW as WINDOW
 
@@ -67,10 +67,6 @@ class Demand:
     source: NDArray[np.int8]
 
 
-#: Real levels move: the squared relative error of a perfectly known past mean as forecast of the months to come.
-#: Measured on monthly reports of 156 health facilities (docs/risk.md).
-DRIFT = 0.3
-
 #: Places of one kind never need quite the same: their variance is at least this share of the squared mean.
 LEAST_SPREAD = 0.1
 
@@ -100,7 +96,7 @@ class Source(IntEnum):
 #: Why that source is in force, in words for a person.
 WHY = {
     Source.NONE: "nothing is known: no use, no stock, no session and no children to plan for",
-    Source.CONSUMPTION: "it reported its use in every month of the window while it had stock",
+    Source.CONSUMPTION: "its own months say what it uses while it has stock",
     Source.BLEND: "few months of its own are known, so they are drawn towards what like places use",
     Source.SESSIONS: "too few months of use are known, but its sessions report the doses they give",
     Source.POPULATION: "neither use nor sessions are known, so it needs what its children need",
@@ -183,47 +179,62 @@ def estimate(
     a month still counts that is doubted. `window` and `method` (`policy.METHOD_CODES`) are one for all or [n].
 
     `group` [n] numbers the peers (0.. for example product x tier) and `area` [n] the areas within which they are more
-    alike; `expected_monthly` [n] is another view of need, such as population: peers are then compared, and
-    empty histories filled, in proportion to it. `handles` [n] says that the place is meant to have the product:
-    with no evidence either way it needs what its peers need (default: where `expected_monthly` is above 0).
+    alike; `expected_monthly` [n] is another view of need, such as population: where it is known of most of a group (NaN
+    where not), they are compared, and empty histories filled, in proportion to it. `handles` [n] says that the place is
+    meant to have the product: with no evidence either way it needs what its peers need (default: where
+    `expected_monthly` is above 0).
     `given` is the need that sessions show: in force where too few months of use are known.
     `peers` comes from `learn`; without it the positions given are their own peers.
 
     A place with a full window keeps its own mean, which anyone can recompute by hand (`FORMULA`).
     """
+    return work_out(
+        used, days_out, reported, days, group=group, area=area, expected_monthly=expected_monthly, handles=handles,
+        given=given, weight=weight, peers=peers, window=window, method=method,
+    )[0]  # fmt: skip
+
+
+def work_out(
+    used: ArrayLike, days_out: ArrayLike, reported: ArrayLike, days: ArrayLike, *,
+    group: ArrayLike | None = None, area: ArrayLike | None = None, expected_monthly: ArrayLike | None = None,
+    handles: ArrayLike | None = None, given: Given | None = None, weight: ArrayLike | None = None,
+    peers: Peers | None = None, window: ArrayLike = WINDOW, method: ArrayLike | None = None,
+) -> tuple[Demand, Peers]:  # fmt: skip
+    """Work out the same, and return with it what the groups taught."""
     sums = months.add_up(used, days_out, reported, days, window=window, weight=weight, method=method)
     groups, places, expected = _context(len(sums.used), group, area, expected_monthly)
-    if peers is None:
-        peers = peering.learn(sums, groups, places, int(places.max(initial=0)) + 1, expected)
-    meant = (expected > 0) & (expected_monthly is not None) if handles is None else np.asarray(handles, dtype=bool)
-    populated = np.isfinite(expected) & (expected_monthly is not None)
-    if expected_monthly is not None:
-        # Peers that nobody has used yet: the expected need itself.
-        peers = Peers(np.nan_to_num(peers.level, nan=1.0), peers.spread, peers.dispersion, peers.areas)
-    found = _shrink(sums, peers, peering.number(groups, places, peers.areas), expected, meant, populated, window)
-    return found if given is None else _with_sessions(found, given)
+    taught = peering.learn(sums, groups, places, int(places.max(initial=0)) + 1, expected) if peers is None else peers
+    narrow = peering.number(groups, places, taught.areas)
+    populated = np.isfinite(expected) & taught.ratio[narrow]
+    meant = populated & (expected > 0) if handles is None else np.asarray(handles, dtype=bool)
+    # What nobody of a group has used yet is the expected need itself.
+    known = replace(taught, level=np.where(taught.ratio & np.isnan(taught.level), 1.0, taught.level))
+    found = _shrink(sums, known, narrow, peering.scale(known.ratio, narrow, expected), meant, populated, window)
+    return (found if given is None else _with_sessions(found, given, known.drift[narrow])), taught
 
 
 def _context(
     n: int, group: ArrayLike | None, area: ArrayLike | None, expected_monthly: ArrayLike | None
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
     groups, places = (np.zeros(n, dtype=np.intp) if v is None else np.asarray(v, dtype=np.intp) for v in (group, area))
-    return groups, places, np.ones(n) if expected_monthly is None else np.asarray(expected_monthly, dtype=np.float64)
+    if expected_monthly is None:
+        return groups, places, np.full(n, np.nan)
+    return groups, places, np.asarray(expected_monthly, dtype=np.float64)
 
 
 def _shrink(
     sums: Sums,
     peers: Peers,
     group: NDArray[np.intp],
-    expected: Floats,
+    scale: Floats,
     meant: Bools,
     populated: Bools,
     window: ArrayLike,
 ) -> Demand:
     count, exposure = sums.months, sums.exposure
     own = np.nan_to_num(sums.own)
-    level = peers.level[group] * expected
-    spread = np.maximum(peers.spread[group], LEAST_SPREAD * peers.level[group] ** 2) * expected**2
+    level = peers.level[group] * scale
+    spread = np.maximum(peers.spread[group], LEAST_SPREAD * peers.level[group] ** 2) * scale**2
 
     pooled = np.nan_to_num(peers.dispersion[group], nan=DEFAULT_DISPERSION)
     squares = np.where(own > 0, sums.squares / np.where(own > 0, own, 1.0), 0.0)
@@ -247,7 +258,7 @@ def _shrink(
         amc=amc,
         daily_mean=amc / DAYS_PER_MONTH,
         dispersion=dispersion,
-        uncertainty=DRIFT + np.clip(np.nan_to_num(chance, nan=0.0, posinf=MOST_CHANCE), 0.0, MOST_CHANCE),
+        uncertainty=peers.drift[group] + np.clip(np.nan_to_num(chance, nan=0.0, posinf=MOST_CHANCE), 0.0, MOST_CHANCE),
         months_used=np.ceil(count).astype(np.int16),
         own_weight=weight,
         active=amc > 0,
@@ -255,7 +266,7 @@ def _shrink(
     )
 
 
-def _with_sessions(found: Demand, given: Given) -> Demand:
+def _with_sessions(found: Demand, given: Given, drift: Floats) -> Demand:
     """The need that sessions show, where fewer months of use are known than say anything."""
     taken = (found.months_used < QUIET_MONTHS) & (given.months >= LEAST_SESSIONS) & np.isfinite(given.monthly)
     if not taken.any():
@@ -267,7 +278,7 @@ def _with_sessions(found: Demand, given: Given) -> Demand:
         amc=amc,
         daily_mean=amc / DAYS_PER_MONTH,
         dispersion=found.dispersion,
-        uncertainty=np.where(taken, DRIFT + chance, found.uncertainty),
+        uncertainty=np.where(taken, drift + chance, found.uncertainty),
         months_used=found.months_used,
         own_weight=np.where(taken, 0.0, found.own_weight),
         active=amc > 0,

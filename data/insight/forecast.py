@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from data.insight import consumption, demand, kpi
@@ -89,7 +90,7 @@ def side_by_side(past: History) -> list[Forecast]:
     scale = float(np.nanmean(steps)) if np.isfinite(steps).any() else float("nan")
     found = []
     for view in View:
-        said = np.array([_say(view, past, t) for t in range(months + 1)])
+        said = _said(view, past)
         tried = np.where(np.arange(months) >= FIRST, said[:-1], np.nan)
         known = ~np.isnan(tried) & ~np.isnan(actual)
         found.append(
@@ -101,20 +102,25 @@ def side_by_side(past: History) -> list[Forecast]:
     return found
 
 
-def _say(view: View, past: History, t: int) -> float:
-    """What a view said of month t with what was known before it."""
+def _said(view: View, past: History) -> Floats:
+    """What a view said of each month with what was known before it; last of the one that is to come."""
+    count = past.used.size + 1
     if view is View.POPULATION:
-        return past.population
-    if t == 0:
-        return float("nan")
-    before = slice(max(0, t - past.window), t)
+        return np.full(count, past.population)
+
+    def before(values: Floats, nothing: float) -> Floats:
+        """The window before each month; what lies before the first month was not reported."""
+        padded = np.concatenate([np.full(past.window, nothing), values])
+        return sliding_window_view(padded, past.window)
+
+    out, days = before(past.days_out, 0.0), before(past.days, 30.0)
     if view is View.SESSIONS:
-        given = demand.from_sessions(
-            past.administered[None, before], [past.wastage], past.days_out[None, before], past.days[before]
-        )
-        return float(given.monthly[0])
-    amc = consumption.amc(past.method, past.used[before], past.days_out[before], past.days[before])
-    return float(amc) * (1.0 if past.season is None else float(past.season[(past.first_month + t) % 12]))
+        given = before(past.administered, np.nan)
+        return demand.from_sessions(given, np.full(count, past.wastage), out, days).monthly
+    amc = consumption.amc(past.method, before(past.used, np.nan), out, days)
+    if past.season is None:
+        return amc
+    return np.asarray(amc * past.season[(past.first_month + np.arange(count)) % past.season.size])
 
 
 def best(forecasts: list[Forecast]) -> View | None:
@@ -133,6 +139,8 @@ def why(source: Source, forecasts: list[Forecast]) -> str:
     if not (np.isfinite(errors[winner]) and np.isfinite(errors[held])):
         return said
     less, more = _percent(errors[winner]), _percent(errors[held])
+    if errors[winner] >= errors[held] or less == more:
+        return said
     return f"{said} By {winner.value} the months before would have been missed by {less}, not by {more}."
 
 

@@ -5,6 +5,7 @@ The day of a past delivery is seldom part of a monthly report: it is then taken 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,20 @@ from data.types import State
 #: The fewest full months that a position is judged by.
 WINDOW_MONTHS = 12
 _MIDDLE = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How months ended, all [n, m]: state, probability before the next delivery, P(out within 30 days) from then.
+
+    `expected` is the demand that was in force while the month ran, in doses a month, from the months before it: what
+    its use and its balance are held against. NaN where nothing was known.
+    """
+
+    state: NDArray[np.uint8]
+    probability: NDArray[np.float32]
+    within_30: NDArray[np.float32]
+    expected: NDArray[np.float32]
 
 
 def states(
@@ -36,8 +51,8 @@ def states(
     method: NDArray[np.integer[Any]] | None = None,
     window: NDArray[np.integer[Any]] | int = policy.WINDOW,
     since_received: NDArray[np.float64] | None = None,
-) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-    """State, probability and P(out within 30 days) at the end of every month, all [n, m]; doses, NaN if not reported.
+) -> Ended:
+    """How every month [n, m] ended; amounts are doses, NaN if not reported.
 
     Months are columns, oldest first, without gaps; `days` [m] are their lengths. Each month is judged by itself and the
     eleven before it, never by a later one. `preset`, `method` and `window` are what `policy.choose` gives for each
@@ -46,7 +61,7 @@ def states(
     """
     n, m = closing.shape
     state = np.full((n, m), int(State.NO_REPORT), dtype=np.uint8)
-    probability, within_30 = (np.full((n, m), np.nan, dtype=np.float32) for _ in range(2))
+    probability, within_30, expected = (np.full((n, m), np.nan, dtype=np.float32) for _ in range(3))
     out = demand.days_out_at_least(days_out, opening, received, days)
     reported = ~np.isnan(closing)
     # A place that reports zeros of a product which it never had is not out of it.
@@ -77,4 +92,6 @@ def states(
         )
         state[:, t], probability[:, t] = answer.state, answer.probability
         within_30[:, t] = answer.within[:, ahead.MONTH]
-    return state, probability, within_30
+        if t + 1 < m:
+            expected[:, t + 1] = need.amc
+    return Ended(state, probability, within_30, expected)

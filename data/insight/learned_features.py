@@ -17,7 +17,7 @@ from scipy import special
 
 from data.insight.learned_history import Bools, Floats, History, Places, empty, filled
 
-VERSION = 1
+VERSION = 2
 
 #: No more than so many months are looked back: older ones say little, and a nation's months have to fit in memory.
 MOST_MONTHS = 36
@@ -160,9 +160,10 @@ def _use(past: _Past) -> Iterator[tuple[str, Column]]:
 def _lately(felt: Floats) -> Floats:
     """The mean use, each month weighing three quarters of the one after it."""
     weight = (0.75 ** np.arange(felt.shape[1])[::-1]).astype(np.float32)
-    known = ~np.isnan(felt)
-    total = known @ weight
-    return np.where(total > 0, np.nan_to_num(felt) @ weight / np.maximum(total, 1e-6), np.nan).astype(np.float32)
+    # Summed in one order on every machine, which a library for matrices does not promise.
+    total = np.einsum("ij,j->i", ~np.isnan(felt), weight)
+    used = np.einsum("ij,j->i", np.nan_to_num(felt), weight)
+    return np.where(total > 0, used / np.maximum(total, 1e-6), np.nan).astype(np.float32)
 
 
 def _as_much(amounts: Floats, stock: Floats) -> Column:

@@ -22,6 +22,9 @@ Bools = NDArray[np.bool_]
 _CHUNK = 65_536
 _MSUPPLY = METHOD_CODES[consumption.MSUPPLY]
 
+#: The latest so many months are held against those before them, of which there have to be as many: has the level moved?
+RECENT = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Sums:
@@ -29,6 +32,10 @@ class Sums:
 
     `months` and `exposure` count months, the latter only their share in stock; `squares` are those of what was used
     around its mean; `ever_used` looks at every month given, also those that do not enter.
+
+    Of the latest `RECENT` of them against those before: `change` is the squared difference of what was used in a month
+    of each, over the squared mean; `thin` times a dispersion is what chance alone makes of it; `inner` over `freedom`
+    is the dispersion within both. NaN, and 0, where there are too few.
     """
 
     months: Floats
@@ -37,6 +44,10 @@ class Sums:
     squares: Floats
     own: Floats
     ever_used: Bools
+    change: Floats
+    thin: Floats
+    inner: Floats
+    freedom: Floats
 
 
 def add_up(
@@ -89,7 +100,30 @@ def _chunk(
     for other in np.unique(method[method != _MSUPPLY]):
         which = np.flatnonzero(method == other)
         own[which] = _by(METHOD_NAMES[int(other)], which, taken, share, lengths, chosen, (total, months, span, stocked))
-    return Sums(months, total, exposure, squares, own, np.asarray((known & (amounts > 0)).any(axis=1)))
+    moved = _moved(taken, held, share, chosen & (latest <= RECENT))
+    return Sums(months, total, exposure, squares, own, np.asarray((known & (amounts > 0)).any(axis=1)), *moved)
+
+
+def _moved(taken: Floats, held: Floats, share: Floats, recent: Bools) -> tuple[Floats, Floats, Floats, Floats]:
+    """What the latest months are beside those before: `change`, `thin`, `inner` and `freedom` of `Sums`."""
+    parts = []
+    for counts in (np.where(recent, held, 0.0), np.where(recent, 0.0, held)):
+        weighed = counts * share
+        months, exposure, used = counts.sum(axis=1), weighed.sum(axis=1), (counts * taken).sum(axis=1)
+        rate = used / np.where(exposure > 0, exposure, 1.0)
+        # Of `squares` around the rate: what was used times itself, less what the rate makes of it.
+        own = (counts * taken**2 / np.where(counts > 0, share, 1.0)).sum(axis=1) - rate * used
+        parts.append((months, exposure, used, rate, np.maximum(own, 0.0)))
+    (late, late_span, late_used, late_rate, late_own), (early, early_span, early_used, early_rate, early_own) = parts
+    enough = (late >= RECENT) & (early >= RECENT) & (late_used + early_used > 0)
+    span = np.where(enough, late_span + early_span, 1.0)
+    mean = np.where(enough, (late_used + early_used) / span, 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        change = np.where(enough, ((late_rate - early_rate) / mean) ** 2, np.nan)
+        thin = np.where(enough, (1 / late_span + 1 / early_span) / mean, np.nan)
+    inner = np.where(enough, late_own + early_own, 0.0)
+    freedom = np.where(enough, late_rate * (late - 1) + early_rate * (early - 1), 0.0)
+    return change, thin, inner, freedom
 
 
 def _by(

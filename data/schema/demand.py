@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
 from data.schema import columns
 
@@ -33,7 +34,27 @@ campaign = sa.Table(
     sa.Column("name", sa.Text, nullable=False, server_default=""),
     sa.CheckConstraint("first_day <= last_day", name="ends_after_it_begins"),
     sa.UniqueConstraint("product_id", "area_id", "first_day"),
+    ExcludeConstraint(
+        ("product_id", "="), ("area_id", "="), (sa.text("daterange(first_day, last_day, '[]')"), "&&"),
+        name="ex_campaign_overlap",
+    ),
     sa.Index("ix_campaign_programme_id", "programme_id"),
+)  # fmt: skip
+
+peer_group = sa.Table(
+    "peer_group", columns.metadata,
+    # What like places taught when demand was last worked out: those of a tier in a first-level area.
+    columns.ref("programme"),
+    columns.ref("product"),
+    sa.Column("tier", sa.Text, nullable=False),
+    columns.ref("area", name="partition_id"),
+    # As data.insight.peers has them: doses a month, or (`ratio`) a multiple of what the children need.
+    sa.Column("level", sa.REAL),
+    sa.Column("spread", sa.REAL),
+    sa.Column("dispersion", sa.REAL),
+    sa.Column("drift", sa.REAL, nullable=False),
+    sa.Column("ratio", sa.Boolean, nullable=False),
+    sa.PrimaryKeyConstraint("programme_id", "product_id", "tier", "partition_id"),
 )  # fmt: skip
 
 session_month = sa.Table(

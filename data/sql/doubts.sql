@@ -58,6 +58,7 @@ left join app_user u on u.id = g.judged_by
 where g.programme_id = :programme_id and (CAST(:judged AS boolean) or g.verdict is null)
   and (CAST(:area_id AS int) is null or a.lineage @> array[CAST(:area_id AS int)])
   and (CAST(:facility AS text) is null or f.code = :facility)
+  and (CAST(:product AS text) is null or p.code = :product)
 order by g.month desc, g.id desc
 limit :limit offset :skip
 

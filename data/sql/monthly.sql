@@ -33,3 +33,11 @@ select min(m.month)
 from facility f
 join lateral (select min(month) as month from stock_month where facility_id = f.id) m on true
 where f.programme_id = :programme_id
+
+-- ended --
+-- The months on record of a programme that were over when another began, oldest first, by the roll-ups of its nation.
+select m.month
+from area a
+join area_month m on m.area_id = a.id and m.product_seat = 0 and m.month < :running
+where a.programme_id = :programme_id and a.level = 0
+order by m.month

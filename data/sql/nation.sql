@@ -67,6 +67,7 @@ select string_agg(int4send(p.facility_id), '') as facility_id,
        string_agg(int4send(coalesce(CAST(p.demand_source AS int), -2147483648)), '') as demand_source,
        string_agg(int4send(coalesce(CAST(p.preset AS int), -2147483648)), '') as preset,
        string_agg(float4send(coalesce(p.probability, 'NaN')), '') as probability,
+       string_agg(float4send(coalesce(p.learned_shift, 'NaN')), '') as learned_shift,
        string_agg(float4send(coalesce(p.cover_p10, 'NaN')), '') as cover_p10,
        string_agg(float4send(coalesce(p.cover_p50, 'NaN')), '') as cover_p50,
        string_agg(float4send(coalesce(p.cover_p90, 'NaN')), '') as cover_p90,
@@ -111,7 +112,8 @@ from (
 
 -- deliveries --
 -- What the receipts of a time say of each facility: how many deliveries came after one of the same product, how many of
--- them late, and the days that they were late; with the days of what is overdue and still in use.
+-- them late, and the days that they were late; with the days of what is overdue and still in use. What was received in a
+-- month that was not reported is not known, so that the time around it is neither long nor short.
 with receipt as materialized (
     select distinct e.facility_id, e.product_id, CAST(e.occurred_at at time zone :timezone AS date) as day
     from stock_event e
@@ -119,22 +121,31 @@ with receipt as materialized (
       and e.occurred_at >= :starts and e.occurred_at < :ends
 ),
 gap as (
-    select facility_id, day - lag(day) over (partition by facility_id, product_id order by day) as days from receipt
+    select facility_id, product_id, day, lag(day) over (partition by facility_id, product_id order by day) as before
+    from receipt
 ),
 told as (
-    select g.facility_id, count(*) as came, count(*) filter (where late) as late,
-           coalesce(sum(g.days - f.delivery_interval_days) filter (where late), 0) as days
+    select g.facility_id, count(*) as came, count(*) filter (where l.late) as late,
+           coalesce(sum(g.day - g.before - f.delivery_interval_days) filter (where l.late), 0) as days
     from gap g
     join facility f on f.id = g.facility_id
-    cross join lateral (select g.days > f.delivery_interval_days + :tolerance as late) l
-    where g.days is not null
+    cross join lateral (select g.day - g.before > f.delivery_interval_days + :tolerance as late) l
+    where g.before is not null and not (l.late and exists (
+        select from generate_series(date_trunc('month', g.before) + interval '1 month',
+                                    date_trunc('month', g.day) - interval '1 month', interval '1 month') as s (month)
+        where not exists (
+            select from stock_month m
+            where m.facility_id = g.facility_id and m.product_id = g.product_id and m.month = CAST(s.month AS date)
+              and m.received is not null
+        )
+    ))
     group by g.facility_id
 ),
 waiting as (
     select p.facility_id, sum(least(:today - p.last_received_on - f.delivery_interval_days, :most_overdue)) as days
     from position p
     join facility f on f.id = p.facility_id
-    where f.programme_id = :programme_id and p.amc > 0
+    where f.programme_id = :programme_id and p.amc > 0 and p.state <> :no_report
       and p.last_received_on < CAST(:today AS date) - f.delivery_interval_days - :tolerance
       and p.last_received_on >= CAST(:starts AS timestamptz)::date
     group by p.facility_id
@@ -189,9 +200,9 @@ for update of p
 -- close_month --
 -- A month that has ended keeps the state in which it ended, also where nothing happened in it: then what was there stayed,
 -- and what was used is not known.
-insert into stock_month as m (facility_id, product_id, month, opening, closing, state, probability, within_30)
+insert into stock_month as m (facility_id, product_id, month, opening, closing, state, probability, within_30, expected)
 select p.facility_id, p.product_id, :month, p.total - since.doses, p.total - since.doses, p.state, p.probability,
-       p.within[3]
+       p.within[3], p.amc
 from position p
 join facility f on f.id = p.facility_id
 cross join lateral (
@@ -201,5 +212,6 @@ cross join lateral (
 ) since
 where f.programme_id = :programme_id and f.open and p.state <> :no_report
 on conflict (facility_id, product_id, month) do update
-set state = excluded.state, probability = excluded.probability, within_30 = excluded.within_30
+set state = excluded.state, probability = excluded.probability, within_30 = excluded.within_30,
+    expected = excluded.expected
 where m.state is null

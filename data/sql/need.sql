@@ -38,3 +38,21 @@ from unnest(CAST(:facility_id AS int[]), CAST(:product_id AS int[]), CAST(:amc A
             CAST(:preset AS int[]))
      as d (facility_id, product_id, amc, dispersion, uncertainty, demand_source, preset)
 where p.facility_id = d.facility_id and p.product_id = d.product_id
+
+-- partitions --
+-- The first-level areas of a programme's facilities, in the order of their numbers.
+select string_agg(int4send(partition_id), '') as id
+from (select distinct partition_id from facility where programme_id = :programme_id order by partition_id) f
+
+-- drop_peers --
+-- What like places taught before.
+delete from peer_group where programme_id = :programme_id
+
+-- keep_peers --
+-- What like places taught: NaN is not known.
+insert into peer_group (programme_id, product_id, tier, partition_id, level, spread, dispersion, drift, ratio)
+select :programme_id, product_id, tier, partition_id, nullif(level, 'NaN'), nullif(spread, 'NaN'),
+       nullif(dispersion, 'NaN'), drift, ratio
+from unnest(CAST(:product_id AS int[]), CAST(:tier AS text[]), CAST(:partition_id AS int[]), CAST(:level AS real[]),
+            CAST(:spread AS real[]), CAST(:dispersion AS real[]), CAST(:drift AS real[]), CAST(:ratio AS boolean[]))
+     as g (product_id, tier, partition_id, level, spread, dispersion, drift, ratio)

@@ -37,6 +37,9 @@ ASKED = [
     "/api/v1/small/counts?facility={}", "/api/v1/small/shipments?facility={}", "/api/v1/small/changes?since={}",
     "/small/bin-card?facility={}&product={}", "/small/bin-card?facility=F-W1&product=BCG&from={}&to={}&lot={}",
     "/small/counts?facility={}", "/small/counts/new?facility={}", "/small/counts/{}", "/small/alerts?page={}",
+    "/small/orders?facility={}", "/small/orders/new?facility={}", "/small/orders/{}",
+    "/api/v1/small/orders?facility={}", "/api/v1/small/orders?status={}", "/api/v1/small/orders/{}",
+    "/small/record?facility=F-W1&product=BCG&kind=receipt&partner={}&document={}",
     "/login?next={}", "/{}", "/small/{}", "/values/small/1/{}/1", "/tiles/small/1/{}/1/1/1.mvt",
 ]  # fmt: skip
 
@@ -366,6 +369,7 @@ WRITTEN_ON = [
     ("facility", "/small/record?facility=F-W1&product=BCG&kind=loss"),
     ("facility", "/small/record?facility=F-W1&product=BCG&kind=adjustment"),
     ("facility", "/small/counts/new?facility=F-W1"), ("facility", "/small/bin-card?facility=F-W1&product=BCG"),
+    ("facility", "/small/orders/new?facility=F-W1"),
     ("national", "/small/next"), ("national", "/small/kpis"),
     ("analyst", "/account/details"), ("analyst", "/account/password"), ("analyst", "/account/tokens"),
     ("administrator", "/small/people"), ("administrator", "/small/log"), (None, "/login"),

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from test_lens import FACILITY, POSITION
 
 from app import explained
 from app.lens import PLAIN
+from data.insight import formula
 from data.lens import Lens
 from data.programmes import Programme
 from data.stock import Month
+from data.types import State
+from data.why import Counted
 from geo.areas import Status
 
 TODAY = date(2026, 11, 20)
-PROGRAMME = Programme(1, "small", "Small", "Africa/Lagos", "NPHCDA", True, "", 1, None, ["Nation"], [])
+NEED = formula.amc([400.0] * 12, [0.0] * 12, [30.0] * 12)
+PROGRAMME = Programme(1, "small", "Small", "Africa/Lagos", "NPHCDA", True, "", 1, None, ["Nation"], [],
+                      "2016-01 to 2018-12, 1b9f03c2")  # fmt: skip
 
 
 def _months(used: int | None = 400, days_out: int | None = 0) -> list[Month]:
@@ -24,26 +29,44 @@ def _months(used: int | None = 400, days_out: int | None = 0) -> list[Month]:
     return [Month(start, 0, used, used, 0, 0, 0, days_out, None, None) for start in starts]
 
 
-def _said(position=POSITION, months=None, lens=PLAIN, doses_per_child=4.0):
+def _said(position=POSITION, months=None, lens=PLAIN, doses_per_child=4.0, counted=None):
     known = _months() if months is None else months
-    return explained.position(PROGRAMME, FACILITY, position, known, lens, TODAY, doses_per_child=doses_per_child)
+    return explained.position(
+        PROGRAMME, FACILITY, position, known, lens, TODAY, need=NEED, doses_per_child=doses_per_child, counted=counted
+    )
 
 
-def test_the_amc_beside_its_formula_is_the_one_that_is_shown() -> None:
-    amc = _said()["amc"]
-    assert amc.value == pytest.approx(POSITION.amc)
-    assert "4,800 doses / 12 months" in amc.worked
-    assert amc.note == ""
+def test_levels_between_minimum_and_maximum_are_those_of_the_preset() -> None:
+    said = _said()
+    assert said["amc"] is NEED
+    # 400 a month; a week from order to arrival.
+    assert said["critical"].value == pytest.approx(400 * 7 / 30.4375)
+    assert said["reorder"].value == pytest.approx(100 + 400 * 7 / 30.4375)
 
 
-def test_where_like_places_entered_the_formula_says_so_and_keeps_the_number_in_force() -> None:
-    amc = _said(replace(POSITION, amc=300.0))["amc"]
-    assert amc.value == 300
-    assert amc.worked == ""
-    assert "the months reported here give 4,800 doses / 12 months" in amc.note
-    assert "in force is 300 doses a month, drawn towards what like places need" in amc.note
-    alone = _said(replace(POSITION, amc=300.0), months=[])["amc"]
-    assert "what like places need" in alone.note
+def test_what_may_be_used_and_what_may_not_add_up_to_what_is_held() -> None:
+    said = _said(replace(POSITION, total=500, usable=420))
+    assert said["usable"].worked == "500 doses held - 80 doses"
+    assert (said["usable"].value, said["not_usable"].value) == (420, 80)
+
+
+def test_what_is_ahead_says_until_when_and_what_comes() -> None:
+    due = replace(POSITION, next_delivery_on=date(2026, 11, 30), within=[0.1, 0.2, 0.3, 0.4, 0.5], short=50.0)
+    said = _said(due)
+    assert said["within"].note == "the next delivery is due in 10 days and is taken to fill up to 500 doses"
+    assert "30 days: 394 doses" in said["within"].worked
+    assert said["short"].value == 50
+    assert said["delivery"].worked == "31 Oct 2026 + 30 days is 30 Nov 2026"
+    late = _said(replace(due, next_delivery_on=date(2026, 11, 17)))
+    assert late["short"].note.startswith("the delivery is 3 days overdue")
+    sent = _said(replace(due, coming=200, coming_on=date(2026, 11, 24)))
+    assert sent["short"].note == "the next delivery is due in 4 days with 200 doses"
+    assert sent["delivery"].worked == "200 doses on the way"
+
+
+def test_how_long_it_has_been_out_is_counted_from_the_day_on_which_the_last_dose_went() -> None:
+    out = replace(POSITION, out_since=datetime(2026, 11, 14, 9, tzinfo=UTC))
+    assert (_said(out)["out_since"].value, _said(out)["out_since"].worked) == (6, "since 14 Nov 2026")
 
 
 def test_levels_name_the_preset_that_they_are_seen_by() -> None:
@@ -61,6 +84,24 @@ def test_the_chance_says_until_when() -> None:
     assert "until the next expected delivery arrives" in _said(due)["probability"].worked
     assert "10 days" in _said(due)["probability"].worked
     assert "until 30 days have passed" in _said(lens=Lens(horizon=30))["probability"].worked
+
+
+def test_where_something_was_learnt_the_chance_says_the_count_the_shift_and_the_model() -> None:
+    learnt = replace(POSITION, learned_shift=0.9, probability=0.31, next_delivery_on=date(2026, 11, 30))
+    counted = Counted(probability=0.12, within=[0.01, 0.04, 0.15, 0.4, 0.8], month=0.37, weight=1)
+    said = _said(learnt, counted=counted)["probability"]
+    assert said.value == 0.31
+    assert (
+        "= 12 % by count; as learnt, the chance with the odds 2.46 x 0.176 ^ 0.75 x (0.136 / 0.176) ^ 0.5"
+        in said.worked
+    )
+    month = _said(replace(learnt, probability=0.37), lens=Lens(horizon=30), counted=counted)["probability"]
+    assert "= 15 % by count; as learnt, the chance with the odds 2.46 x 0.176 ^ 0.75" in month.worked
+    later = _said(learnt, lens=Lens(horizon=30), counted=replace(counted, weight=0.8))["probability"]
+    assert later.worked.endswith("(2.46 x 0.176 ^ 0.75) ^ 0.8 x 0.176 ^ 0.2")
+    assert said.note == "learnt from this programme's months of 2016-01 to 2018-12, 1b9f03c2"
+    assert "as learnt" not in _said(replace(learnt, state=State.STOCKOUT), counted=counted)["probability"].worked
+    assert "as learnt" not in _said()["probability"].worked
 
 
 def test_children_missed_are_doses_short_by_doses_a_child() -> None:

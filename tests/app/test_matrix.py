@@ -29,6 +29,8 @@ from data.types import Kind
 
 #: What lies where. The officer of E sees F-E1, the in-charge of F-W1 that facility; the others all of it.
 FACILITIES = {"F-E1": "E1", "F-W1": "W1", "F-W2a": "W2", "F-W2b": "W2"}
+#: Who is asked for what each facility orders, and who ships to it.
+PARTNER = {"F-E1": "F-W1", "F-W1": "F-E1", "F-W2a": "F-W2b", "F-W2b": "F-W2a"}
 #: Of each facility an amount and a lot that stand in no answer by chance.
 DOSES = {"F-E1": 271_913, "F-W1": 382_024, "F-W2a": 493_135, "F-W2b": 604_246}
 INSIDE = {"area": {"F-E1"}, "facility": {"F-W1"}}
@@ -68,11 +70,12 @@ class Case:
 
 
 class World:
-    """The site with a count, a paper and a shipment at every facility."""
+    """The site with a count, an order, a paper and a shipment at every facility."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
         self.counts: dict[str, str] = {}
+        self.orders: dict[str, str] = {}
         self.papers: dict[str, int] = {}
         self.versions = 1
 
@@ -108,7 +111,7 @@ def world(site: Site) -> World:
             "lot": f"LOT{facility}", "expiry": expiry, "opened_vial": True,
         }  # fmt: skip
         assert site.post(said).status_code == 201
-        partner = {"F-E1": "F-W1", "F-W1": "F-E1", "F-W2a": "F-W2b", "F-W2b": "F-W2a"}[facility]
+        partner = PARTNER[facility]
         sent = said | {"kind": "issue", "doses": 13, "source_id": f"{facility} sent", "document": f"DN{facility}",
                        "partner": partner, "occurred_at": (now - timedelta(hours=1)).isoformat()}  # fmt: skip
         sent.pop("expiry")
@@ -117,6 +120,9 @@ def world(site: Site) -> World:
             "/api/v1/small/counts", json={"facility": facility, "products": ["MR"]}, headers=site.signed("machine")
         )
         made.counts[facility] = opened.get_json()["number"]
+        asked = {"facility": facility, "supplier": partner, "lines": [{"product": "BCG", "doses": 20}]}
+        ordered = Client(site.app).post("/api/v1/small/orders", json=asked, headers=site.signed("machine"))
+        made.orders[facility] = ordered.get_json()["number"]
         paper = Client(site.app).post(
             f"/api/v1/small/facilities/{facility}/attachments",
             data={"file": (io.BytesIO(b"%PDF-1.4 " + facility.encode()), "a.pdf")},
@@ -141,6 +147,11 @@ def count(tail: str, json: Any = None, form: dict[str, str] | None = None) -> As
     return lambda w, f: Asked(f"{base}/{w.counts[f]}{tail}", None if json == "page" else json, form)
 
 
+def order(tail: str, json: Any = None, form: dict[str, str] | None = None) -> Ask:
+    base = "/small/orders" if form is not None or json == "page" else "/api/v1/small/orders"
+    return lambda w, f: Asked(f"{base}/{w.orders[f]}{tail}", None if json == "page" else json, form)
+
+
 def at(path: str, json: Any = None, form: dict[str, str] | None = None) -> Ask:
     def fill(value: Any, facility: str) -> Any:
         return {k: v.replace("FACILITY", facility) for k, v in value.items()} if isinstance(value, dict) else value
@@ -158,6 +169,8 @@ def of_person(tail: str) -> Case:
 
 
 REASON = {"reason": "a broken seal"}
+#: No step of an order is done here, so that all of them find the same: what they lack is looked at after who asks.
+NOTHING = {"lines": [{"product": "MR", "doses": 10}]}
 #: Every route of the application by method and rule, beside those that strangers may have.
 CASES: dict[tuple[str, str], Case] = {
     ("POST", "/logout"): Case(at("/logout", form={})),
@@ -201,6 +214,29 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/api/v1/<programme>/counts/<number>/approve"): Case(count("/approve"), "facility"),
     ("POST", "/api/v1/<programme>/counts/<number>/refuse"): Case(count("/refuse", REASON), "facility"),
     ("POST", "/api/v1/<programme>/counts/<number>/cancel"): Case(count("/cancel", {"reason": " "}), "facility"),
+    ("GET", "/api/v1/<programme>/orders"): Case(at("/api/v1/small/orders")),
+    ("POST", "/api/v1/<programme>/orders"): Case(
+        lambda w, f: Asked("/api/v1/small/orders", {"facility": f, "supplier": f, "lines": []}), "facility"
+    ),
+    ("GET", "/api/v1/<programme>/orders/<number>"): Case(order(""), "order"),
+    ("POST", "/api/v1/<programme>/orders/<number>/approve"): Case(order("/approve", NOTHING), "supplier"),
+    ("POST", "/api/v1/<programme>/orders/<number>/refuse"): Case(order("/refuse", {"reason": " "}), "supplier"),
+    ("POST", "/api/v1/<programme>/orders/<number>/ship"): Case(order("/ship"), "supplier"),
+    ("POST", "/api/v1/<programme>/orders/<number>/receive"): Case(order("/receive", {"document": "x"}), "facility"),
+    ("POST", "/api/v1/<programme>/orders/<number>/cancel"): Case(order("/cancel", {"reason": " "}), "facility"),
+    ("POST", "/api/v1/<programme>/orders/<number>/release"): Case(order("/release", REASON), "supplier"),
+    ("GET", "/<programme>/orders"): Case(at("/small/orders")),
+    ("GET", "/<programme>/orders/new"): Case(at("/small/orders/new?facility=PLACE"), "facility"),
+    ("POST", "/<programme>/orders"): Case(at("/small/orders", form={"facility": "FACILITY"}), "facility"),
+    ("GET", "/<programme>/orders/<number>"): Case(order("", "page"), "order"),
+    ("POST", "/<programme>/orders/<number>/approve"): Case(
+        order("/approve", form={"vials.BCG": "0", "vials.MR": "0"}), "supplier"
+    ),
+    ("POST", "/<programme>/orders/<number>/refuse"): Case(order("/refuse", form={"reason": ""}), "supplier"),
+    ("POST", "/<programme>/orders/<number>/ship"): Case(order("/ship", form={}), "supplier"),
+    ("POST", "/<programme>/orders/<number>/receive"): Case(order("/receive", form={"document": "x"}), "facility"),
+    ("POST", "/<programme>/orders/<number>/cancel"): Case(order("/cancel", form={"reason": ""}), "facility"),
+    ("POST", "/<programme>/orders/<number>/release"): Case(order("/release", form=REASON), "supplier"),
     ("GET", "/<programme>/alerts"): Case(at("/small/alerts")),
     ("GET", "/<programme>/about"): Case(at("/small/about")),
     ("GET", "/<programme>/bin-card"): Case(at("/small/bin-card?facility=PLACE&product=BCG"), "facility"),
@@ -318,8 +354,10 @@ def within(role: str, case: Case, place: str) -> bool:
         return role != "elsewhere"
     if case.place == "area":
         return AREAS[role][place] is not None
-    if case.place == "shipment":
+    if case.place in ("shipment", "order"):
         return place in {"F-E1", "F-W1"}
+    if case.place == "supplier":
+        return PARTNER[place] in INSIDE[role]
     return place in INSIDE[role]
 
 
@@ -554,6 +592,10 @@ def test_lists_have_what_can_be_seen(world: World, role: str) -> None:
     listed = world.site.get("/api/v1/small/counts", who=role).get_json()["counts"]
     assert {c["facility"] for c in listed} == INSIDE.get(role, set(FACILITIES))
     ways = world.site.get("/api/v1/small/shipments", who=role).get_json()["shipments"]
+    asked = world.site.get("/api/v1/small/orders", who=role).get_json()["orders"]
+    assert {o["number"] for o in asked} == {
+        number for f, number in world.orders.items() if {f, PARTNER[f]} & INSIDE.get(role, set(FACILITIES))
+    }
     assert {w["sender"] for w in ways} <= ({"F-E1", "F-W1"} if role in INSIDE else set(FACILITIES))
     page = world.site.get("/small/alerts", who=role).text
     shown = set(re.findall(r"Health post (F-\w+)", page))

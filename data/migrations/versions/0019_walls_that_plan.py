@@ -1,12 +1,12 @@
 """Walls that cost little to look through, and that no table of a session's own leads around.
 
-Revision: 0019, after 0014.
+Revision: 0019, after 0018.
 """
 
 from alembic import op
 
 revision = "0019"
-down_revision = "0014"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 

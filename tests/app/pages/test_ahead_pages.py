@@ -173,7 +173,7 @@ def test_the_indicators_have_a_value_and_a_formula_each_and_say_what_is_not_carr
     assert answer.status_code == 200
     said = _read(answer.text)
     assert "How supply worked in Area SM" in said
-    assert "Stockout rate, now : how it is worked out = Facilities that are out" in said
+    assert "Stockout rate, now : how it is worked out = Places that serve children and are out now" in said
     assert "Timeliness of reports: it needs the day on which each monthly report came." in said
     assert 'href="/api/v1/small/areas/SM/kpis.xlsx?' in answer.text
     west = _read(client.get("/small/kpis?area=W").text)

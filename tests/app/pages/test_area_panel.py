@@ -65,10 +65,10 @@ def test_child_areas_say_children_at_risk_facilities_out_and_how_many_report(now
     panel = panel_area.render(now, PLACE, NATION, [KANO, ABIA, BORNO], [], LEVELS)
     rows = [text(r) for r in find(panel, "Tr")]
     assert rows == [
-        "State Children at risk Out Reporting",
-        "Kano 20 % 40 850 of 900",
-        "Abia 1 % 1 300 of 300",
-        "Borno no data 0 0 of 200",
+        "State Children at risk how it is worked out = Out how it is worked out = Reporting how it is worked out =",
+        "Kano 20 % = 0 / 400,000 children a year 40 = 40 / 850 850 of 900 = 0 %",
+        "Abia 1 % = 0 / 100,000 children a year 1 = 1 / 300 300 of 300 = 0 %",
+        "Borno no data 0 0 of 200 = 0 %",
     ]
     assert [a.href for a in find(panel, "A")] == ["?area=NG020", "?area=NG001", "?area=NG008"]
 
@@ -79,8 +79,8 @@ def test_worst_facilities_say_their_state_cover_chance_and_since_when(now: Any, 
     near = Worst("F2", "Dala PHC", 8, "Dala", "OPV", "Oral polio", State.CRITICAL, 0.71, 2, 4, 9, 60, None)
     panel = panel_area.render(now, STATE, KANO, [], [out, near], LEVELS)
     rows = [text(r) for r in find(panel, "Tr")]
-    assert rows[1] == "Gwale PHC Gwale Out of stock BCG for 6 days 0 days 100 %"
-    assert rows[2] == "Dala PHC Dala Critical Oral polio 4 days (2 to 9) 71 %"
+    assert rows[1] == "Gwale PHC Gwale Out of stock BCG for 6 days 0 days 100 % = out already"
+    assert rows[2] == "Dala PHC Dala Critical Oral polio 4 days (2 to 9) 71 % = P(demand until then ≥ 60 usable)"
     assert {"?facility=F1", "?facility=F2"} <= {a.href for a in find(panel, "A")}
 
 

@@ -79,7 +79,7 @@ def test_open_alerts_link_to_the_facility_and_its_area(conn: sa.Connection, coun
     _open_alert(conn, country, "F-W1", "BCG", NOW - timedelta(days=6))
     page = _alerts(conn, country)
     assert "1 alert is open." in _read(page)
-    assert "6 days ago Health post F-W1 Area W1 BCG Out of stock" in _read(page)
+    assert "Health post F-W1 Area W1 Out of stock BCG 6 days ago" in _read(page)
     assert 'href="/small?facility=F-W1&amp;vaccine=BCG"' in page
     assert 'href="/small?area=W1&amp;vaccine=BCG"' in page
     assert 'title="14 November 2026, 12:00 (Africa/Lagos)"' in page

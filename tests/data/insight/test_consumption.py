@@ -53,3 +53,14 @@ def test_bhima_divides_by_days_in_stock():
 )
 def test_a_window_out_of_stock_nearly_throughout_says_nothing(answer):
     assert np.isnan(answer)
+
+
+def test_a_month_with_stock_on_exactly_a_tenth_of_its_days_says_something():
+    days, out = np.meshgrid([28, 29, 30, 31], np.arange(32), indexing="ij")
+    out = np.minimum(out, days)
+    said = consumption.entered(np.full(days.shape, 5.0), out, days)
+    # By whole numbers, of which none is a hair off: 10 x days in stock >= days.
+    assert (said == (10 * (days - out) >= days)).all()
+    # Three of thirty days, of which 5 doses are 50 a month.
+    assert consumption.amc(consumption.MSUPPLY, [5], [27], [30]) == pytest.approx(50)
+    assert consumption.amc(consumption.OPENLMIS, [5], [27], [30]) == 50

@@ -321,3 +321,59 @@ def test_how_a_months_use_is_split_into_events_changes_no_amc(events, method):
     halves = [sum(part / 2 + part / 2 for part in month) for month in events]
     answers = {float(consumption.amc(method, used, [2.0] * 12, YEAR)) for used in (whole, split, halves)}
     assert len(answers) == 1
+
+
+def test_where_no_children_are_known_thin_histories_borrow_all_the_same():
+    used = np.full((40, 12), np.nan)
+    used[:38] = 100.0
+    used[38, -1] = 20.0
+    nobody_knows = np.full(40, np.nan)
+    need = estimate(used, expected_monthly=nobody_knows, handles=np.ones(40, dtype=bool))
+    assert 20 < need.amc[38] < 100
+    assert need.source[38] == demand.Source.BLEND
+    assert need.amc[39] == pytest.approx(98, abs=2)
+    assert need.source[39] == demand.Source.PEERS
+    # Of one group the children are known, of the other they are not: each is compared by what is known of it.
+    group = np.repeat([0, 1], 20)
+    of_children = np.where(group == 0, 50.0, np.nan)
+    need = estimate(used, group=group, expected_monthly=of_children, handles=np.ones(40, dtype=bool))
+    assert need.source[39] == demand.Source.PEERS
+    used[0] = np.nan
+    need = estimate(used, group=group, expected_monthly=of_children, handles=np.ones(40, dtype=bool))
+    assert (need.source[0], need.amc[0]) == (demand.Source.POPULATION, pytest.approx(100))
+
+
+# How much levels move
+
+
+@pytest.mark.parametrize(("moves", "found"), [(0.0, (0.01, 0.04)), (0.1, (0.06, 0.14)), (0.5, (0.35, 0.65))])
+def test_how_much_levels_move_is_learnt_from_the_places_themselves(moves, found):
+    rng = np.random.default_rng(3)
+    usual = rng.gamma(4, 150, (600, 1))
+    # From the tenth month on each place needs another amount, apart by that squared relative error.
+    later = rng.gamma(1 / moves, moves, (600, 1)) if moves else np.ones((600, 1))
+    level = np.where(np.arange(12) >= 9, usual * later, usual)
+    used = rng.poisson(level).astype(float)
+    need = estimate(used)
+    told = float(np.median(need.uncertainty))
+    assert found[0] <= told <= found[1]
+
+
+def test_a_few_places_move_little_of_what_is_assumed_of_levels_and_chance_none():
+    rng = np.random.default_rng(4)
+    steady = estimate(rng.poisson(400, (2, 12)).astype(float))
+    # Drawn towards what is assumed as all places together, and once more as a group of them.
+    assert steady.uncertainty == pytest.approx(0.3 * (10 / 12) ** 2, rel=0.1)
+    # Of counts as thin as these nothing can be told: chance alone moves them as much.
+    thin = estimate(rng.poisson(0.3, (200, 12)).astype(float))
+    assert 0.15 < float(np.median(thin.uncertainty)) < 0.6
+
+
+def test_each_group_s_levels_move_as_its_own_places_do():
+    rng = np.random.default_rng(5)
+    group = np.repeat([0, 1], 300)
+    later = np.where(group == 1, rng.gamma(2, 0.5, 600), 1.0)[:, None]
+    used = rng.poisson(np.where(np.arange(12) >= 9, 500 * later, 500.0)).astype(float)
+    need = estimate(used, group=group)
+    assert float(np.median(need.uncertainty[group == 0])) < 0.06
+    assert float(np.median(need.uncertainty[group == 1])) > 0.3

@@ -18,12 +18,12 @@ def measure(folder: Path) -> dict[str, object]:
     """What `stock_month.within_30` would have said at the end of each month, and what the next month brought."""
     opening, received, used, closing, product = read(folder)
     n = len(closing)
-    _, _, within = history.states(
+    within = history.states(
         closing=closing, opening=opening, received=received, used=used, days_out=np.full(used.shape, np.nan),
         days=DAYS, group=product, expected_monthly=np.full(n, np.nan), doses_per_vial=np.ones(n),
         lead_time_days=np.full(n, 7.0), delivery_interval_days=np.full(n, 30.0), supplies=np.zeros(n, dtype=bool),
         preset="NPHCDA",
-    )  # fmt: skip
+    ).within_30  # fmt: skip
     chances, outs, held = [], [], []
     for t in TESTED:
         told = ~np.isnan(within[:, t]) & ~np.isnan(closing[:, t + 1])
