@@ -29,7 +29,7 @@ from app.settings import Settings
 
 #: The largest body in bytes: 10,000 events with their notes; a paper of 2 MiB in its form; everything else.
 MOST_BYTES = 1024 * 1024
-LARGER = {"stock_events.post": 8 * 1024 * 1024, "attachments.post": 2_200_000}
+LARGER = {"stock_events.post": 8 * 1024 * 1024, "attachments.post": 2_200_000, "record_pages.record": 2_200_000}
 
 UNCOUNTED = frozenset({"static.asset", "health.health", "plotly"})
 _SUITES = "/_dash-component-suites/"

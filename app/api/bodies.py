@@ -10,12 +10,18 @@ from pydantic import AfterValidator, Field
 
 from app.errors import InvalidBody
 
-# Control characters but for tab and line ends, and halves of characters.
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+# Control characters but for tab and line ends, halves of characters, and what nobody sees: blanks without a width, and
+# marks that turn the direction of what follows, by which one lot would look like another.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+def printable(text: str) -> bool:
+    """Whether everything in a text is seen as it is."""
+    return not _UNPRINTABLE.search(text)
 
 
 def _printable(text: str) -> str:
-    if _UNPRINTABLE.search(text):
+    if not printable(text):
         raise ValueError("it holds a character that cannot be printed")
     return text
 

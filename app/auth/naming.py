@@ -38,10 +38,14 @@ def maker() -> str:
 
 
 def seen(answer: Response) -> Response:
-    """Log that names of others were opened for the page that goes out; what cannot be logged is not given."""
+    """Log that names of others were opened for the page that goes out; what cannot be logged is not given.
+
+    No browser keeps such a page: who goes back to it after somebody has signed out is asked to sign in.
+    """
     for programme_id, others in g.pop("names_opened", {}).items():
         with services.transaction() as conn:
             trail.note(conn, [programme_id], Action.PERSONAL_SEEN, request.path, {"people": sorted(others)})
+        answer.headers["Cache-Control"] = "no-store"
     return answer
 
 

@@ -78,8 +78,10 @@ def check(rule: Rule, address: dict[str, Any]) -> None:
         return
     who = services.principal()
     code = address.get("programme")
-    if rule.where is Where.SIGNED_IN or code is None:
+    if rule.where is Where.SIGNED_IN or (rule.where is Where.INSIDE and code is None):
         return
+    if code is None or (rule.where in (Where.FACILITY, Where.AREA) and "code" not in address):
+        raise NotAllowed(remedy="Nobody has said of what programme and place this is.")
     programme_id = who.programme_id(code)
     if programme_id is None or not who.has("see", code):
         raise services.unknown_programme(code)

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import counting, errors, services
+from app.api import bodies
 from app.auth import rights
 from app.auth.routes import form_token
 from app.pages import counts as pages
@@ -248,7 +249,7 @@ def _moment(programme: Programme) -> datetime | None:
 def _text(name: str) -> str | None:
     """A field without the blanks around it; None where nothing is left."""
     said = request.form.get(name, "").strip()
-    if len(said) > 1000 or any((c < " " and c not in "\t\n\r") or "\ud800" <= c <= "\udfff" for c in said):
+    if len(said) > 1000 or not bodies.printable(said):
         raise InvalidCount(name, "Write it in a few plain words.", reason="it is too long or cannot be printed")
     return said or None
 

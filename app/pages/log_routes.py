@@ -20,6 +20,7 @@ from app.errors import InvalidBody, NotAllowed
 from app.pages import plain
 from app.pages.account import device
 from app.pages.routes import person
+from app.reports import files
 from app.services import principal, transaction
 from app.services import programme as find
 from data.programmes import Programme
@@ -33,8 +34,6 @@ blueprint.after_app_request(naming.seen)
 #: Entries on a page, and in a file: who needs more asks for fewer days at a time.
 ON_A_PAGE, IN_A_FILE = 100, 100_000
 _COLUMNS = ("number", "at", "actor_id", "actor", "action", "object", "details", "address", "digest")
-#: What a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,5 +112,5 @@ def _csv(entries: Sequence[Entry]) -> str:
     for e in entries:
         details = json.dumps(e.details, ensure_ascii=False) if e.details else ""
         row = [e.number, e.at.isoformat(), e.actor_id, e.actor, e.action, e.object, details, e.address, e.digest.hex()]
-        lines.writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell for cell in row])
+        lines.writerow([files.harmless(cell) if isinstance(cell, str) else cell for cell in row])
     return out.getvalue()

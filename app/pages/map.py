@@ -119,6 +119,8 @@ def _layout() -> html.Div:
     who = services.current()
     if who is None:
         return html.Div()
+    if not who.programmes:
+        raise NoProgramme(remedy="Ask your administrator for one.")
     code = _code(urlsplit(request.headers.get("Referer", "")).path)
     with services.transaction() as conn:
         programme = services.programme(conn, code if code in who.programmes else min(who.programmes))

@@ -14,6 +14,7 @@ from flask import Blueprint, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import bin_cards, errors, recorder, services
+from app.api import bodies
 from app.auth import csrf, rights
 from app.auth.routes import form_token
 from app.errors import InvalidBody, NotAllowed
@@ -203,7 +204,7 @@ def _moment(programme: Programme, said: Mapping[str, str]) -> datetime:
 def _text(typed: Mapping[str, str], name: str) -> str | None:
     """A field without the blanks around it; None where nothing is left."""
     said = typed[name].strip()
-    if len(said) > 1000 or any((c < " " and c not in "\t\n\r") or "\ud800" <= c <= "\udfff" for c in said):
+    if len(said) > 1000 or not bodies.printable(said):
         raise InvalidBody(name, "Write it in a few plain words.", reason="it is too long or cannot be printed")
     return said or None
 

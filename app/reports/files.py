@@ -12,7 +12,7 @@ import xlsxwriter
 from app.reports.report import Cell, Report
 
 #: What a spreadsheet would take for a formula when a text begins with it.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _BOM = "\ufeff"
 _WIDEST = 60
 

@@ -232,7 +232,7 @@ def test_a_paper_is_kept_where_it_was_sent_and_linked_from_its_line(site, event)
     assert (refused.status_code, refused.json["details"]["field"]) == (422, "attachment")
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@A1", "\t=1", "\r=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@A1", "\t=1", "\r=1", "\n=1", "\uff1d1", "\uff20A1"])
 def test_what_a_spreadsheet_takes_for_a_formula_is_made_harmless(text: str) -> None:
     assert files.harmless(text) == f"'{text}"
     assert files.harmless(f"x{text}") == f"x{text}"

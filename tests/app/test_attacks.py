@@ -153,6 +153,17 @@ def test_hostile_text_in_any_field_of_an_event_is_refused_or_shown_as_text(
     assert site.recorded()
 
 
+@pytest.mark.parametrize("hidden", ["\u200b", "\u202e", "\u2066", "\ufeff", "\x7f", "\x85"])
+@pytest.mark.parametrize("field", ["lot", "document", "source_id", "note"])
+def test_what_nobody_sees_makes_no_other_lot_or_document(
+    site: Any, event: Callable[..., dict[str, Any]], field: str, hidden: str
+) -> None:
+    before = site.recorded()
+    answer = site.post(event(**{field: f"B{hidden}1", "expiry": "2033-01-31" if field == "lot" else None}))
+    assert (answer.status_code, answer.json["details"]["field"]) == (422, field)
+    assert site.recorded() == before
+
+
 def test_what_begins_like_a_formula_stays_text_in_a_download(site: Any, event: Callable[..., dict[str, Any]]) -> None:
     assert site.post(event(document="=HYPERLINK(1)", note="@SUM(A1)")).status_code == 201
     rows = site.get("/api/v1/small/facilities/F-W1/bin-card.csv?product=BCG", "national").text

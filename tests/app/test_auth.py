@@ -13,7 +13,8 @@ from werkzeug.test import Client, TestResponse
 
 from app import create_app
 from app.__main__ import main
-from app.auth import demo, passwords, sessions, users
+from app.auth import demo, passwords, rights, sessions, users
+from app.errors import NotAllowed
 from app.local import children
 from app.pages import about
 from data import db
@@ -222,7 +223,9 @@ def test_a_form_token_in_another_script_is_refused_like_any_other(site: Any) -> 
 
 
 def test_a_cookie_that_is_no_text_is_refused_like_any_other(site: Any) -> None:
-    answer = Client(site.app).post("/login", data={"csrf_token": "x"}, headers={"Cookie": "vaxtrace_login=\xff"})
+    answer = Client(site.app, use_cookies=False).post(
+        "/login", data={"csrf_token": "x"}, headers={"Cookie": "vaxtrace_login=\xff"}
+    )
     assert answer.status_code == 400
 
 
@@ -401,9 +404,21 @@ def test_somebody_without_a_programme_is_told_whom_to_ask_and_may_sign_out(site:
     assert (page.status_code, page.mimetype) == (404, "text/html")
     assert "You have no programme to look at yet. Ask your administrator for one." in page.text
     assert "Signed in as A newcomer" in page.text
+    assert browser.get("/_dash-layout").status_code == 404
     token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
     assert token
     assert browser.post("/logout", data={"csrf_token": token[1]}).status_code == 303
+
+
+def test_a_rule_that_its_address_does_not_answer_lets_nobody_in(site: Any) -> None:
+    with site.app._behind.test_request_context("/", headers=site.signed("national")):
+        for where in (rights.Where.PROGRAMME, rights.Where.FACILITY, rights.Where.AREA):
+            with pytest.raises(NotAllowed):
+                rights.check(rights.Rule("see", where), {})
+        for where in (rights.Where.FACILITY, rights.Where.AREA):
+            with pytest.raises(NotAllowed):
+                rights.check(rights.Rule("see", where), {"programme": "small"})
+        rights.check(rights.Rule("see", rights.Where.FACILITY), {"programme": "small", "code": "F-W1"})
 
 
 def test_a_defect_is_a_page_to_a_browser_and_json_to_a_system(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,6 +167,8 @@ def test_a_bin_card_names_people_by_right_and_files_and_the_api_never_do(site: A
             assert recorder.id in details["people"]
         else:
             assert told_of == []
+        kept = reader.get(page).headers["Cache-Control"]
+        assert kept == ("no-store" if name == NAME else "private, no-cache"), "no browser keeps a name of others"
     before = len(_seen(site))
     assert NAME in recorder.get(page).text, "everybody reads their own"
     assert _seen(site)[before:] == []
@@ -398,6 +400,12 @@ def test_a_field_of_that_kind_is_never_logged(field: str, value: str) -> None:
 )
 def test_what_names_nobody_is_logged_as_it_is(said: str) -> None:
     assert logs.without_people(None, "info", {"event": said}) == {"event": said}
+
+
+def test_a_line_as_long_as_a_book_is_masked_and_not_searched_for_ever() -> None:
+    long = "a" * 300_000
+    kept = logs.without_people(None, "info", {"event": f"{long} amina@example.org {long}@{long}"})
+    assert kept["event"] == f"{long} [masked] {long}@{long}"
 
 
 # --- masks

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import requests
 from test_count_pages import HTML, Reader, read
 from werkzeug.test import Client, TestResponse
 
@@ -156,6 +157,16 @@ def test_a_paper_is_kept_although_the_event_was_refused_and_goes_with_it_then(re
     kept = {"attachment": value(refused, "attachment"), "amount": "20"}
     assert reader.client.post(FORM, data=fields | kept, headers=HTML).status_code == 303
     assert "note.pdf" in read(reader.open("/small/bin-card?facility=F-W1&product=BCG"))
+
+
+def test_a_paper_may_be_as_large_as_one_that_is_sent_by_itself(reader: Reader) -> None:
+    page = form(reader, "receipt")
+    fields = {"csrf_token": value(page, "csrf_token"), "id": value(page, "id"), "kind": "receipt", "facility": "F-W1",
+              "product": "BCG", "unit": "dose", "amount": "20"}  # fmt: skip
+    file = ("large.pdf", b"%PDF-1.4 " + bytes(1_900_000))
+    sent = requests.Request("POST", "http://localhost", data=fields, files={"file": file}).prepare()
+    answer = reader.client.post(FORM, data=sent.body, content_type=sent.headers["Content-Type"], headers=HTML)
+    assert answer.status_code == 303, read(answer)[:300]
 
 
 def test_nothing_typed_is_lost_where_the_session_had_ended(reader: Reader, site: Any) -> None:
