@@ -39,14 +39,15 @@ LABEL org.opencontainers.image.title="VaxTrace proxy" \
 COPY --from=build /app/assets /app/assets
 COPY app/local/nginx.conf.template /etc/vaxtrace/nginx.conf.template
 
-# WEB and LIVE (host:port) are given at start, and RESOLVER (a name server) where those may move. /tmp is the only
-# place written to.
+# WEB and LIVE (host:port) are given at start, and RESOLVER (a name server) where those may move. OUTER are the networks of
+# the proxies further out, whose word on where a request comes from is taken. /tmp is the only place written to.
 ENV LISTEN=8080 \
-    ASSETS=/app/assets
+    ASSETS=/app/assets \
+    OUTER="10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.0/8 fc00::/7 ::1"
 USER 101:101
 VOLUME ["/tmp"]
 EXPOSE 8080
-ENTRYPOINT ["/bin/sh", "-euc", "mkdir -p /tmp/nginx/http.d; cd /tmp/nginx; [ -z \"${RESOLVER:-}\" ] || echo \"resolver $RESOLVER valid=5s;\" > http.d/resolver.conf; envsubst '$LISTEN $WEB $LIVE $ASSETS' < /etc/vaxtrace/nginx.conf.template > nginx.conf; exec nginx -e stderr -p /tmp/nginx -c /tmp/nginx/nginx.conf"]
+ENTRYPOINT ["/bin/sh", "-euc", "mkdir -p /tmp/nginx/http.d; cd /tmp/nginx; [ -z \"${RESOLVER:-}\" ] || echo \"resolver $RESOLVER valid=5s;\" > http.d/resolver.conf; for network in $OUTER; do echo \"set_real_ip_from $network;\"; done > http.d/outer.conf; envsubst '$LISTEN $WEB $LIVE $ASSETS' < /etc/vaxtrace/nginx.conf.template > nginx.conf; exec nginx -e stderr -p /tmp/nginx -c /tmp/nginx/nginx.conf"]
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
     CMD ["/bin/sh", "-c", "wget -q -O /dev/null \"http://127.0.0.1:$LISTEN/assets/boot.js\""]
 

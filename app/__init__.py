@@ -25,6 +25,7 @@ def create_app(settings: Settings) -> WSGIApplication:
         demand,
         health,
         kpis,
+        orders,
         reads,
         shipments,
         stock_events,
@@ -32,7 +33,16 @@ def create_app(settings: Settings) -> WSGIApplication:
     from app.auth import csrf, oidc, reset_routes, sealed, token_routes
     from app.auth import routes as auth
     from app.auth.sessions import Sessions
-    from app.pages import account_routes, count_routes, error, insight_routes, log_routes, people_routes, record_routes
+    from app.pages import (
+        account_routes,
+        count_routes,
+        error,
+        insight_routes,
+        log_routes,
+        order_routes,
+        people_routes,
+        record_routes,
+    )
     from app.pages import map as map_page
     from app.pages import routes as pages
     from app.recorder import Recorder
@@ -62,12 +72,14 @@ def create_app(settings: Settings) -> WSGIApplication:
     reaches = Reaches(public)
     with db.transaction(engine) as conn:
         link = cache.connect(settings.redis_url.get_secret_value(), cache.prefix(conn, settings.release))
-    box = sealed.box(settings)
+    box, work = sealed.box(settings), limits.Work(settings)
     parts = Services(
         settings, engine, public, cache.Cache(link),
-        Sessions(engine, box, demo=settings.demo, proxied=settings.proxies > 0),
-        Recorder(engine, reaches.whole), Pasts(engine, reaches.whole), Lenses(engine, reaches.whole), reaches,
-        box,
+        Sessions(
+            engine, box, demo=settings.demo, proxied=settings.proxies > 0, secure=settings.secure_cookies
+        ),
+        Recorder(engine, reaches.whole), Pasts(engine, reaches.whole, work.spend),
+        Lenses(engine, reaches.whole, work.spend), reaches, box,
     )  # fmt: skip
 
     app = Flask("app", static_folder=None)
@@ -90,13 +102,12 @@ def create_app(settings: Settings) -> WSGIApplication:
     for blueprint in (
         auth.blueprint, reset_routes.blueprint, oidc.blueprint, token_routes.blueprint, account_routes.blueprint,
         people_routes.blueprint, log_routes.blueprint, static.blueprint, health.blueprint, reads.blueprint,
-        stock_events.blueprint, counts.blueprint, bin_cards.blueprint, shipments.blueprint, attachments.blueprint,
-        pages.blueprint, count_routes.blueprint, ahead.blueprint, insight_routes.blueprint,
-        demand.blueprint, kpis.blueprint, record_routes.blueprint,
+        stock_events.blueprint, counts.blueprint, orders.blueprint, bin_cards.blueprint, shipments.blueprint,
+        attachments.blueprint, pages.blueprint, count_routes.blueprint, order_routes.blueprint, ahead.blueprint,
+        insight_routes.blueprint, demand.blueprint, kpis.blueprint, record_routes.blueprint,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     dash = map_page.mount(app, parts)
     headers.register(app, lambda: dash.csp_hashes())
-    return Front(
-        app, engine, parts.cache, parts.sessions.current, parts.pasts, parts.lenses, public=public, reaches=reaches
-    )
+    who = limits.counted(parts.sessions.current)
+    return Front(app, engine, parts.cache, who, parts.pasts, parts.lenses, public=public, reaches=reaches)

@@ -69,7 +69,8 @@ def migrate(args: argparse.Namespace) -> None:
     from data import migrate
 
     told = settings.read()
-    migrate.upgrade(told.database_url.get_secret_value())
+    people = told.web_database_url
+    migrate.upgrade(told.database_url.get_secret_value(), None if people is None else people.get_secret_value())
     with _database() as engine:
         if names := personal.seal_plain(engine, sealed.box(told)):
             print(f"Names that were sealed: {names}.")
@@ -172,8 +173,11 @@ def user(args: argparse.Namespace) -> None:
             print(f"{args.email} is out: no session, token or role is left.")
             return
         password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-        box = sealed.box(settings.read())
-        users.add(engine, box, args.email, args.name or args.email, password, phone=args.phone or "")
+        told = settings.read()
+        users.add(
+            engine, sealed.box(told), args.email, args.name or args.email, password, phone=args.phone or "",
+            breached=told.breached_passwords,
+        )  # fmt: skip
         users.grant(engine, args.email, args.role, args.programme, area=args.area, facility=args.facility)
     print(f"{args.email} may sign in.")
 
@@ -262,7 +266,7 @@ def _words(text: str) -> list[str]:
 
 
 def _pack(command: argparse.ArgumentParser, *, needed: bool = True) -> None:
-    said = "the country's folder, with its pack.toml"
+    said = "the country's folder, with its pack.toml; or with --pack the folder in which the files lie that it names"
     command.add_argument("folder", type=Path, metavar="FOLDER", nargs=None if needed else "?", help=said)
     command.add_argument("--pack", type=Path, metavar="PACK", help="its pack.toml, where that lies elsewhere")
 

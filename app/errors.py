@@ -17,7 +17,7 @@ from app.auth.people import UnknownPerson
 from app.auth.throttle import TooOften
 from app.auth.tokens import UnknownSession
 from data import doubts, errors, kpis
-from data.record import counts, recorded
+from data.record import counts, orders, recorded
 from data.record.shipments import UnknownShipment
 from geo.errors import NotThere
 
@@ -75,8 +75,16 @@ STATUS: tuple[tuple[type[errors.DataError], HTTPStatus], ...] = (
     (counts.NotOpen, HTTPStatus.CONFLICT),
     (counts.SavedByAnother, HTTPStatus.PRECONDITION_FAILED),
     (counts.Moved, HTTPStatus.PRECONDITION_FAILED),
+    (orders.UnknownOrder, HTTPStatus.NOT_FOUND),
+    (orders.NotAnother, HTTPStatus.FORBIDDEN),
+    (orders.NotNow, HTTPStatus.CONFLICT),
+    (orders.TooLittle, HTTPStatus.CONFLICT),
+    (orders.DocumentUsed, HTTPStatus.CONFLICT),
+    (orders.OtherReference, HTTPStatus.CONFLICT),
+    (orders.OrderChanged, HTTPStatus.PRECONDITION_FAILED),
     (errors.Overdraw, HTTPStatus.CONFLICT),
     (errors.ConflictingRepeat, HTTPStatus.CONFLICT),
+    (errors.Contradicted, HTTPStatus.CONFLICT),
     (errors.Changed, HTTPStatus.PRECONDITION_FAILED),
     (errors.DatabaseUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
@@ -121,6 +129,8 @@ def register(app: Flask, page: Callable[[str, int], str]) -> None:
         content = page(said["message"], code) if wants_page() else jsonify(said)
         response = make_response(content, code)
         response.vary.add("Accept")
+        if "seconds" in said["details"]:
+            response.headers["Retry-After"] = str(said["details"]["seconds"])
         return response
 
     @app.errorhandler(errors.DataError)

@@ -15,6 +15,8 @@ from data.lens import Lens
 from data.missed import Missed
 from data.programmes import Programme
 from data.stock import Facility, Month, Position
+from data.types import State
+from data.why import Counted
 from geo.areas import Status
 
 #: Days ahead for which doses short and children missed are told.
@@ -31,10 +33,12 @@ def position(
     *,
     need: Formula,
     doses_per_child: float | None,
+    counted: Counted | None = None,
 ) -> dict[str, Formula]:
     """The formulas of one position by the number that they stand beside; `seen` is as the lens shows it.
 
-    `need` is that of the demand in force.
+    `need` is that of the demand in force; `counted` is what the count model alone says of it, where something was
+    learnt.
     """
     unit = words.plural(seen.unit, None)
     full = [m for m in months if m.month < today.replace(day=1)][-demand.WINDOW :]
@@ -45,7 +49,7 @@ def position(
     if seen.usable is not None:
         said["cover"] = formula.cover(seen.usable, seen.amc, unit=unit)
         said["mos"] = formula.mos(seen.usable, seen.amc, unit=unit)
-        said["probability"] = _probability(seen, lens, unit, today)
+        said["probability"] = _probability(programme, seen, lens, unit, today, counted)
         said |= _ahead(programme, facility, seen, unit, today)
     if any(m.days_out is not None for m in full):
         said["days_out"] = formula.days_out([(0.0, float(m.days_out)) for m in full if m.days_out])
@@ -92,16 +96,27 @@ def _ahead(programme: Programme, facility: Facility, seen: Position, unit: str, 
     return said
 
 
-def _probability(seen: Position, lens: Lens, unit: str, today: date) -> Formula:
+def _probability(
+    programme: Programme, seen: Position, lens: Lens, unit: str, today: date, counted: Counted | None
+) -> Formula:
     days: float | None = lens.horizon
     until = "the next expected delivery arrives"
     if lens.horizon is not None:
         until = f"{words.counted(lens.horizon, 'day')} have passed"
     elif seen.next_delivery_on is not None and seen.next_delivery_on >= today:
         days = (seen.next_delivery_on - today).days
-    return formula.probability(
-        seen.probability, usable=seen.usable or 0, amc=seen.amc, dispersion=seen.dispersion,
+    alone = seen.probability
+    if counted is not None:
+        alone = counted.probability if lens.horizon is None else counted.within[ahead.HORIZONS.index(lens.horizon)]
+    told = formula.probability(
+        alone, usable=seen.usable or 0, amc=seen.amc, dispersion=seen.dispersion,
         uncertainty=seen.uncertainty, days=days, unit=unit, until=until,
+    )  # fmt: skip
+    if counted is None or alone is None or seen.learned_shift is None or seen.state == State.STOCKOUT:
+        return told
+    return formula.learnt(
+        told, seen.probability, counted=alone, month=counted.within[ahead.MONTH], by=seen.learned_shift,
+        weight=counted.weight, model=programme.model or "",
     )  # fmt: skip
 
 

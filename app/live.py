@@ -1,4 +1,5 @@
-"""Who is told, and when? The Socket.IO process: signs sockets in, puts them into rooms, gives what was missed.
+"""Who is told, and when? The Socket.IO process: puts sockets into rooms, gives what was missed; who may open one is
+said in app/handshake.py.
 
 It passes on what app.pipeline publishes over the Redis queue. Who sees all of a programme is in its room; who sees a
 part of it is in the room of that part, whose pushes are cut here, once for everybody in it.
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +31,7 @@ from app import logs, push
 from app.auth import sealed
 from app.auth.principal import Principal
 from app.auth.sessions import Sessions
+from app.handshake import Handshakes
 from app.settings import Settings
 from app.settings import read as read_settings
 from data import db, errors, queries, walls
@@ -47,6 +50,8 @@ Emit = Callable[[str, dict[str, Any], str], int]
 AGAIN_SECONDS = 0.5
 #: A socket whose session has ended is closed within so many seconds.
 RECHECK_SECONDS = 1.0
+#: A page asks when it connects, looks at a facility or hears nothing: never so often in so many seconds.
+MOST_ASKED, LATELY = 40, 10.0
 #: After so many passes nobody remembers what a session might do before.
 SETTLED = 3
 
@@ -110,8 +115,18 @@ def create_live(settings: Settings, engine: sa.Engine, public: sa.Engine) -> tup
         ping_timeout=20,
         max_http_buffer_size=20_000,
     )
-    known = Sessions(engine, sealed.box(settings), demo=settings.demo, proxied=settings.proxies > 0)
+    box, secure = sealed.box(settings), settings.secure_cookies
+    known = Sessions(engine, box, demo=settings.demo, proxied=settings.proxies > 0, secure=secure)
     manager.cut = Sockets(sockets, engine, known, Reaches(public)).pass_on
+
+    def later(seconds: float, work: Callable[[], None]) -> None:
+        def wait() -> None:
+            sockets.sleep(seconds)
+            work()
+
+        sockets.start_background_task(wait)
+
+    app.wsgi_app = Handshakes(app.wsgi_app, known.current, settings.most_sockets, later)  # type: ignore[method-assign]
     return app, sockets
 
 
@@ -134,6 +149,16 @@ class SignedIn:
     environ: dict[str, Any]
     granted: str | None = None
     settled: int = 0
+    began: float = 0.0
+    asked: int = 0
+
+    def asks_too_much(self) -> bool:
+        """Count one question; whether there were too many lately."""
+        now = time.monotonic()
+        if now - self.began > LATELY:
+            self.began, self.asked = now, 0
+        self.asked += 1
+        return self.asked > MOST_ASKED
 
 
 class Sockets:
@@ -170,6 +195,8 @@ class Sockets:
 
     def subscribe(self, asked: object) -> dict[str, object]:
         """Join a programme's room, then answer with what was missed: in this order nothing falls in between."""
+        if self._asks_too_much():
+            return _TOO_MUCH
         code, since = _asked(asked, "programme", "since")
         scope = self._scope(code)
         if scope is None:
@@ -214,6 +241,8 @@ class Sockets:
 
     def watch(self, asked: object) -> dict[str, object]:
         """Join the room of one facility, to be told `facility:update`; an empty facility leaves it."""
+        if self._asks_too_much():
+            return _TOO_MUCH
         code, facility = _asked(asked, "programme", "facility")
         scope = self._scope(code)
         if scope is None:
@@ -225,6 +254,10 @@ class Sockets:
                 return _ELSEWHERE
             join_room(facility_room(str(code), facility))
         return {"watching": facility or None}
+
+    def _asks_too_much(self) -> bool:
+        one = self.signed_in.get(_sid())
+        return one is None or one.asks_too_much()
 
     def failed(self, error: Exception) -> dict[str, object]:
         """Answer an error in words; what was not foreseen is logged with its trace."""
@@ -284,6 +317,10 @@ _SAYS_WHO = ("HTTP_COOKIE", "HTTP_AUTHORIZATION", "REMOTE_ADDR", "werkzeug.proxy
 _ELSEWHERE: dict[str, object] = {
     "error": "UnknownFacility",
     "message": "There is no such facility, or it lies outside your area.",
+}
+_TOO_MUCH: dict[str, object] = {
+    "error": "TooManyRequests",
+    "message": f"More was asked than {MOST_ASKED} questions in {LATELY:.0f} seconds. Wait a moment.",
 }
 _UNKNOWN: dict[str, object] = {
     "error": "UnknownProgramme",

@@ -118,5 +118,12 @@ def facility(found: Programme, code: str) -> str:
     return code
 
 
+def area(found: Programme, code: str) -> str:
+    """The code of an area, if the one who asks may see at least a part of it; elsewhere is as if it were not there."""
+    if not reach(found).has_area(code):
+        raise errors.UnknownArea("area", ELSEWHERE, value=code)
+    return code
+
+
 #: What is said of a place that is not there, or not yours.
 ELSEWHERE = "It may lie outside your area: ask whoever gave you your role."

@@ -15,7 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 #: What `make run` started from this checkout writes down, so that commands typed beside it work on the same country.
 RUNNING = Path(__file__).resolve().parent.parent / ".local" / "run" / "environment"
-_FROM_FILES = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "SMTP_URL", "OIDC_CLIENT_SECRET")
+_FROM_FILES = (
+    "DATABASE_URL", "WEB_DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "SMTP_URL", "OIDC_CLIENT_SECRET",
+)  # fmt: skip
 
 
 #: A key of fewer different characters was typed by hand; one with these words was copied from a page.
@@ -26,15 +28,18 @@ PUBLISHED = r"change.?me|example|secret.?key|password|default"
 class Settings(BaseSettings):
     """Every setting, with its default; the environment variable has the field's name in capitals.
 
-    What is secret may also be given as a file: `SECRET_KEY_FILE=/run/secrets/key`, and so DATABASE_URL, REDIS_URL,
-    ENCRYPTION_KEYS, SMTP_URL and OIDC_CLIENT_SECRET. Where a variable is not set, what runs from this checkout answers
-    for it.
+    What is secret may also be given as a file: `SECRET_KEY_FILE=/run/secrets/key`, and so DATABASE_URL,
+    WEB_DATABASE_URL, REDIS_URL, ENCRYPTION_KEYS, SMTP_URL and OIDC_CLIENT_SECRET. Where a variable is not set, what
+    runs from this checkout answers for it.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=RUNNING)
 
     database_url: SecretStr = Field(description="PostgreSQL 15+ with PostGIS: postgresql://user@host/name")
     redis_url: SecretStr = Field(description="Redis 6+: redis://host:6379/0 or unix:///path?db=0")
+    web_database_url: SecretStr | None = Field(
+        None, description="The DATABASE_URL of web and live, whose login is made by migrate and owns nothing."
+    )
     secret_key: SecretStr = Field(description="At least 32 characters; signs form tokens.")
     host: str = Field("127.0.0.1", description="The address that web and live listen on.")
     port: int = Field(8000, description="The port that web or live listens on.")
@@ -46,7 +51,11 @@ class Settings(BaseSettings):
     secure_cookies: bool = Field(False, description="Mark cookies Secure: set wherever TLS ends in front of this.")
     rate_person: str = Field("1200/minute", description="Requests of one person, over all their browsers.")
     rate_token: str = Field("60000/minute", description="Requests with one token.")
+    rate_work: str = Field(
+        "240/minute", description="Past moments and other presets of a nation, worked out anew for one person or token."
+    )
     rate_address: str = Field("300/minute", description="Requests of strangers from one address.")
+    most_sockets: int = Field(100, description="Sockets that one session holds open at once; a page has one.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     proxies: int = Field(
         0, description="How many proxies of ours a request comes through: whose word on addresses counts."
@@ -83,7 +92,7 @@ class Settings(BaseSettings):
             raise ValueError("SECRET_KEY is an example; outside a demo it has to be this installation's own")
         return self
 
-    @field_validator("rate_person", "rate_token", "rate_address")
+    @field_validator("rate_person", "rate_token", "rate_address", "rate_work")
     @classmethod
     def _rate(cls, value: str) -> str:
         try:

@@ -26,7 +26,7 @@ from data import db, lens, programmes
 from data.errors import DataError, UnknownProgramme
 from data.lens import Lens
 from data.scope import Scope
-from geo import cut, errors, parts, tiles
+from geo import cut, errors, parts, tile, tiles
 from geo.cache import Cache, Key, Recent
 from geo.held import Finished, Held, Which
 from geo.lens import Lenses
@@ -44,6 +44,9 @@ _VALUES = re.compile(r"/values/([^/]+)/([0-9]{1,10})/(areas|[0-9]{1,9})/([0-9]{1
 _PUSH = re.compile(r"[0-9]{1,18}")
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 _GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?=,|$)", re.IGNORECASE)
+
+#: What a browser may do with any of it: take it for what it says it is, and show it on our pages only.
+_KEPT_TO = (("X-Content-Type-Options", "nosniff"), ("Cross-Origin-Resource-Policy", "same-origin"))
 
 _OK, _EMPTY, _UNCHANGED = "200 OK", "204 No Content", "304 Not Modified"
 
@@ -130,6 +133,7 @@ class Front:
             content = answer.content
         if answer.status not in (_EMPTY, _UNCHANGED):
             answer.headers.append(("Content-Length", str(len(content))))
+        answer.headers.extend(_KEPT_TO)
         start_response(answer.status, answer.headers)
         return [content] if content and environ["REQUEST_METHOD"] != "HEAD" else []
 
@@ -183,7 +187,9 @@ class Front:
         content = self._cache.held(key)
         if content is None:
             tiles.check(layer, key.z, key.x, key.y)
-            content = tiles.encoded(self._public, self._cache, key)
+            # Of the rest of the world nothing is asked for or kept: there are millions of such tiles.
+            there = registry.box is not None and tile.near(registry.box, key.z, key.x, key.y)
+            content = tiles.encoded(self._public, self._cache, key) if there else b""
         if not content:
             return Answer(_EMPTY, b"", [("Cache-Control", FOREVER)])
         # The end of a gzip file is the checksum and the length of what is in it: a digest that costs nothing.
@@ -297,6 +303,8 @@ def _month(query: str) -> date | None:
 
 
 def _refusal(error: DataError, code: HTTPStatus, *headers: tuple[str, str]) -> Answer:
+    if "seconds" in error.details:
+        headers = (*headers, ("Retry-After", str(error.details["seconds"])))
     return _said(body(error), code, *headers)
 
 

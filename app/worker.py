@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -116,13 +116,22 @@ class Worker:
         """What time itself asks for: a new local day, partitions ahead, forgetting what nobody reads any more."""
         for code in pipeline.refresh_due(self._engine):
             log.info("worker.new_day", programme=code)
-        today = datetime.now(UTC).date()
+        self._make_months(datetime.now(UTC).date())
         with db.transaction(self._engine) as conn:
-            partitions.ensure_partitions(conn, today, today + timedelta(days=31 * partitions.AHEAD))
             push.sweep(conn)
             outbox.sweep(conn, OUTBOX_DAYS)
             for statements in (sessions.SQL, links.SQL, throttle.SQL, tokens.SQL):
                 conn.execute(statements["sweep"])
+
+    def _make_months(self, today: date) -> None:
+        """Partitions ahead; while a load holds what they name, they can wait for a later turn."""
+        try:
+            with db.transaction(self._engine) as conn:
+                partitions.ensure_partitions(conn, today, today + timedelta(days=31 * partitions.AHEAD))
+        except sa.exc.OperationalError as error:
+            if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                raise
+            log.warning("worker.months_wait", what="somebody holds what new months name; tried again in a minute")
 
 
 class Bell:

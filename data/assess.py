@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from data import columns, queries
 from data.columns import Floats, Ints
-from data.insight import ahead, delay, demand, expiry, policy, risk
+from data.insight import ahead, delay, demand, expiry, policy, risk, shift
 from data.programmes import Programme
 from data.record import rules
 from data.types import WORST, State
@@ -35,7 +35,7 @@ GIVEN_UP_DAYS = 60
 
 FLOATS = frozenset({
     "amc", "dispersion", "uncertainty", "probability", "tracer_probability", "tracer_was_probability",
-    "on_time", "days_late", "doses_per_child",
+    "on_time", "days_late", "doses_per_child", "learned_shift",
 })  # fmt: skip
 
 
@@ -91,7 +91,8 @@ def touched(
     order = np.lexsort((product_ids, facility_ids))
     facility_ids, product_ids = facility_ids[order], product_ids[order]
     i = read(conn, programme, facility_ids, product_ids, today)
-    found = answer(programme, i, i["lot_place"], i["lot_doses"], columns.nullable(i["lot_days_left"]))
+    lots = i["lot_place"], i["lot_doses"], columns.nullable(i["lot_days_left"])
+    found = answer(programme, i, *lots, programme.assessed_on or today)
 
     # The other tracers of these facilities stay as they are.
     state, probability = i["tracer_state"], i["tracer_probability"]
@@ -129,10 +130,13 @@ def read(
 
 
 def answer(
-    programme: Programme, i: dict[str, NDArray[Any]], lot_place: Ints, lot_doses: Ints, lot_days_left: Floats
+    programme: Programme, i: dict[str, NDArray[Any]], lot_place: Ints, lot_doses: Ints, lot_days_left: Floats, day: date
 ) -> Answer:
-    """Judge positions by what was read of them; their usable lots in the order of place and expiry."""
-    known = positions(programme, i, lot_place, lot_doses, lot_days_left)
+    """Judge positions by what was read of them; their usable lots in the order of place and expiry.
+
+    `day` is the one for which the programme stands: what was learnt counts for less as its month goes by.
+    """
+    known = positions(programme, i, lot_place, lot_doses, lot_days_left, day)
     found = risk.assess(known, lateness(i["on_time"], i["days_late"]))
     short = found.short[:, ahead.MONTH]
     p10, p50, p90 = (np.round(days, 1) for days in (found.cover_p10, found.cover_p50, found.cover_p90))
@@ -154,7 +158,7 @@ def answer(
 
 
 def positions(
-    programme: Programme, i: dict[str, NDArray[Any]], lot_place: Ints, lot_doses: Ints, lot_days_left: Floats
+    programme: Programme, i: dict[str, NDArray[Any]], lot_place: Ints, lot_doses: Ints, lot_days_left: Floats, day: date
 ) -> risk.Positions:
     """What was read of positions, as data.insight.risk wants it."""
     need = demand.plain(i["amc"], dispersion=i["dispersion"], uncertainty=i["uncertainty"])
@@ -175,7 +179,42 @@ def positions(
         expiring=expiry.expiring(lot_place, lot_doses, lot_days_left, need.daily_mean),
         coming=i["coming"],
         lots=expiry.lots(lot_place, lot_doses, lot_days_left),
+        shift=i["learned_shift"],
+        shift_weight=shift.weight(day.day - 1),
     )
+
+
+def counted(
+    programme: Programme, i: dict[str, NDArray[Any]], lot_place: Ints, lot_doses: Ints, lot_days_left: Floats, day: date
+) -> Floats:
+    """P(running out within 30 days) by the count model alone, as it comes; NaN for who is out, silent or inactive."""
+    alone = i | {"learned_shift": np.full(i["amc"].size, np.nan)}
+    known = positions(programme, alone, lot_place, lot_doses, lot_days_left, day)
+    found = risk.assess(known, lateness(i["on_time"], i["days_late"]))
+    return np.where(found.state == State.STOCKOUT, np.nan, found.within[:, ahead.MONTH].astype(np.float64))
+
+
+def before(
+    i: dict[str, NDArray[Any]], lots: tuple[Ints, Ints, Floats], days: int, balance: Floats
+) -> tuple[dict[str, NDArray[Any]], Ints, Ints, Floats]:
+    """What was read of positions, and their lots, as the day began that was so many `days` ago.
+
+    Where something has happened since, all that is known of that moment is the `balance`: it then stands for the lots,
+    and what has come since, or is coming, is left out.
+    """
+    then = i | {
+        n: np.where(i[n] == columns.NULL, i[n], i[n] + days) for n in ("event_day", "received_day", "coming_day")
+    }
+    moved = then["event_day"] >= 0
+    then["event_day"] = np.minimum(then["event_day"], 0)
+    then["received_day"] = np.where(moved & (then["received_day"] >= 0), columns.NULL, then["received_day"])
+    then["coming"] = np.where(moved, 0, i["coming"])
+    place, doses, left = lots
+    stays, known = ~moved[place], np.flatnonzero(moved & (balance > 0))
+    place = np.concatenate([place[stays], known])
+    order = np.argsort(place, kind="stable")
+    doses = np.concatenate([doses[stays], balance[known].astype(np.int64)])[order]
+    return then, place[order], doses, np.concatenate([left[stays], np.full(known.size, np.nan)])[order]
 
 
 def planned(i: dict[str, NDArray[Any]]) -> Floats:
@@ -193,6 +232,15 @@ def lateness(on_time: Floats, days_late: Floats) -> delay.Delay:
 def key(facility_ids: Ints, product_ids: Ints) -> Ints:
     """One number for each position, in the ledger's order."""
     return facility_ids << 32 | product_ids
+
+
+def find(keys: Ints, facility_ids: Ints, product_ids: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    """Where these positions are among sorted keys, and which of them are there at all."""
+    wanted = key(facility_ids, product_ids)
+    if not keys.size:
+        return np.zeros(wanted.size, dtype=np.int64), np.zeros(wanted.size, dtype=bool)
+    place = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
+    return place, keys[place] == wanted
 
 
 def worst_of(

@@ -107,10 +107,20 @@ class LotSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Reported:
+    """A month of which the place itself reported other days out of stock than its lines leave."""
+
+    month: date
+    days: int
+    by_lines: int
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """A bin card. Amounts are in the product's unit; `usable`, `total`, `promised` and `in_transit` are as of now.
 
-    `spells` and `days_out` are of the product's whole stock here, whichever lot was asked for.
+    `spells` and `days_out` are of the product's whole stock here, whichever lot was asked for. `reported` are full
+    months of the period whose reported days differ: a report of a month does not say on which day a shelf ran out.
     """
 
     asked: Asked
@@ -122,6 +132,7 @@ class Card:
     lines: Sequence[Line]
     spells: Sequence[Spell]
     days_out: int
+    reported: Sequence[Reported]
     lots: Sequence[LotSeen]
     usable: int
     total: int
@@ -176,6 +187,7 @@ def read(
         lines=lines,
         spells=spells,
         days_out=sum(s.days for s in spells),
+        reported=[] if asked.as_of else _reported(conn, position, asked, programme.day(now), spells),
         lots=[LotSeen(*r) for r in conn.execute(SQL["lots"], position)],
         usable=at.usable if at is not None else 0,
         total=at.total if at is not None else 0,
@@ -183,6 +195,19 @@ def read(
         promised=[Promise(*r) for r in conn.execute(SQL["promised"], position)] if reserved else [],
         in_transit=[w for w in ways if w.product == product.code],
     )
+
+
+def _reported(
+    conn: sa.Connection, position: dict[str, int], asked: Asked, today: date, spells: Sequence[Spell]
+) -> list[Reported]:
+    months = {"first": asked.first, "until": min(asked.last + timedelta(days=1), today).replace(day=1)}
+    found = []
+    for r in conn.execute(SQL["reported"], position | months):
+        last = (r.month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+        by_lines = sum(max((min(s.last, last) - max(s.first, r.month)).days + 1, 0) for s in spells)
+        if by_lines != r.days:
+            found.append(Reported(r.month, r.days, by_lines))
+    return found
 
 
 def _lot(conn: sa.Connection, product: Product, number: str | None) -> int | None:

@@ -1,13 +1,14 @@
 """How many days of a month was each place out of each product? As the bin card counts them: data.shelf_days.
 
 Worked out when a month is over, for what nobody reported. Most places had something usable all the time, which one
-statement sees; the others are walked through, so many at a time that memory stays flat for any nation.
+statement sees; the others are walked through, so many at a time that memory stays flat for any nation. What comes late
+changes which days these were: `recount`. Days that somebody reported are never counted here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -28,12 +29,40 @@ Pair = tuple[int, int]
 
 def fold(conn: sa.Connection, programme: Programme, month: date, following: date) -> None:
     """Keep the days out of a month that is over; `following` is the first day of the next one."""
-    asked = {
+    asked = _asked(programme, month, following)
+    conn.execute(SQL["unaffected"], asked)
+    _walk_all(conn, programme, asked, [(r.facility_id, r.product_id) for r in conn.execute(SQL["affected"], asked)])
+
+
+def recount(conn: sa.Connection, programme: Programme, since: Mapping[Pair, date], running: date) -> None:
+    """Count the days of positions anew, from a month on, in all that were counted before `running`, the month of today.
+
+    The positions are held by the caller.
+    """
+    late = {
+        "facility_ids": [p[0] for p in since], "product_ids": [p[1] for p in since], "months": list(since.values()),
+    }  # fmt: skip
+    rows = conn.execute(SQL["late"], late | {"running": running}).all()
+    for month, of in groupby(rows, attrgetter("month")):
+        following = (month + timedelta(days=31)).replace(day=1)
+        pairs = [(r.facility_id, r.product_id) for r in of]
+        _walk_all(conn, programme, _asked(programme, month, following), pairs)
+
+
+def counted(conn: sa.Connection, facility_ids: Sequence[int]) -> dict[Pair, date]:
+    """The first month of each position of these facilities whose days were counted."""
+    rows = conn.execute(SQL["counted"], {"facility_ids": list(facility_ids)})
+    return {(r.facility_id, r.product_id): r.month for r in rows}
+
+
+def _asked(programme: Programme, month: date, following: date) -> dict[str, Any]:
+    return {
         "programme_id": programme.id, "month": month, "next_month": following,
         "starts": programme.midnight(month), "ends": programme.midnight(following),
     }  # fmt: skip
-    conn.execute(SQL["unaffected"], asked)
-    pairs = [(r.facility_id, r.product_id) for r in conn.execute(SQL["affected"], asked)]
+
+
+def _walk_all(conn: sa.Connection, programme: Programme, asked: dict[str, Any], pairs: Sequence[Pair]) -> None:
     for start in range(0, len(pairs), _CHUNK):
         _walk(conn, programme, asked, pairs[start : start + _CHUNK])
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from psycopg.types.array import ListBinaryDumper
-from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
 
 from data import errors
 
@@ -31,12 +31,15 @@ class Seen:
     """What a transaction may see, for `data.walls`: arrays and multiranges of ids as PostgreSQL writes them.
 
     `whole` are the programmes of which all is seen; `facilities` and `areas` those that are seen, wherever they are.
+    `first` to `last` are facilities too, all of which are seen: a run of ids that is quickly compared.
     """
 
     programmes: str = "{}"
     whole: str = "{}"
     facilities: str = "{}"
     areas: str = "{}"
+    first: str = ""
+    last: str = ""
 
 
 #: What somebody sees who has not said who they are.
@@ -85,19 +88,22 @@ def transaction(engine: sa.Engine, seen: Seen | None = None, *, role: str | None
     """One transaction: commits at the end, rolls back on any error.
 
     `seen` is what it may see, where the engine's role has walls; `role` is another one for this transaction alone.
-    Raises `DatabaseUnavailable` where PostgreSQL does not answer.
+    Raises `DatabaseUnavailable` where PostgreSQL does not answer, and `Contradicted` where one of `errors.CONSTRAINTS`
+    says no.
     """
-    with _unavailable_said(), engine.begin() as conn:
+    with _errors_are_ours(), engine.begin() as conn:
         if role is not None:
             conn.exec_driver_sql("select set_config('role', %s, true)", (role,))
         if seen is not None:
-            conn.exec_driver_sql(_TELL, (seen.programmes, seen.whole, seen.facilities, seen.areas))
+            told = (seen.programmes, seen.whole, seen.facilities, seen.areas, seen.first, seen.last)
+            conn.exec_driver_sql(_TELL, told)
         yield conn
 
 
 _TELL = (
     "select set_config('vaxtrace.programmes', %s, true), set_config('vaxtrace.whole', %s, true),"
-    " set_config('vaxtrace.facilities', %s, true), set_config('vaxtrace.areas', %s, true)"
+    " set_config('vaxtrace.facilities', %s, true), set_config('vaxtrace.areas', %s, true),"
+    " set_config('vaxtrace.first', %s, true), set_config('vaxtrace.last', %s, true)"
 )
 
 
@@ -107,14 +113,19 @@ def single(engine: sa.Engine) -> Iterator[sa.Connection]:
 
     Raises `DatabaseUnavailable` where PostgreSQL does not answer.
     """
-    with _unavailable_said(), engine.connect() as conn:
+    with _errors_are_ours(), engine.connect() as conn:
         yield conn.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager
-def _unavailable_said() -> Iterator[None]:
+def _errors_are_ours() -> Iterator[None]:
     try:
         yield
+    except IntegrityError as error:
+        name = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+        if name not in errors.CONSTRAINTS:
+            raise
+        raise errors.Contradicted(remedy="Nothing was recorded.", reason=errors.CONSTRAINTS[name]) from error
     except OperationalError as error:
         if error.connection_invalidated or error.orig is None or getattr(error.orig, "sqlstate", None) is None:
             raise errors.DatabaseUnavailable(remedy="Try again in a moment; nothing was recorded.") from error

@@ -70,6 +70,22 @@ class Changed(DataError):
     """{product} at {facility} has changed since you looked: it holds {balance} usable doses now."""
 
 
+class Contradicted(DataError):
+    """This cannot stand beside what is on record: {reason}."""
+
+
+#: What the constraints say that no check before them can promise, by their names.
+CONSTRAINTS = {
+    "fk_stock_event_position": "an event is of a facility and a product of which there is no position",
+    "fk_stock_event_lot": "an event is of a lot that its product does not have",
+    "fk_stock_event_partner_id": "an event names a facility at its other end that is not there",
+    "fk_stock_event_attachment_id": "an event names an attachment that is not there",
+    "fk_stock_event_shipment_id": "an event is of a shipment that is not there",
+    "fk_lot_balance_lot_id": "a balance is of a lot that its product does not have",
+    "ex_campaign_overlap": "two campaigns of one product in one area overlap",
+}
+
+
 class PackError(DataError):
     """The pack cannot be loaded: {reason}."""
 

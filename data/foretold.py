@@ -1,11 +1,16 @@
-"""What does a programme's own learned model say of the month to come? Asked once, when a month has ended.
+"""What does a programme's own learned model say of the month to come? Asked when a month has ended, and then in force.
 
-Its answer is kept as `within_30` of that month, in place of what the count model says, which stays where the programme
-has no model (data.models) or a place did not report. The record's months are also what such a model is trained on.
+Its answer is kept as `within_30` of that month, beside what the count model said (`counted_30`), and as the shift that
+every assessment lays on the count model until the next month has ended (data.insight.shift). Where the programme has no
+model (data.models), or a place did not report the month or held nothing, the count model answers alone. The record's
+months are also what such a model is trained on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -13,35 +18,107 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from data import assess, columns, models, monthly, queries
-from data.columns import Ints
-from data.insight import learned
+from data.binary import Array
+from data.columns import Floats, Ints
+from data.insight import learned, learned_features, shift
 from data.insight.learned_history import AMOUNTS, History
 from data.monthly import Span
 from data.programmes import Programme
 
 SQL = queries.read(Path(__file__).parent / "sql" / "foretold.sql")
+_HOLD = queries.read(Path(__file__).parent / "sql" / "nation.sql")["hold_all"]
 
-#: The model looks back on at most so many months.
-MONTHS = 24
+#: The model looks back on as many months as it does when it is taught.
+MONTHS = learned_features.MOST_MONTHS
 #: So many facilities are read at a time.
 _CHUNK = 6_000
 _KEPT = tuple(name for name in monthly.AMOUNTS if name in AMOUNTS)
 
 
-def keep(conn: sa.Connection, programme: Programme, last: int) -> int:
-    """Ask the programme's model at the end of a month (its number) and keep what it says; returns of how many places.
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The model to be asked at the end of a month, and its name; both None where there is none that may be.
 
-    0 where there is no model. Raises `learned.UnreadableModel`.
+    `trouble` says why a model that is there may not.
     """
-    model = models.stored(programme.code)
-    if model is None:
-        return 0
-    key, known = history(conn, programme, Span(last + 1 - MONTHS, last + 1))
-    chance = learned.predict(model, known)
-    told = np.flatnonzero(~np.isnan(chance))
-    named = {"facility_ids": columns.ints(key[told] >> 32), "product_ids": columns.ints(key[told] & 0xFFFFFFFF)}
-    conn.execute(SQL["keep"], named | {"month": monthly.first_day(last), "chances": columns.floats(chance[told])})
-    return int(told.size)
+
+    model: learned.Model | None = None
+    name: str | None = None
+    trouble: str = ""
+
+
+def in_force(programme: str, last: int) -> InForce:
+    """Which model is to be asked at the end of a month (its number)."""
+    try:
+        stored = models.stored(programme)
+    except learned.UnreadableModel as error:
+        return InForce(trouble=error.message)
+    if stored is None:
+        return InForce()
+    told = stored[0].told
+    if told.last_month > last:
+        # What it was taught is what it would be asked: that would be no forecast.
+        return InForce(trouble="The learned model has seen later months than the one it would be asked at.")
+    if told.horizon != 1 or not set(told.inputs) <= set(learned.KEPT):
+        return InForce(trouble="The learned model reads what the record does not keep, or foretells another month.")
+    return InForce(*stored)
+
+
+def refresh(
+    conn: sa.Connection, programme: Programme, keys: Ints, stands: Floats, today: date, told: InForce,
+    counted: Callable[[Floats], Floats],
+) -> Floats:  # fmt: skip
+    """Ask the model of the month that ended last, keep what it says, and return the shift of each position.
+
+    Positions are named by `assess.key`; `stands` are the shifts that they have. `counted` is what the count model says
+    as the month ended, given what each position closed it with. A month that was answered before keeps what the count
+    model said then, and gets the answer of this model.
+    """
+    last = monthly.number(today) - 1
+    asked = {"programme_id": programme.id, "month": monthly.first_day(last)}
+    fresh = np.full(keys.size, np.nan)
+    if told.model is not None:
+        chance, closing = _ask(conn, programme, keys, told.model, last)
+        _, before = answered(conn, programme, keys, last)
+        before = np.where(np.isnan(before), counted(closing), before)
+        which = np.flatnonzero(~np.isnan(chance) & ~np.isnan(before))
+        fresh[which] = shift.between(chance[which], before[which])
+    moved = np.flatnonzero(~((fresh == stands) | (np.isnan(fresh) & np.isnan(stands))))
+    if moved.size:
+        # Who records holds a position before its months.
+        conn.execute(_HOLD, asked)
+        conn.execute(SQL["shift"], _named(keys[moved]) | {"shifts": columns.floats(fresh[moved])})
+    if told.model is not None:
+        said = {"learned": columns.floats(chance[which]), "counted": columns.floats(before[which])}
+        conn.execute(SQL["keep"], asked | _named(keys[which]) | said)
+    conn.execute(SQL["model"], asked | {"model": told.name})
+    return fresh
+
+
+def answered(conn: sa.Connection, programme: Programme, keys: Ints, last: int) -> tuple[Floats, Floats]:
+    """What the learned and the count model said of each position at the end of a month; NaN where neither was asked."""
+    asked = {"programme_id": programme.id, "month": monthly.first_day(last)}
+    told = columns.read(conn.execute(SQL["answered"], asked).one(), frozenset({"learned", "counted"}))
+    place, known = assess.find(keys, told["facility_id"], told["product_id"])
+    said = np.full((2, keys.size), np.nan)
+    said[:, place[known]] = told["learned"][known], told["counted"][known]
+    return said[0], said[1]
+
+
+def _ask(
+    conn: sa.Connection, programme: Programme, keys: Ints, model: learned.Model, last: int
+) -> tuple[Floats, Floats]:
+    """What the model says at the end of a month, in whole percent, and what that closed with; NaN where nothing."""
+    found, known = history(conn, programme, Span(last + 1 - MONTHS, last + 1))
+    place, there = assess.find(keys, found >> 32, found & 0xFFFFFFFF)
+    said = np.full((2, keys.size), np.nan)
+    said[0, place[there]] = np.round(learned.predict(model, known), assess.DECIMALS)[there]
+    said[1, place[there]] = known.closing[there, -1]
+    return said[0], said[1]
+
+
+def _named(keys: Ints) -> dict[str, Array]:
+    return {"facility_ids": columns.ints(keys >> 32), "product_ids": columns.ints(keys & 0xFFFFFFFF)}
 
 
 def history(conn: sa.Connection, programme: Programme, span: Span) -> tuple[Ints, History]:
@@ -61,13 +138,15 @@ def history(conn: sa.Connection, programme: Programme, span: Span) -> tuple[Ints
             grids[name].append(rows.grid(name, row, every, shape).astype(np.float32))
     key = np.concatenate(keys)
     facility = np.searchsorted(facilities["id"], key >> 32)
+    product = np.searchsorted(products["id"], key & 0xFFFFFFFF)
     amounts = dict.fromkeys(AMOUNTS, _nothing(key.size, span)) | {n: np.concatenate(v) for n, v in grids.items()}
     return key, History(
         first=span.since,
         facility=facility,
         # In the order of the pack, which is that of the screen.
-        product=(products["seat"] - 1)[np.searchsorted(products["id"], key & 0xFFFFFFFF)],
+        product=(products["seat"] - 1)[product],
         area=np.unique(facilities["area"], return_inverse=True)[1][facility],
+        vial=products["vial"][product].astype(np.float32),
         **amounts,
     )
 

@@ -61,9 +61,11 @@ class Indicators:
     missing: list[Missing]
 
 
+#: Said where nobody has ordered anything.
+NO_ORDERS = Missing("Order fill rate, refill rate", "orders: none was placed here in this period")
 MISSING = (
     Missing("Timeliness of reports", "the day on which each monthly report came"),
-    Missing("Order fill rate, refill rate", "what was ordered"),
+    NO_ORDERS,
     Missing("Cold-chain functionality, alarms, storage use", "the cold-chain equipment and its loggers"),
 )
 
@@ -112,6 +114,13 @@ _LINES = (
           "(expected - used) / used, weighted by doses: above 0 too much was expected",
           ("too_much", "doses expected too much"), ("need", "doses used")),
 )  # fmt: skip
+#: Where anything was ordered.
+_OF_ORDERS = (
+    _Line("order_fill_rate", "Order fill rate", "doses shipped / doses of the orders that were placed in the period",
+          ("shipped", "doses shipped"), ("ordered", "doses ordered")),
+    _Line("refill", "Refill rate", "doses received / doses of the orders that were placed in the period",
+          ("arrived", "doses received"), ("ordered", "doses ordered")),
+)  # fmt: skip
 
 
 def read(
@@ -126,9 +135,11 @@ def read(
     asked = _asked(conn, programme, area_id, period)
     conn.execute(SQL["plan_each"])
     rows = {r.product: dict(r._mapping) for r in conn.execute(SQL["months"], asked)}
-    for statement in ("now", "opened"):
-        for r in conn.execute(SQL[statement], asked):
+    ordered = conn.execute(SQL["orders"], asked).all()
+    for found in (conn.execute(SQL["now"], asked), conn.execute(SQL["opened"], asked), ordered):
+        for r in found:
             rows.setdefault(r.product, {"product": r.product, "tracer": r.tracer}).update(r._mapping)
+    lines = (*_LINES, *_OF_ORDERS) if ordered else _LINES
     tracers = [row for row in rows.values() if row["tracer"]]
     for row in rows.values():
         # Who is expected to report and never did reported nothing, which is known.
@@ -137,12 +148,13 @@ def read(
         row["too_much"] = _less(row.get("foretold"), row.get("need"))
     whole = {
         column: _sum(row.get(column) for row in tracers)
-        for column in {"months", "days_known"} | {c for line in _LINES for c in (line.part[0], line.whole[0])}
+        for column in {"months", "days_known"} | {c for line in lines for c in (line.part[0], line.whole[0])}
     }
-    measures = [*_measures(None, whole), *_of_all(conn, asked, whole), *_expiring(conn, programme, asked, today)]
+    measures = [*_measures(lines, None, whole), *_of_all(conn, asked, whole), *_expiring(conn, programme, asked, today)]
     for product, row in rows.items():
-        measures += _measures(product, row)
-    return Indicators(code, name, period[0], period[1], measures, list(MISSING))
+        measures += _measures(lines, product, row)
+    missing = [m for m in MISSING if not (ordered and m is NO_ORDERS)]
+    return Indicators(code, name, period[0], period[1], measures, missing)
 
 
 def _asked(conn: sa.Connection, programme: Programme, area_id: int, period: tuple[date, date, date]) -> dict[str, Any]:
@@ -189,13 +201,13 @@ def _sum(values: Any) -> float | None:
     return sum(known) if known else None
 
 
-def _measures(product: str | None, row: dict[str, Any]) -> list[Measure]:
+def _measures(lines: Sequence[_Line], product: str | None, row: dict[str, Any]) -> list[Measure]:
     def named(words: str) -> str:
         # Over all vaccines a place is counted once for each that it handles.
         return words if product is not None else words.replace("places", "places x vaccines")
 
     found = []
-    for line in _LINES:
+    for line in lines:
         part, whole = row.get(line.part[0]), row.get(line.whole[0])
         told = formula.kpi(
             line.name, line.text, None if part is None else float(part), None if whole is None else float(whole),

@@ -21,13 +21,18 @@ def config(url: str) -> Config:
     return made
 
 
-def upgrade(url: str) -> None:
-    """Migrate to the newest version, with its walls; safe to run by several processes at once (a lock queues them)."""
+def upgrade(url: str, people: str | None = None) -> None:
+    """Migrate to the newest version, with its walls; safe to run by several processes at once (a lock queues them).
+
+    `people` is the address at which web and live connect, whose login is made where it is missing.
+    """
     engine = sa.create_engine(db.connect_url(url), poolclass=sa.NullPool)
     with engine.connect() as conn:
         conn.execute(sa.text("select pg_advisory_lock(hashtext('vaxtrace migrate'))"))
         command.upgrade(config(url), "head")
         walls.build(conn)
+        if people is not None:
+            walls.let_in(conn, people)
         conn.commit()
         conn.execute(sa.text("select pg_advisory_unlock(hashtext('vaxtrace migrate'))"))
     engine.dispose()

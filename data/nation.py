@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from data import assess, columns, days_out, foretold, monthly, need, queries, seasons
 from data.assess import Answer, Transition
 from data.columns import NULL, Floats, Ints
-from data.insight import ahead, delay
+from data.insight import ahead, delay, shift
 from data.programmes import Programme
 from data.record import rules
 from data.types import WORST, State
@@ -40,12 +40,14 @@ _FLOATS = assess.FLOATS | {*_SHOWN, "was_probability"}
 class Refreshed:
     """What a refresh did: the first month that it closed, if any, and the positions and facilities that it changed.
 
-    `pairs` are the positions (facility, product) whose state is another one.
+    `pairs` are the positions (facility, product) whose state is another one. `trouble` says why a learned model that is
+    there may not be asked.
     """
 
     closed: date | None
     transitions: list[Transition]
     pairs: list[tuple[int, int]]
+    trouble: str
 
 
 @dataclass(slots=True)
@@ -67,7 +69,7 @@ def refresh(conn: sa.Connection, programme: Programme, today: date, *, demand: b
     """Work out the risk of a whole programme for a local day.
 
     Without `demand`, that of positions is worked out only where a month has ended, one that was over has changed since,
-    or a position has none yet.
+    or a position has none yet; and a learned model is asked only where a month has ended, or another model is there.
     """
     conn.execute(SQL["plan_each"])
     closed = _close_months(conn, programme, today)
@@ -79,7 +81,9 @@ def refresh(conn: sa.Connection, programme: Programme, today: date, *, demand: b
         _learn_delays(conn, programme, nation, today)
     if closed is not None:
         seasons.learn(conn, programme, today)
-        foretold.keep(conn, programme, monthly.number(today) - 1)
+    told = foretold.in_force(programme.code, monthly.number(today) - 1)
+    if told.name != programme.model or (told.model is not None and (demand or closed is not None)):
+        _foretell(conn, programme, nation, today, told)
     transitions: list[Transition] = []
     pairs: list[tuple[int, int]] = []
     for rows in _chunks(nation):
@@ -87,7 +91,7 @@ def refresh(conn: sa.Connection, programme: Programme, today: date, *, demand: b
         transitions += changed
         pairs += moved
     conn.execute(SQL["store_day"], {"programme_id": programme.id, "today": today, "known": marked})
-    return Refreshed(closed, transitions, pairs)
+    return Refreshed(closed, transitions, pairs, told.trouble)
 
 
 def mark(conn: sa.Connection, programme_id: int) -> None:
@@ -150,7 +154,7 @@ def _coming(conn: sa.Connection, asked: dict[str, Any], keys: Ints) -> dict[str,
     """What is on the way to each position, and in how many days it is expected."""
     told = columns.read(conn.execute(SQL["coming"], asked | {"given_up_days": assess.GIVEN_UP_DAYS}).one(), _FLOATS)
     doses, day = np.zeros(keys.size, dtype=np.int64), np.full(keys.size, NULL)
-    place, known = _find(keys, told["facility_id"], told["product_id"])
+    place, known = assess.find(keys, told["facility_id"], told["product_id"])
     doses[place[known]], day[place[known]] = told["doses"][known], told["day"][known]
     return {"coming": doses, "coming_day": day}
 
@@ -181,6 +185,24 @@ def _learn_delays(conn: sa.Connection, programme: Programme, nation: _Nation, to
     )
 
 
+def _foretell(conn: sa.Connection, programme: Programme, nation: _Nation, today: date, told: foretold.InForce) -> None:
+    """Ask the learned model, and lay what it says on what was counted as the last month ended."""
+    first = today.replace(day=1)
+
+    def counted(closing: Floats) -> Floats:
+        said = np.full(nation.key.size, np.nan)
+        for rows in _chunks(nation):
+            lots = _lots(conn, programme, nation, rows, first)
+            then = assess.before(_known(nation, rows), lots, (today - first).days, closing[rows])
+            said[rows] = assess.counted(programme, *then, first)
+        return said
+
+    stored = nation.stored
+    stored["learned_shift"] = foretold.refresh(
+        conn, programme, nation.key, stored["learned_shift"], today, told, counted
+    )
+
+
 def _chunks(nation: _Nation) -> Iterator[slice]:
     """Slices of positions that each hold whole facilities."""
     last = int(nation.facility[-1]) + 1 if nation.key.size else 0
@@ -193,19 +215,6 @@ def _chunks(nation: _Nation) -> Iterator[slice]:
 def _range(nation: _Nation, rows: slice) -> dict[str, int]:
     ids = nation.stored["facility_id"]
     return {"first": int(ids[rows.start]), "last": int(ids[rows.stop - 1])}
-
-
-def _places(nation: _Nation, rows: slice, facility_ids: Ints, product_ids: Ints) -> tuple[Ints, NDArray[np.bool_]]:
-    """Where these are among the positions of a slice, and which of them are there at all."""
-    return _find(nation.key[rows], facility_ids, product_ids)
-
-
-def _find(keys: Ints, facility_ids: Ints, product_ids: Ints) -> tuple[Ints, NDArray[np.bool_]]:
-    wanted = assess.key(facility_ids, product_ids)
-    if not keys.size:
-        return np.zeros(wanted.size, dtype=np.int64), np.zeros(wanted.size, dtype=bool)
-    place = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
-    return place, keys[place] == wanted
 
 
 def _refresh_rows(
@@ -252,17 +261,21 @@ def _judged(
     conn: sa.Connection, programme: Programme, nation: _Nation, rows: slice, today: date
 ) -> tuple[dict[str, NDArray[Any]], Answer]:
     """What is stored of a slice of positions, with what it is judged by; and the answer."""
+    i = _known(nation, rows)
+    return i, assess.answer(programme, i, *_lots(conn, programme, nation, rows, today), today)
+
+
+def _known(nation: _Nation, rows: slice) -> dict[str, NDArray[Any]]:
     facility, product = nation.facility[rows], nation.product[rows]
     of_facility = (
         "delivery_interval_days", "lead_time_days", "report_interval_days", "supplies", "ordinal", "on_time",
         "days_late",
     )  # fmt: skip
-    i = (
+    return (
         {name: values[rows] for name, values in nation.stored.items()}
         | {name: nation.facilities[name][facility] for name in of_facility}
         | {name: nation.products[name][product] for name in ("seat", "doses_per_vial", "doses_per_child")}
     )
-    return i, assess.answer(programme, i, *_lots(conn, programme, nation, rows, today))
 
 
 def _differing(stored: dict[str, NDArray[Any]], found: Answer) -> NDArray[np.bool_]:
@@ -282,7 +295,7 @@ def _lots(
     """The usable lots of a slice of positions: place in it, doses and days left, sorted by place and expiry."""
     asked = {"programme_id": programme.id, "today": today, "last_usable_stage": rules.LAST_USABLE_STAGE}
     lots = columns.read(conn.execute(SQL["lots"], asked | _range(nation, rows)).one(), _FLOATS)
-    place, known = _places(nation, rows, lots["facility_id"], lots["product_id"])
+    place, known = assess.find(nation.key[rows], lots["facility_id"], lots["product_id"])
     # Null is the least of integers and has to come last.
     last = np.where(lots["days_left"] == NULL, 2**31, lots["days_left"])
     order = np.argsort((place << 32) + last)
@@ -315,6 +328,7 @@ def misjudged(conn: sa.Connection, programme: Programme, days: Sequence[date], *
     if demand and not marked and not np.isnan(nation.stored["dispersion"]).any():
         fresh = need.worked_out(conn, programme, nation, list(_chunks(nation)), days[0])
         yield from _other_demand(nation, fresh)
+    yield from _other_shift(conn, programme, nation, days[0])
     of_day = [nation, *(_read(conn, programme, day) for day in days[1:])]
     for rows in _chunks(nation):
         answers = [_judged(conn, programme, n, rows, day) for n, day in zip(of_day, days, strict=True)]
@@ -336,6 +350,16 @@ def _other_demand(nation: _Nation, fresh: dict[str, NDArray[Any]]) -> Iterator[M
     for k in np.flatnonzero(differs).tolist():
         said = (_words({name: of[name][k] for name in fresh}) for of in (stored, fresh))
         yield Misjudged(int(stored["facility_id"][k]), int(stored["product_id"][k]), *_apart(*said))
+
+
+def _other_shift(conn: sa.Connection, programme: Programme, nation: _Nation, day: date) -> Iterator[Misjudged]:
+    """Positions whose shift does not follow from what was said of them at the end of the last month."""
+    said = foretold.answered(conn, programme, nation.key, monthly.number(day) - 1)
+    stands = nation.stored["learned_shift"]
+    should = shift.between(*said) if programme.model is not None else np.full(stands.size, np.nan)
+    for k in np.flatnonzero(need.differing(stands, should)).tolist():
+        told = (_words({"learned shift": of[k]}) for of in (stands, should))
+        yield Misjudged(int(nation.stored["facility_id"][k]), int(nation.stored["product_id"][k]), *_apart(*told))
 
 
 def _other_worst(nation: _Nation, rows: slice) -> Iterator[Misjudged]:

@@ -29,6 +29,8 @@ class Programme:
     assessed_on: date | None
     level_names: list[str]
     sources: list[str]
+    #: The learned model in force; None where the count model answers alone.
+    model: str | None = None
 
     def midnight(self, day: date) -> datetime:
         """The moment at which a local day begins."""

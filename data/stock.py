@@ -104,6 +104,8 @@ class Position:
     expiring: float | None = None
     coming: int = 0
     coming_on: date | None = None
+    #: How far, in log odds, what was learnt lies from what is counted; None where the count model answers alone.
+    learned_shift: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +133,10 @@ class Month:
     days_out: int | None
     state: int | None
     probability: float | None
-    #: P(running out within the 30 days after it), as assessed at its end.
+    #: P(running out within the 30 days after it), as in force at its end; and what the count model alone said, where a
+    #: learned one was in force.
     within_30: float | None = None
+    counted_30: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,9 +131,16 @@ def area(found: View, place: Area) -> tuple[Status, list[Status]]:
 class Lenses:
     """What one process sees through lenses: each view is worked out once for all its parts, until the next push."""
 
-    def __init__(self, engine: sa.Engine, whole: Callable[[int], Seen] | None = None) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        whole: Callable[[int], Seen] | None = None,
+        spend: Callable[[], None] = lambda: None,
+    ) -> None:
         self._engine = engine
         self._whole = whole
+        #: Asked before anything is worked out; it may refuse.
+        self._spend = spend
         self._flights: Flights[tuple[Which, int], View] = Flights()
         self._held: OrderedDict[Which, tuple[float, View]] = OrderedDict()
         self._lock = threading.Lock()
@@ -184,6 +191,7 @@ class Lenses:
         return self._flights.join((which, after), lambda: self._load(which, code))
 
     def _load(self, which: Which, code: str) -> View:
+        self._spend()
         with db.transaction(self._engine, self._seen(which[0])) as conn:
             found = view(conn, programmes.find(conn, code), which[2], which[3])
         self._keep(which, found)

@@ -150,9 +150,16 @@ def worst_facilities(
 class Pasts:
     """The past as one process reads it: a nation at a moment is worked out once for all of its parts."""
 
-    def __init__(self, engine: sa.Engine, whole: Callable[[int], Seen] | None = None) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        whole: Callable[[int], Seen] | None = None,
+        spend: Callable[[], None] = lambda: None,
+    ) -> None:
         self._engine = engine
         self._whole = whole
+        #: Asked before anything is worked out; it may refuse.
+        self._spend = spend
         self._flights: Flights[tuple[int, int, int, AsOf], Nation] = Flights()
         self._held: dict[tuple[int, int, int, AsOf], tuple[float, Nation]] = {}
         self._lock = threading.Lock()
@@ -189,6 +196,7 @@ class Pasts:
         return self._flights.join(key, lambda: self._load(key, code))
 
     def _load(self, key: tuple[int, int, int, AsOf], code: str) -> Nation:
+        self._spend()
         # Once for everybody; `part` cuts it.
         with db.transaction(self._engine, None if self._whole is None else self._whole(key[0])) as conn:
             found = nation(conn, programmes.find(conn, code), key[2], key[3])

@@ -6,6 +6,7 @@ What is wholly within is seen as it is; an area of which only a part is within i
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,9 @@ SQL = queries.read(Path(__file__).parent / "sql" / "reach.sql")
 
 Ints = NDArray[np.int64]
 _NONE: Ints = np.array([], dtype=np.int64)
+#: The seat of the area that all others lie in.
+NATION = 0
+_RANGE = re.compile(r"([\[(])(-?\d+),(-?\d+)([\])])")
 #: So many scopes are held; beyond it all are found anew.
 _MOST = 2_000
 
@@ -76,6 +80,11 @@ class Reach:
     def has_area(self, code: str) -> bool:
         """Whether at least a part of an area is within."""
         return self.whole or code in self.area_codes or code in self.parts
+
+    @property
+    def of_all(self) -> Part | None:
+        """The part of the whole programme that is within; None where all of it is."""
+        return None if self.whole else next((part for part in self.parts.values() if part.seat == NATION), None)
 
     def part(self, code: str) -> Part | None:
         """The part of an area that is within; None where all of it is."""
@@ -182,12 +191,26 @@ class Reaches:
 
 def joined(reaches: Sequence[Reach]) -> Seen:
     """What PostgreSQL is told of several."""
+    facilities = _union(r.facility_ids for r in reaches)
+    first, last = longest(facilities)
     return Seen(
         programmes=_array(r.scope.programme_id for r in reaches),
         whole=_array(r.scope.programme_id for r in reaches if r.whole),
-        facilities=_union(r.facility_ids for r in reaches),
+        facilities=facilities,
         areas=_union(r.area_ids for r in reaches),
+        first=first,
+        last=last,
     )
+
+
+def longest(multirange: str) -> tuple[str, str]:
+    """The first and the last id of the longest range of a multirange, as PostgreSQL writes it; blank of none."""
+    runs = [
+        (int(low) + (opens == "("), int(high) - (closes == ")"))
+        for opens, low, high, closes in _RANGE.findall(multirange)
+    ]
+    first, last = max(runs, key=lambda run: run[1] - run[0], default=(0, -1))
+    return (str(first), str(last)) if first <= last else ("", "")
 
 
 def _array(ids: Iterable[int]) -> str:

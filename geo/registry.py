@@ -16,6 +16,7 @@ from data import db, queries
 from data.errors import DatabaseUnavailable, UnknownProgramme
 from data.types import WORST
 from geo import errors
+from geo.tile import Box
 
 SQL = queries.read(Path(__file__).parent / "sql" / "registry.sql")
 
@@ -28,7 +29,7 @@ class Registry:
     """The coordinates of a programme at one version of its registry.
 
     `partitions` gives by the seat of a first-level area the first ordinal of its facilities and their number;
-    `products` are the seats that may be asked for, with 0 for the worst of all.
+    `products` are the seats that may be asked for, with 0 for the worst of all. `box` is in degrees.
     """
 
     id: int
@@ -37,6 +38,7 @@ class Registry:
     areas: int
     partitions: Mapping[int, tuple[int, int]]
     products: frozenset[int]
+    box: Box | None = None
 
 
 def registries(conn: sa.Connection) -> dict[str, Registry]:
@@ -49,6 +51,7 @@ def registries(conn: sa.Connection) -> dict[str, Registry]:
             areas=row.areas,
             partitions={seat: (first, count) for seat, first, count in row.partitions},
             products=frozenset({WORST, *row.products}),
+            box=None if row.box is None else tuple(row.box),
         )
         for row in conn.execute(SQL["registries"])
     }

@@ -54,6 +54,14 @@ def covering(box: Box, z: int) -> Iterator[tuple[int, int]]:
             yield x, y
 
 
+def near(box: Box, z: int, x: int, y: int) -> bool:
+    """Whether a tile touches a box of EPSG:4326 degrees, or is next to one that does."""
+    west, south, east, north = box
+    left, top = at(west, north, z)
+    right, bottom = at(east, south, z)
+    return left - 1 <= x <= right + 1 and top - 1 <= y <= bottom + 1
+
+
 def pixel(z: int) -> float:
     """Metres of EPSG:3857 under one CSS pixel at this zoom."""
     return 2 * EDGE / (1 << z) / PIXELS

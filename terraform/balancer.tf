@@ -22,7 +22,7 @@ locals {
   # over (/health says 503 then) would make an outage of a pause.
   health_checks = {
     web  = "/login"
-    live = "/socket.io/?EIO=4&transport=polling"
+    live = "/socket.io/"
   }
 }
 
@@ -37,9 +37,10 @@ resource "aws_lb_target_group" "served" {
   protocol             = "HTTP"
   deregistration_delay = 15
 
+  # To whoever names no protocol the sockets say 400: an answer of their own.
   health_check {
     path                = each.value
-    matcher             = "200"
+    matcher             = each.key == "live" ? "400" : "200"
     interval            = 10
     healthy_threshold   = 2
     unhealthy_threshold = 3

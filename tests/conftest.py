@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis as redis_client
+import small
 import sqlalchemy as sa
 
 from app.local import servers
@@ -60,9 +61,13 @@ def administration(postgres: servers.Server) -> Iterator[sa.Engine]:
 
 @pytest.fixture(scope="session")
 def template(postgres: servers.Server, administration: sa.Engine) -> str:
-    """The name of a database that is migrated and empty; nobody stays connected to it."""
+    """The name of a database that is migrated and empty but for the months of a year; nobody stays connected to it."""
     _sql(administration, f"create database {_TEMPLATE}")
     migrate.upgrade(_named(postgres.url, _TEMPLATE, driver=False))
+    engine = db.engine(_named(postgres.url, _TEMPLATE))
+    with db.transaction(engine) as conn:
+        small.months(conn)
+    engine.dispose()
     return _TEMPLATE
 
 

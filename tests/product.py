@@ -14,9 +14,10 @@ from typing import Any
 from pydantic import SecretStr
 
 from app import vendor
-from app.local import children, front, ports, prepare
+from app.local import children, front, ports, prepare, servers
 from app.local.children import Child, Command, NotStarted
 from app.settings import Settings
+from data import db, walls
 from tests.keys import KEY
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -66,9 +67,16 @@ def start(folder: Path, database_url: str, redis_url: str) -> Product:
         "HOST": ports.HOST,
         "PYTHONUNBUFFERED": "1",
     }
+    engine = db.engine(database_url)
+    with db.transaction(engine) as conn:
+        walls.let_in(conn, servers.for_people(database_url))
+    engine.dispose()
+    people = {"DATABASE_URL": servers.for_people(database_url)}
     web, live, port = (ports.free_port() for _ in range(3))
     product = Product(f"http://{ports.HOST}:{port}", token)
-    for name, extra in (("worker", {}), ("live", {"PORT": str(live)}), ("web", {"PORT": str(web)})):
+    for name, extra in (
+        ("worker", {}), ("live", people | {"PORT": str(live)}), ("web", people | {"PORT": str(web)}),
+    ):  # fmt: skip
         argv = [sys.executable, "-m", "app", name]
         product.processes[name] = Child(Command(name, argv, cwd=PROJECT, env=env | extra, patience=4.0), folder)
     product.processes["nginx"] = front.child(

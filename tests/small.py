@@ -99,6 +99,11 @@ def build(conn: sa.Connection, code: str = "small") -> Small:
         {"id": programme_id},
     )
     conn.execute(sa.text("insert into reader (name) values ('pipeline') on conflict do nothing"))
+    months(conn)
+    return Small(programme_id, code, areas, facilities, products)
+
+
+def months(conn: sa.Connection) -> None:
+    """Make the months of the last year; a test's database has them already."""
     today = date.today()  # noqa: DTZ011  # any day near now will do
     partitions.ensure_partitions(conn, date(today.year - 1, today.month, 1), today)
-    return Small(programme_id, code, areas, facilities, products)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import re
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from http.cookiejar import CookieJar
@@ -43,6 +44,19 @@ class Person:
         self._opener.open(self.address + path, urllib.parse.urlencode(form).encode(), timeout=20).close()
 
 
+def handshake(address: str, cookies: str, **headers: str) -> tuple[int, str]:
+    """What the first request of a socket is answered, without WebSocket."""
+    asked = urllib.request.Request(
+        f"{address}/socket.io/?EIO=4&transport=polling", headers={"Cookie": cookies} | headers
+    )
+    try:
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
 class Refused(Exception):
     """The server did not let the socket in; its words are the message."""
 
@@ -59,7 +73,7 @@ class Socket:
         try:
             self.client.connect(address, headers={"Cookie": cookies}, transports=["websocket"], wait_timeout=10)
         except socketio.exceptions.ConnectionError as error:
-            raise Refused(said) from error
+            raise Refused(said, handshake(address, cookies)) from error
         self.missed = self.ask("subscribe", programme=programme, since=since) if programme else None
 
     def ask(self, event: str, **asked: object) -> Any:

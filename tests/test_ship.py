@@ -23,6 +23,8 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service.get("build", {}).get("target") == "app"}
 PROCESSES = {"web", "live", "worker", "migrate"}
 SECRETS = {"database_url", "redis_url", "secret_key"}
+#: What people reach does not know the database's owner.
+REACHED = {"web", "live"}
 
 
 def stage(name: str) -> str:
@@ -122,14 +124,18 @@ def test_the_secrets_of_the_deployment_guide_start_the_application(tmp_path: Pat
     assert made.keys() == COMPOSE["secrets"].keys()
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in made.values()} == {0o444}
-    environment = OURS["web"]["environment"]
-    files = {f"{name.upper()}_FILE": str(made[name]) for name in SECRETS}
-    assert {name: path for name, path in environment.items() if name.endswith("_FILE")} == {
-        name: f"/run/secrets/{Path(path).name}" for name, path in files.items()
-    }
-    read = settings.read(files)
-    assert made["database_password"].read_text() in read.database_url.get_secret_value()
-    assert made["redis_password"].read_text() in read.redis_url.get_secret_value()
+    for service, contained in OURS.items():
+        told = {name: path for name, path in contained["environment"].items() if name.endswith("_FILE")}
+        assert {f"{name.upper()}_FILE" for name in SECRETS} <= told.keys(), service
+        assert {Path(path).name for path in told.values()} == set(contained["secrets"]), service
+        read = settings.read({name: str(made[Path(path).name]) for name, path in told.items()})
+        user = "vaxtrace_web" if service in REACHED else "vaxtrace"
+        assert f"//{user}:" in read.database_url.get_secret_value(), service
+        assert made["redis_password"].read_text() in read.redis_url.get_secret_value()
+        assert (service in REACHED) == ("database_url" not in contained["secrets"]), service
+    assert made["database_password"].read_text() in made["database_url"].read_text()
+    assert "//vaxtrace_web:" in made["web_database_url"].read_text()
+    assert OURS["migrate"]["environment"]["WEB_DATABASE_URL_FILE"] == "/run/secrets/web_database_url"
     assert len({path.read_text() for path in made.values()}) == len(made)
 
 
@@ -141,6 +147,9 @@ def test_the_proxy_fills_in_every_variable_of_the_shared_template() -> None:
     assert {name.lstrip("$") for name in filled[1].split()} == wanted
     in_image = set(re.findall(r"^(?:ENV|   ) (\w+)=", stage("proxy"), re.M))
     assert wanted - in_image == {"WEB", "LIVE"} <= SERVICES["nginx"]["environment"].keys()
+    assert re.search(r'^ +OUTER="[0-9a-f.:/ ]+"', stage("proxy"), re.M)
+    assert "set_real_ip_from $network;" in entrypoint("proxy")[2]
+    assert "include http.d/*.conf" in template
     assert all(f'{{ name = "{name}", value' in TERRAFORM for name in ("WEB", "LIVE"))
 
 

@@ -34,6 +34,11 @@ class Site:
         self.app = create_app(settings)
         self.tokens = {name: users.token(engine, f"{name}@example.org", "test", 1) for name in [*PEOPLE, "elsewhere"]}
 
+    @property
+    def owners(self) -> str:
+        """The address at which commands work on the database, as its owner; `settings` has that of the web process."""
+        return self.engine.url.render_as_string(hide_password=False)
+
     def post(self, body: Any, who: str = "machine", query: str = "", **headers: str) -> TestResponse:
         """What POST /api/v1/stock-events answers."""
         address = f"/api/v1/stock-events?{query}"

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify, make_response, request
 
 from app import services, shortfall
 from app.api.bin_cards import FILES
-from app.api.reads import plain
+from app.api.reads import partly, plain
 from app.auth import naming, rights
 from app.errors import InvalidBody
 from app.pages import ahead, calibration
@@ -38,11 +38,11 @@ def next_days(programme: str, kind: str = "json") -> Response:
         found = services.programme(conn, programme)
         reach = services.reach(found)
         place, product, _ = ahead.asked(conn, found, reach, area, vaccine)
-        part = reach.part(place.code) is not None
-        shown = shortfall.read(conn, found, place, product, now, limit=most, skip=skip, part=part)
+        part = reach.part(place.code)
+        shown = shortfall.read(conn, found, place, product, now, limit=most, skip=skip, part=part is not None)
     if kind == "json":
-        return jsonify(_json(shown) | {"programme": found.code, "simulated": found.simulated})
-    report = reports.report(found, shown, naming.maker(), now)
+        return jsonify(_json(shown) | partly(part) | {"programme": found.code, "simulated": found.simulated})
+    report = reports.report(found, shown, naming.maker(), now, part)
     media_type, make = FILES[kind]
     answer = make_response(make(report))
     answer.headers["Content-Type"] = media_type
@@ -89,10 +89,13 @@ def predictions(programme: str) -> Response:
             "simulated": found.simulated,
             "all": _score(seen.every),
             "with_stock": _score(seen.stocked),
+            "learned": _score(seen.learned),
+            "counted_alone": _score(seen.alone),
             "by_product": {codes[seat]: _score(score) for seat, score in seen.by_product.items()},
             "by_month": {f"{month:%Y-%m}": _score(score) for month, score in seen.by_month.items()},
             "without_outcome": seen.unknown,
         }
+        | partly(services.reach(found).of_all)
     )
 
 

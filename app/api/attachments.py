@@ -1,4 +1,4 @@
-"""Papers that go with the record: sent by who may record there, read by who may see the programme."""
+"""Papers that go with the record: sent by who may record there, taken away by who may see it and take files away."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def post(programme: str, code: str) -> tuple[Response, int]:
 @rights.needs("see", rights.Where.FACILITY)
 def get(programme: str, code: str, number: int) -> Response:
     """The file as it came, to be saved and never to be shown as a page of ours."""
+    rights.check(rights.Rule("export", rights.Where.FACILITY), {"programme": programme, "code": code})
     with services.transaction() as conn:
         found = services.programme(conn, programme)
         place = submission.facilities(conn, found.id, [code]).get(code)

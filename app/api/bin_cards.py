@@ -77,6 +77,7 @@ def _json(shown: Shown) -> dict[str, Any]:
         "timezone": shown.programme.timezone,
         **{name: getattr(card, name) for name in ("opening", "received", "issued", "adjusted", "closing", "days_out")},
         "lines": [_line(line, base, names) for line in card.lines],
+        "reported": [{"month": f"{r.month:%Y-%m}", "days": r.days, "by_lines": r.by_lines} for r in card.reported],
         "spells": [plain(asdict(s) | {"days": s.days}) for s in card.spells],
         "lots": [plain(asdict(lot)) for lot in card.lots],
         "now": {

@@ -78,11 +78,12 @@ def listed(programme: str) -> Response:
         raise InvalidBody("status", f"Send one of: {', '.join(_STATUSES)}.", reason="status is none of ours")
     with services.transaction() as conn:
         found = services.programme(conn, programme)
+        facility = request.args.get("facility") or None
         rows = counts.listed(
             conn,
             found.id,
             statuses=None if status is None else [status],
-            facility=request.args.get("facility"),
+            facility=None if facility is None else services.facility(found, facility),
             most=MOST,
             seen=services.reach(found).facility_ids,
         )

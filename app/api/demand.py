@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from app import flagging, services
-from app.api.reads import plain
+from app.api.reads import partly, plain
 from app.auth import naming, rights
 from app.errors import InvalidBody
 from data import doubts, forecasts
@@ -30,7 +30,10 @@ def flags(programme: str) -> Response:
     page = min(max(request.args.get("page", 1, type=int), 1), 100_000)
     with services.transaction() as conn:
         found = services.programme(conn, programme)
-        area_id = None if not code else areas.area(conn, found.id, code).id
+        reach = services.reach(found)
+        area_id = None if not code else areas.area(conn, found.id, services.area(found, code)).id
+        if facility:
+            services.facility(found, facility)
         rows = doubts.listed(
             conn, found.id, area_id=area_id, facility=facility or None, judged=judged,
             skip=(page - 1) * MOST, limit=MOST,
@@ -42,7 +45,8 @@ def flags(programme: str) -> Response:
         | {"id": row.id, "judged_by": names(row.judged_by)}
         for row in rows
     ]
-    return jsonify({"flags": said, "count": count, "page": page, "simulated": found.simulated})
+    part = None if facility else reach.part(code) if code else reach.of_all
+    return jsonify({"flags": said, "count": count, "page": page, "simulated": found.simulated} | partly(part))
 
 
 @blueprint.post("/<programme>/flags/<int:number>")

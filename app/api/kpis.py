@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, jsonify, make_response, request
 
 from app import services
+from app.api.reads import partly
 from app.auth import naming, rights
 from app.errors import InvalidBody
 from app.reports import files
@@ -42,14 +43,15 @@ def indicators(programme: str, code: str, kind: str | None = None) -> Response:
         default = kpis.period_of(kpis.months(conn, found.id, today))
         first, last = (_month(name, day) for name, day in zip(("from", "to"), default, strict=True))
         read = kpis.read(conn, found, (place.id, place.code, place.name), first, last, today)
+        part = services.reach(found).part(place.code)
     if kind == "json":
         return jsonify({
             "programme": found.code, "simulated": found.simulated, "area": {"code": read.area, "name": read.name},
             "from": f"{read.first:%Y-%m}", "to": f"{read.last:%Y-%m}", "indicators": kpis.flat(read.measures),
             "missing": [asdict(m) for m in read.missing],
-        })  # fmt: skip
+        } | partly(part))  # fmt: skip
     made_at = now.astimezone(ZoneInfo(found.timezone))
-    report = reports.report(found, read, naming.maker(), made_at)
+    report = reports.report(found, read, naming.maker(), made_at, part)
     media_type, make = _FILES[kind]
     answer = make_response(make(report))
     answer.headers["Content-Type"] = media_type

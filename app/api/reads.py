@@ -18,6 +18,7 @@ from data.types import WORST
 from geo import areas, network, parts, places, registry
 from geo import lens as lens_areas
 from geo import past as past_areas
+from geo.reach import Part
 
 blueprint = Blueprint("reads", __name__, url_prefix="/api/v1")
 
@@ -94,11 +95,8 @@ def area(programme: str, code: str) -> Response:
             own, below = past_areas.area(then, place)
             below = [b for b in below if reach.has_area(b.code)]
             worst = past_areas.worst_facilities(conn, found, then, place, seat)
-    part = reach.part(code)
     answer = past.told(as_of) | {"area": asdict(place), "status": asdict(own), "below": [asdict(b) for b in below]}
-    answer |= {"partial": part is not None}
-    if part is not None:
-        answer |= {"part": {"facilities": part.own, "of": part.of}}
+    answer |= partly(reach.part(code))
     return jsonify(plain(answer | {"worst": [asdict(w) for w in worst], "simulated": found.simulated}))
 
 
@@ -129,6 +127,13 @@ def _seat(conn: sa.Connection, programme_id: int, code: str | None) -> int:
     if found is None:
         raise errors.UnknownProduct("vaccine", "The programme's products are listed under registry.", value=code)
     return found.seat
+
+
+def partly(part: Part | None) -> dict[str, Any]:
+    """Whether numbers are of a part only, and of how much: what every answer with numbers of an area says."""
+    if part is None:
+        return {"partial": False}
+    return {"partial": True, "part": {"facilities": part.own, "of": part.of}}
 
 
 def plain(value: Any) -> Any:

@@ -24,7 +24,7 @@ from joserfc.errors import JoseError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.auth import rights, routes, second
+from app.auth import emails, rights, routes, second, sessions
 from app.auth import trail as log_of
 from app.auth.principal import RIGHTS
 from app.auth.sealed import Box
@@ -94,9 +94,9 @@ def back() -> AnyResponse:
     target = routes.inside(str(session.pop("next", "/")))
     with transaction() as conn:
         user_id = _recognised(conn, str(s.settings.oidc_issuer), said)
+        own = user_id is not None and second.standing(conn, user_id).on
         if user_id is not None and s.settings.oidc_roles:
             _take_roles(conn, user_id, s.settings.oidc_roles, said.get(s.settings.oidc_groups_claim))
-        own = user_id is not None and second.standing(conn, user_id).on
         if user_id is None:
             actor = Actor(None, "somebody unknown", log_of.address())
             trail.write(conn, [], actor, Action.SIGN_IN_FAILED, "", {"wrong": "not known here", "by": "ministry"})
@@ -169,24 +169,31 @@ def _recognised(conn: sa.Connection, issuer: str, said: Mapping[str, Any]) -> in
         return int(known.id)
     if said.get("email_verified") is not True or not said.get("email"):
         return None
-    named = conn.execute(SQL["by_email"], {"email": str(said["email"]), "issuer": issuer}).one_or_none()
+    named = conn.execute(SQL["by_email"], {"email": emails.written(str(said["email"])), "issuer": issuer}).one_or_none()
     if named is None or conn.execute(SQL["link"], asked | {"user_id": named.id}).rowcount != 1:
         return None
     return int(named.id)
 
 
 def _take_roles(conn: sa.Connection, user_id: int, roles: Mapping[str, str], groups: object) -> None:
-    """Give the roles of the person's groups, and take back what groups gave that they are in no longer."""
-    found: list[tuple[int, str, int | None]] = []
+    """Give the roles of the person's groups, and take back what groups gave that they are in no longer; both logged."""
+    found: dict[tuple[int, str, int | None], str] = {}
     for group in _list(groups):
         role, _, place = roles.get(group, "").partition("@")
         code, _, area = place.partition("/")
         at = conn.execute(SQL["area"], {"programme": code, "area": area or None}).one_or_none()
         if role in RIGHTS and at is not None and (not area or at.area_id is not None):
-            found.append((at.programme_id, role, at.area_id))
-    held = {"programmes": [f[0] for f in found], "roles": [f[1] for f in found], "areas": [f[2] for f in found]}
-    conn.execute(SQL["forget_groups"], held | {"user_id": user_id})
-    conn.execute(SQL["give_groups"], held | {"user_id": user_id})
+            found[at.programme_id, role, at.area_id] = area or "everywhere"
+    held = {"user_id": user_id, "programmes": [f[0] for f in found], "roles": [f[1] for f in found],
+            "areas": [f[2] for f in found]}  # fmt: skip
+    changed = [(Action.GRANT_TAKEN, tuple(row)) for row in conn.execute(SQL["forget_groups"], held)]
+    changed += [(Action.GRANT_GIVEN, tuple(row)) for row in conn.execute(SQL["give_groups"], held)]
+    email = conn.execute(sessions.SQL["email"], {"user_id": user_id}).scalar_one()
+    actor = Actor(None, "the ministry's sign-in", log_of.address())
+    for action, (programme_id, role, area_id) in sorted(changed, key=lambda each: each[1][0]):
+        # Who is only signing in sees no area yet, not even its name: the code is that of the settings.
+        where = found.get((programme_id, role, area_id)) or (f"area {area_id}" if area_id else "everywhere")
+        trail.write(conn, [programme_id], actor, action, email, {"role": role, "where": where, "by": "group"})
 
 
 def _refreshed(settings: Settings, token: str) -> str:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
+from app.auth import emails
 from app.auth.sessions import SQL
 from data import db, errors
 
@@ -67,7 +68,7 @@ def verify(engine: sa.Engine, email: str, password: str, *, demo: bool) -> int |
     Raises `TooManyAtOnce` where no turn comes in time.
     """
     with db.transaction(engine) as conn:
-        user = conn.execute(SQL["user_by_email"], {"email": email.strip()}).one_or_none()
+        user = conn.execute(SQL["user_by_email"], {"email": emails.written(email)}).one_or_none()
     if not TURNS.acquire(timeout=PATIENCE):
         raise TooManyAtOnce(remedy="Wait a few seconds and try again.")
     try:

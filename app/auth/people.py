@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.auth import links, personal, principal, second, tokens
+from app.auth import links, personal, principal, second, tokens, users
 from app.auth.principal import RIGHTS, ROLE_WORDS, Principal
 from app.auth.sealed import Box
 from app.auth.users import InvalidUser
@@ -156,9 +156,7 @@ def invite(
 
     There is no link for somebody who was here already.
     """
-    email = guest.email.strip().lower()
-    if "@" not in email or not email.isprintable() or len(email) > 254:
-        raise InvalidUser("email", "Give an e-mail address.", reason="it is not one")
+    email = users.address(guest.email)
     known = conn.execute(SQL["by_email"], {"email": email}).one_or_none()
     if known is not None and known.demo:
         raise InvalidUser("email", "Take another one.", reason="it is a published login")

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import mail
-from app.auth import csrf, links, passwords, personal, rights, routes, throttle
+from app.auth import csrf, emails, links, passwords, personal, rights, routes, throttle
 from app.auth import trail as log
 from app.pages import login as pages
 from app.services import Services, services, transaction
@@ -40,7 +40,7 @@ def send() -> Response:
         busy.headers["Retry-After"] = str(error.seconds)
         return busy
     if mail.works(s.settings):
-        email = request.form.get("email", "").strip().lower()
+        email = emails.written(request.form.get("email", ""))
         threading.Thread(target=_send, args=(s, email, log.address()), daemon=True).start()
     return _asking(sent=True)
 

@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, make_response, redirect, request
 from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.auth import csrf, demo, passwords, rights, second, sessions, throttle
+from app.auth import csrf, demo, emails, passwords, rights, second, sessions, throttle
 from app.auth import trail as log
 from app.errors import NotAllowed, NotSignedIn, wants_page
 from app.pages import again
@@ -122,7 +122,7 @@ def check_code() -> AnyResponse:
     answer = enter(
         user_id, target, f"{'password' if provider is None else 'ministry'} and {way}", strong=True, provider=provider
     )
-    answer.delete_cookie(HALF_COOKIE)
+    drop(answer, HALF_COOKIE)
     return answer
 
 
@@ -139,7 +139,7 @@ def sign_out() -> AnyResponse:
 def left() -> AnyResponse:
     """The way out of a session that has ended: nothing of it stays in the browser."""
     answer = redirect("/login", 303)
-    answer.delete_cookie(sessions.COOKIE)
+    drop(answer, sessions.COOKIE)
     answer.headers["Clear-Site-Data"] = '"cache", "storage"'
     return answer
 
@@ -153,7 +153,7 @@ def halfway(user_id: int, target: str, provider: dict[str, Any] | None = None) -
     """The first proof is given: ask for the second factor. Nothing may be seen until then."""
     answer = redirect("/login/code", 303)
     _set(answer, HALF_COOKIE, _halves().dumps([user_id, target, provider]), HALF_SECONDS)
-    answer.delete_cookie(csrf.LOGIN_COOKIE)
+    drop(answer, csrf.LOGIN_COOKIE)
     return answer
 
 
@@ -164,7 +164,7 @@ def enter(
     s = services()
     device = (request.user_agent.string or "")[:200]
     with transaction() as conn:
-        before = sessions.token_of(request.environ)
+        before = sessions.token_of(request.environ, secure=s.settings.secure_cookies)
         if before is not None:
             conn.execute(sessions.SQL["close"], {"token_hash": sessions.token_hash(before)})
         token = sessions.opened(conn, user_id, label=device, strong=strong, address=log.address())
@@ -176,7 +176,7 @@ def enter(
     s.sessions.forget(None if before is None else sessions.token_hash(before))
     answer = redirect(target, 303)
     _set(answer, sessions.COOKIE, token, sessions.LIFETIME)
-    answer.delete_cookie(csrf.LOGIN_COOKIE)
+    drop(answer, csrf.LOGIN_COOKIE)
     return answer
 
 
@@ -210,17 +210,14 @@ def inside(target: str) -> str:
 
 def form_is_ours(cookie: str) -> bool:
     """Whether the form of a stranger is the one that went with this cookie."""
-    try:
-        bound = request.cookies.get(cookie, "")
-    except UnicodeDecodeError:  # a cookie that no browser of ours was given
-        return False
+    bound = _sent(cookie)
     key = services().settings.secret_key.get_secret_value()
     return bool(bound) and csrf.holds(key, bound.encode(), request.form.get(csrf.FIELD))
 
 
 def _code_form(error: str, status: int = 200) -> Response:
     key = services().settings.secret_key.get_secret_value()
-    token = csrf.token(key, request.cookies.get(HALF_COOKIE, "").encode())
+    token = csrf.token(key, _sent(HALF_COOKIE).encode())
     answer = make_response(login_page.code(token, error), status)
     answer.headers["Cache-Control"] = "no-store"
     return answer
@@ -233,23 +230,38 @@ def _halves() -> URLSafeTimedSerializer:
 def _half() -> tuple[int, str, dict[str, Any] | None] | None:
     """Who has given the first proof within the last minutes, where they were going, and what the provider gave."""
     try:
-        user_id, target, provider = _halves().loads(request.cookies.get(HALF_COOKIE, ""), max_age=HALF_SECONDS)
-    except (BadData, UnicodeDecodeError):
+        user_id, target, provider = _halves().loads(_sent(HALF_COOKIE), max_age=HALF_SECONDS)
+    except BadData:
         return None
     return int(user_id), str(target), provider
 
 
+def _sent(name: str) -> str:
+    """A cookie of ours that came along; blank where there is none, or one that no browser of ours was given."""
+    try:
+        return request.cookies.get(sessions.cookie(name, secure=services().settings.secure_cookies), "")
+    except UnicodeDecodeError:
+        return ""
+
+
 def _set(answer: AnyResponse, name: str, value: str, seconds: int) -> None:
     secure = services().settings.secure_cookies
-    answer.set_cookie(name, value, max_age=seconds, httponly=True, samesite="Lax", secure=secure)
+    called = sessions.cookie(name, secure=secure)
+    answer.set_cookie(called, value, max_age=seconds, httponly=True, samesite="Lax", secure=secure)
+
+
+def drop(answer: AnyResponse, name: str) -> None:
+    """Take a cookie of ours away again."""
+    secure = services().settings.secure_cookies
+    answer.delete_cookie(sessions.cookie(name, secure=secure), httponly=True, samesite="Lax", secure=secure)
 
 
 def _log_failure(email: str, what: str) -> None:
     """Log a failed attempt; an e-mail that nobody has is not kept, for it may be a password typed in a wrong place."""
     with transaction() as conn:
-        known = conn.execute(sessions.SQL["user_by_email"], {"email": email.strip()}).one_or_none()
+        known = conn.execute(sessions.SQL["user_by_email"], {"email": emails.written(email)}).one_or_none()
         actor = Actor(
-            known.id if known else None, email.strip().lower() if known else "somebody unknown", log.address()
+            known.id if known else None, emails.written(email) if known else "somebody unknown", log.address()
         )
         programmes = trail.programmes_of(conn, known.id) if known else []
         trail.write(conn, programmes, actor, Action.SIGN_IN_FAILED, "", {"wrong": what})

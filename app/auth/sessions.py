@@ -33,20 +33,27 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+def cookie(name: str, *, secure: bool) -> str:
+    """What a cookie of ours is called: behind TLS so that browsers take it from this very host only, and no other one
+    of its domain can put one in its place."""
+    return f"__Host-{name}" if secure else name
+
+
 def is_token(environ: Mapping[str, Any]) -> bool:
     """Whether a request names itself by a token in its header, which no browser adds by itself, and not by a cookie."""
     return str(environ.get("HTTP_AUTHORIZATION", "")).startswith("Bearer ")
 
 
-def token_of(environ: Mapping[str, Any]) -> str | None:
+def token_of(environ: Mapping[str, Any], *, secure: bool = False) -> str | None:
     """The token a WSGI request carries: `Authorization: Bearer`, or else the session cookie."""
     header = environ.get("HTTP_AUTHORIZATION", "")
     if header.startswith("Bearer "):
         return str(header[7:]).strip() or None
     # Not SimpleCookie: it takes as long as all else that a tile needs, and a token has no character to unquote.
+    wanted = cookie(COOKIE, secure=secure)
     for pair in environ.get("HTTP_COOKIE", "").split(";"):
         name, _, value = pair.partition("=")
-        if name.strip() == COOKIE:
+        if name.strip() == wanted:
             return value.strip() or None
     return None
 
@@ -94,10 +101,11 @@ def opened(
 class Sessions:
     """Sessions of one process, remembered for a second each."""
 
-    def __init__(self, engine: sa.Engine, box: Box, *, demo: bool, proxied: bool = False) -> None:
+    def __init__(self, engine: sa.Engine, box: Box, *, demo: bool, proxied: bool = False, secure: bool = False) -> None:
         self._engine = engine
         self._box = box
         self._demo = demo
+        self._secure = secure
         #: Behind proxies of ours an address is only known where their word was looked at already.
         self._proxied = proxied
         self._known: dict[bytes, tuple[float, Principal | None]] = {}
@@ -105,7 +113,7 @@ class Sessions:
 
     def current(self, environ: Mapping[str, Any]) -> Principal | None:
         """Who sent this request; None for strangers and for sessions that have ended."""
-        token = token_of(environ)
+        token = token_of(environ, secure=self._secure)
         if token is None:
             return None
         key = token_hash(token)

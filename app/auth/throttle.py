@@ -15,6 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from app.auth import emails
 from data import db, errors, queries
 
 SQL = queries.read(Path(__file__).parent / "sql" / "throttle.sql")
@@ -48,10 +49,10 @@ class Key:
 
 def of_password(email: str, address: str) -> tuple[Key, ...]:
     """What an attempt with a password is counted by."""
-    place = _place(address)
+    where = place(address)
     return (
-        Key(f"account {email.strip().lower()} from {place}", 5, own=True),
-        Key(f"passwords from {place}", 50, own=False),
+        Key(f"account {emails.written(email)} from {where}", 5, own=True),
+        Key(f"passwords from {where}", 50, own=False),
     )
 
 
@@ -62,7 +63,7 @@ def of_code(user_id: int) -> tuple[Key, ...]:
 
 def of_link(address: str) -> tuple[Key, ...]:
     """What asking for a link is counted by."""
-    return (Key(f"links from {_place(address)}", 10, own=False),)
+    return (Key(f"links from {place(address)}", 10, own=False),)
 
 
 def attempt(engine: sa.Engine, keys: Sequence[Key]) -> None:
@@ -96,7 +97,7 @@ def _take_back(engine: sa.Engine, keys: Sequence[Key], cleared: list[bytes]) -> 
         conn.execute(SQL["take_back"], {"keys": [key.digest for key in keys], "cleared": cleared})
 
 
-def _place(address: str) -> str:
+def place(address: str) -> str:
     """An address, or the network of 64 bits that one connection has of IPv6."""
     try:
         found = ipaddress.ip_address(address)

@@ -17,7 +17,8 @@ def taken(answer: Response) -> Response:
     """Log a file that is taken away, whichever route gave it; what cannot be logged is not given."""
     named = request.view_args or {}
     code = named.get("programme") or named.get("code")
-    given = answer.status_code == 200 and request.method == "GET"
+    # 206 too: a part of a file, which may be all of it.
+    given = answer.status_code in {200, 206} and request.method == "GET"
     if given and answer.headers.get("Content-Disposition", "").startswith("attachment"):
         of = {grant.programme_id for grant in services.principal().grants if grant.programme == code}
         with services.transaction() as conn:

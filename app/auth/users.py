@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from app.auth import links, passwords, personal, second, tokens
+from app.auth import emails, links, passwords, personal, second, tokens
 from app.auth.principal import RIGHTS
 from app.auth.sealed import Box
 from data import db, errors, programmes, queries
@@ -21,6 +21,14 @@ class InvalidUser(errors.DataError):
     """The field {field} of this user cannot be used: {reason}."""
 
 
+def address(said: str) -> str:
+    """The e-mail address of somebody who is let in, as it is kept; raises `InvalidUser`."""
+    email = emails.written(said)
+    if not emails.usable(email):
+        raise InvalidUser("email", "Give an e-mail address.", reason="it is not one")
+    return email
+
+
 def add(
     engine: sa.Engine, box: Box, email: str, name: str, password: str, *, phone: str = "", breached: Path | None = None
 ) -> int:
@@ -28,15 +36,14 @@ def add(
 
     Ends the sessions of one who was there.
     """
-    if "@" not in email or email != email.strip():
-        raise InvalidUser("email", "Give an e-mail address.", reason="it is not one")
-    kept = {"email": email.lower(), "name": personal.name(box, name), "phone": personal.phone(box, phone)}
+    kept = {"email": address(email), "name": personal.name(box, name), "phone": personal.phone(box, phone)}
     passwords.check(password, email, name, breached=breached)
     hashed = passwords.hashed(password)
     with db.transaction(engine) as conn:
-        user_id = int(conn.execute(SQL["add"], kept | {"password_hash": hashed}).scalar_one())
-        conn.execute(SQL["end_sessions"], {"user_id": user_id})
-        return user_id
+        user = conn.execute(SQL["add"], kept | {"password_hash": hashed}).one()
+        conn.execute(SQL["end_sessions"], {"user_id": user.id})
+        _log(conn, user.id, Action.PERSON_INVITED if user.fresh else Action.PASSWORD_CHANGED, email, {})
+        return int(user.id)
 
 
 def grant(
@@ -47,13 +54,13 @@ def grant(
         raise InvalidUser("role", f"Take one of: {', '.join(RIGHTS)}.", reason=f"there is no role {role}")
     with db.transaction(engine) as conn:
         found = programmes.find(conn, programme)
-        asked = {"email": email.lower(), "role": role, "programme_id": found.id}
+        asked = {"email": emails.written(email), "role": role, "programme_id": found.id}
         area_id = _id(conn, "area", found.id, area)
         facility_id = _id(conn, "facility", found.id, facility)
         if not conn.execute(SQL["grant"], asked | {"area_id": area_id, "facility_id": facility_id}).rowcount:
             raise InvalidUser("email", "Add the user first.", reason=f"nobody has the e-mail {email}")
         where = {"role": role, "where": facility or area or "everywhere"}
-        trail.write(conn, [found.id], trail.OPERATOR, Action.GRANT_GIVEN, email.lower(), where)
+        trail.write(conn, [found.id], trail.OPERATOR, Action.GRANT_GIVEN, emails.written(email), where)
 
 
 def remove(engine: sa.Engine, email: str) -> None:
@@ -63,7 +70,7 @@ def remove(engine: sa.Engine, email: str) -> None:
         of_user = trail.programmes_of(conn, user["user_id"])
         for statement in ("end_all", "end_grants", "remove"):
             conn.execute(SQL[statement], user)
-        trail.write(conn, of_user, trail.OPERATOR, Action.PERSON_REMOVED, email.lower())
+        trail.write(conn, of_user, trail.OPERATOR, Action.PERSON_REMOVED, emails.written(email))
 
 
 def token(
@@ -162,11 +169,11 @@ def revoke(engine: sa.Engine, email: str) -> int:
 
 
 def _log(conn: sa.Connection, user_id: int, action: Action, email: str, details: dict[str, object]) -> None:
-    trail.write(conn, trail.programmes_of(conn, user_id), trail.OPERATOR, action, email.lower(), details)
+    trail.write(conn, trail.programmes_of(conn, user_id), trail.OPERATOR, action, emails.written(email), details)
 
 
 def _user(conn: sa.Connection, email: str, remedy: str) -> int:
-    found = conn.execute(SQL["user"], {"email": email.lower()}).scalar()
+    found = conn.execute(SQL["user"], {"email": emails.written(email)}).scalar()
     if found is None:
         raise InvalidUser("email", remedy, reason=f"nobody has the e-mail {email}")
     return int(found)

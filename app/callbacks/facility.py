@@ -54,6 +54,7 @@ def panel(
     chain = network.supply(conn, facility.id)
     # What stores hold is known as it is now, not as it was.
     countable = month is None and facility.open and bool(positions)
+    here = urlencode({"facility": facility.code})
     open_to_me = [s.id for s in chain if reach.has_facility(s.code)]
     held = stock.usable(conn, open_to_me, position.product_id) if position and month is None else {}
     made = panel_facility.render(
@@ -68,7 +69,8 @@ def panel(
         notice=programme.notice if programme.simulated else None,
         theme=theme,
         lens=lens,
-        count_href=f"/{programme.code}/counts/new?{urlencode({'facility': facility.code})}" if countable else None,
+        count_href=f"/{programme.code}/counts/new?{here}" if countable else None,
+        order_href=f"/{programme.code}/orders/new?{here}" if countable else None,
     )
     return made, facility
 
@@ -133,9 +135,10 @@ def choice(
     )
     maximum = None if in_force is None else in_force[1]
     here = urlencode({"facility": facility.code, "product": position.code})
+    told = why.explain(conn, programme, facility.id, position.product_id, facts.today, facts)
     return Chosen(
         position=position,
-        reasons=why.explain(conn, programme, facility.id, position.product_id, facts.today, facts),
+        reasons=told.sentences,
         spare=_spare(conn, facility, position, in_force, reach),
         band=seen,
         formulas=explained.position(
@@ -147,6 +150,7 @@ def choice(
             now.date(),
             need=reading.need,
             doses_per_child=product.doses_per_child,
+            counted=told.counted,
         ),
         need=reading,
         doubted=doubts.listed(conn, programme.id, facility=facility.code, product=position.code, judged=True),
@@ -158,6 +162,7 @@ def choice(
         record=f"/{programme.code}/record?{here}" if _records(conn, programme, facility) else "",
         ways=[w for w in shipments.open_for(conn, programme.id, facility.id) if w.product == position.code],
         outlook=outlook.read(conn, programme, facility, position, months, maximum, now.date()),
+        model=programme.model,
     )
 
 

@@ -25,7 +25,7 @@ from app.components.map_view import Target
 from app.lens import PLAIN
 from app.services import Services
 from data import errors, stock
-from data.lens import Lens
+from data.lens import Lens, UnknownLens
 from data.programmes import Programme
 from data.record.past import AsOf
 from data.stock import Product
@@ -214,5 +214,11 @@ def failure(error: errors.DataError) -> Any:
     """What the panel says where it cannot show what was asked for."""
     if isinstance(error, errors.DatabaseUnavailable):
         return pieces.failure("The numbers cannot be read just now", error.message)
+    if isinstance(error, (past.InvalidMoment, InvalidMonth)):
+        back = pieces.link("Show now", month="", as_of="", sense="")
+        return pieces.failure("This moment cannot be shown", error.message, back)
+    if isinstance(error, UnknownLens):
+        back = pieces.link("Show the programme's own", preset="", horizon="")
+        return pieces.failure("This cannot be shown", error.message, back)
     back = pieces.link("Show the whole country", area="", facility="", vaccine="", month="", as_of="", sense="")
     return pieces.failure("This is not here", error.message, back)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from datetime import date, datetime
-from operator import attrgetter
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
 
 from dash import html
 
@@ -28,6 +27,7 @@ def render(
     product, and React gets a new key each time: it must not believe that it still knows the texts.
     """
     numbers = headline.now
+    since = (month or at.date()).replace(day=1) - timedelta(days=1)
     marks: parts.Attributes = {
         "aria-label": _when(month, day),
         "data-seat": str(area_seat),
@@ -36,9 +36,9 @@ def render(
     of_handling = f"{words.short(numbers.reporting)} of {words.short(numbers.handling)} facilities"
     return html.Section(
         [
-            _cell("out", "Out of stock", words.short(numbers.out), of_reporting, "state", headline),
-            _cell("risk", "At risk", words.short(numbers.at_risk), of_reporting, "risk", headline),
-            _cell("reporting", "Reporting", _share(numbers), of_handling, "reporting", headline),
+            _cell("out", "Out of stock", words.short(numbers.out), of_reporting, "state", headline, since),
+            _cell("risk", "At risk", words.short(numbers.at_risk), of_reporting, "risk", headline, since),
+            _cell("reporting", "Reporting", _share(numbers), of_handling, "reporting", headline, since),
             _fresh(headline.newest, at, month, day),
         ],
         id=Id.HEADLINE,
@@ -54,7 +54,11 @@ def _when(month: date | None, day: date | None) -> str:
     return "Now" if month is None else f"At the end of {words.month(month)}"
 
 
-_COUNT = {"out": "out", "risk": "at_risk", "reporting": "reporting"}
+_VALUE: dict[str, Callable[[Numbers], int | None]] = {
+    "out": lambda n: n.out,
+    "risk": lambda n: n.at_risk,
+    "reporting": lambda n: _whole(n),
+}
 
 
 #: What a number is of, whatever the map is looked at through.
@@ -65,18 +69,20 @@ _MEANS = {
 }
 
 
-def _cell(name: str, label: str, value: str, detail: str, colour: str, headline: Headline) -> html.Button:
+def _cell(name: str, label: str, value: str, detail: str, colour: str, headline: Headline, since: date) -> html.Button:
+    """A number with its change since a month end, in the number's own unit, and a year of month ends."""
     marks: parts.Attributes = {"data-colour": colour, "title": _MEANS[name]}
-    count = attrgetter(_COUNT[name])
-    series = [None if s is None else int(count(s)) for s in headline.series]
-    before = None if headline.before is None else int(count(headline.before))
-    trend = [_delta(int(count(headline.now)), before, more_is_worse=name != "reporting"), _spark(series, label)]
+    of = _VALUE[name]
+    series = [None if s is None else of(s) for s in headline.series]
+    before = None if headline.before is None else of(headline.before)
+    unit = " %" if name == "reporting" else ""
+    drawn = [_spark(series, label, unit), _delta(of(headline.now), before, unit, since)]
     return html.Button(
         [
             html.Span(label, className="label"),
             html.Span(value, className="value"),
             html.Span(detail, className="detail"),
-            html.Span([t for t in trend if t is not None], className="trend"),
+            *[d for d in drawn if d is not None],
         ],
         id=f"{Id.HEADLINE}-{name}",
         className="headline-cell",
@@ -85,7 +91,7 @@ def _cell(name: str, label: str, value: str, detail: str, colour: str, headline:
     )
 
 
-def _fresh(newest: datetime | None, at: datetime, month: date | None, day: date | None) -> html.Button:
+def _fresh(newest: datetime | None, at: datetime, month: date | None, day: date | None) -> html.Div:
     marks: parts.Attributes = {} if newest is None else {"data-at": newest.isoformat()}
     label, value, detail = "Newest report", "None", "nothing reported yet"
     if day is not None:
@@ -93,8 +99,10 @@ def _fresh(newest: datetime | None, at: datetime, month: date | None, day: date 
     elif month is not None:
         label, value, detail = "As of", words.month_short(month), "the end of the month"
     elif newest is not None:
-        value, detail = words.age(newest, at), "since the last report"
-    return html.Button(
+        value = words.age(newest, at)
+        detail = "just arrived" if value == "Now" else "ago"
+    # No way to colour the map: nothing to press.
+    return html.Div(
         [
             html.Span(label, className="label"),
             html.Span(value, className="value"),
@@ -102,35 +110,42 @@ def _fresh(newest: datetime | None, at: datetime, month: date | None, day: date 
         ],
         id=f"{Id.HEADLINE}-fresh",
         className="headline-cell",
-        type="button",
         **marks,
     )
 
 
 def _share(numbers: Numbers) -> str:
-    """A whole percentage, by the rule of the roll-ups: what is not nothing is never shown as 0."""
+    share = _whole(numbers)
+    return "no data" if share is None else f"{share} %"
+
+
+def _whole(numbers: Numbers) -> int | None:
+    """Who reports in whole percent, by the rule of the roll-ups: what is not nothing is never shown as 0."""
     if numbers.handling == 0:
-        return "no data"
+        return None
     share = 100 * numbers.reporting / numbers.handling
     # Halves up, as PostgreSQL rounds them; Python's own round would say 12 of 12.5 and a push 13.
-    return f"{max(1, math.floor(share + 0.5)) if numbers.reporting else 0} %"
+    return max(1, math.floor(share + 0.5)) if numbers.reporting else 0
 
 
-def _delta(now: int, before: int | None, *, more_is_worse: bool) -> html.Span | None:
-    if before is None:
+def _delta(now: int | None, before: int | None, unit: str, since: date) -> html.Span | None:
+    """The change since a month end; of a share in points, since percent of percent would be something else."""
+    if now is None or before is None:
         return None
-    said = words.change(now, before)
+    change = words.change(now, before)
+    said = f"{change} {words.plural('point', abs(now - before))}" if unit and now != before else change
     way = "flat" if now == before else "up" if now > before else "down"
-    worse = now != before and (now > before) == more_is_worse
+    worse = now != before and (now > before) == (not unit)
     return html.Span(
-        said, className=f"delta {way}{' worse' if worse else ''}", title=f"{words.number(before)} a month before"
+        [said, html.Span(f" since {words.month_alone(since)}", className="since")],
+        className=f"delta {way}{' worse' if worse else ''}",
+        title=f"{words.number(before)}{unit} at the end of {words.month(since)}",
     )
 
 
-def _spark(values: Sequence[int | None], what: str) -> html.Span | None:
+def _spark(values: Sequence[int | None], what: str, unit: str) -> html.Span | None:
     known = [v for v in values if v is not None]
     if len(known) < 2:
         return None
-    return spark.line(
-        values, f"{what} over {len(values)} months: from {words.number(known[0])} to {words.number(known[-1])}"
-    )
+    first, last = (f"{words.number(v)}{unit}" for v in (known[0], known[-1]))
+    return spark.line(values, f"{what} over {len(values)} months: from {first} to {last}")

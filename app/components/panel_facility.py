@@ -54,14 +54,15 @@ def render(
     notice: str | None = None,
     theme: chart.Theme = "light",
     count_href: str | None = None,
+    order_href: str | None = None,
     lens: Lens = PLAIN,
 ) -> html.Div:
     """The whole panel.
 
     `supply` is the chain above the facility and `held` what its stores may use of the chosen product, by their id;
     `notice` is what a simulated programme says about itself, None where data is real; `then` is a sentence of the day
-    that is shown, which is one of `month`; `count_href` is where its stock is counted, None where it cannot be; the
-    positions are as they are seen through `lens`.
+    that is shown, which is one of `month`; `count_href` is where its stock is counted and `order_href` where it is
+    ordered, None where that cannot be; the positions are as they are seen through `lens`.
     """
     marks: parts.Attributes = {"data-facility": facility.code}
     return html.Div(
@@ -72,7 +73,7 @@ def render(
             *([] if month is None else [parts.past(month, then)]),
             *parts.seen_through(lens),
             html.P(finding(facility, positions, now, month), className="lead"),
-            *([html.P(html.A("Count the stock", className="button", href=count_href))] if count_href else []),
+            *_deeds(chosen, [("Count the stock", count_href), ("Order stock", order_href)]),
             *_stock(positions, chosen, now, month, lens),
             *(panel_product.render(chosen, now, month, theme, lens) if chosen else []),
             *_supply(supply, held, chosen, facility, level_names),
@@ -106,6 +107,15 @@ def finding(facility: Facility, positions: Sequence[Position], now: datetime, mo
     over = [p for p in positions if p.state == State.OVERSTOCK]
     much = f"; there is more than needed of {_names(over)}" if over else ""
     return f"No vaccine is at risk here{much}."
+
+
+def _deeds(chosen: Chosen | None, named: Sequence[tuple[str, str | None]]) -> list[Node]:
+    """What may be done here, first of all: nobody who records every day should have to scroll for it."""
+    made: list[Node] = []
+    if chosen and chosen.record:
+        made.append(html.A("Record", className="button primary", href=chosen.record))
+    made += [html.A(name, className="button", href=href) for name, href in named if href]
+    return [html.P(made, className="downloads")] if made else []
 
 
 def _names(positions: Sequence[Position]) -> str:
@@ -151,7 +161,7 @@ def _stock_row(p: Position, now: datetime, *, selected: bool) -> html.Tr:
     """Two lines a cell, so that four columns fit a phone: usable and use, cover and range, chance and delivery."""
     silent = p.state == State.NO_REPORT
     due = "" if silent or p.next_delivery_on is None else words.due(p.next_delivery_on, now.date())
-    delivery = f"due {due}" if due and not due.endswith("late") else due
+    delivery = f"delivery {due}" if due else ""
     use = "" if p.amc is None else f"{words.number(p.amc)} a month"
     return parts.row(
         [

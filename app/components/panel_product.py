@@ -56,6 +56,8 @@ class Chosen:
     need: Reading | None = None
     doubted: Sequence[Flag] = ()
     quality: str = ""
+    #: The learned model in force, if there is one.
+    model: str | None = None
 
 
 def _held(p: Position) -> str:
@@ -226,7 +228,19 @@ def _chances(chosen: Chosen) -> list[Node]:
     return [
         parts.explained("Chance of running out within", chosen.formulas.get("within")),
         parts.table(heads, [parts.row(cells)], f"Chance of running out of {p.name}, by days from now"),
+        *([] if p.state == State.STOCKOUT else [html.P(_whose(chosen), className="note")]),
     ]
+
+
+def _whose(chosen: Chosen) -> str:
+    """Which model the chances are by."""
+    if chosen.model is None:
+        return "By the count model: what is there, what is used and what is due."
+    if chosen.position.learned_shift is None:
+        return (
+            f"By the count model alone: the learned model ({chosen.model}) was not asked of this place for this month."
+        )
+    return f"By the count model, and what this programme's past months taught: the learned model of {chosen.model}."
 
 
 def _ahead_table(p: Position, seen: Outlook) -> html.Details:

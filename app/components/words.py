@@ -11,6 +11,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from data.types import Kind, State
+from geo.reach import Part
 
 #: What stands where nothing is known; never a zero in its place.
 UNKNOWN = "not known"
@@ -57,6 +58,9 @@ KIND = {
 }
 
 ALERT = {"stockout": "Out of stock"}
+
+#: Tiers of stores that are no level of areas.
+STORES = frozenset({"national", "zonal"})
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _FULL_MONTHS = (
@@ -109,6 +113,11 @@ def vials(doses: int, doses_per_vial: int) -> str:
     return " + ".join(parts)
 
 
+def partly(part: Part | None) -> list[tuple[str, str]]:
+    """What a report says where its numbers are of a part of an area only: none or one of its facts."""
+    return [] if part is None else [("Only a part of it", of(part.own, part.of, "facility"))]
+
+
 def of(part: int, whole: int, noun: str) -> str:
     """A rate that says its denominator: `41 of 774 LGAs`."""
     return f"{number(part)} of {counted(whole, noun)}"
@@ -154,6 +163,11 @@ def day(value: date | None, today: date) -> str:
     return f"{value.day} {_MONTHS[value.month - 1]}{year}"
 
 
+def day_and_year(value: date) -> str:
+    """`18 Nov 2026`, for tables in which the year is never plain."""
+    return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+
+
 def full_day(value: date) -> str:
     """`18 November 2026`."""
     return f"{value.day} {_FULL_MONTHS[value.month - 1]} {value.year}"
@@ -167,6 +181,11 @@ def month(value: date) -> str:
 def month_short(value: date) -> str:
     """`May 2016` with the month in three letters, for tables; never `May 16`, which is a day."""
     return f"{_MONTHS[value.month - 1]} {value.year}"
+
+
+def month_alone(value: date) -> str:
+    """`May`, where the year is plain."""
+    return _MONTHS[value.month - 1]
 
 
 def month_tick(value: date) -> str:
@@ -261,7 +280,9 @@ def tier(name: str, level_names: Sequence[str]) -> str:
     level = next((level for level in level_names if level.lower() == name.lower()), None)
     if level is not None:
         return f"{opening(level)} store"
-    return "Health facility" if name == "facility" else opening(name)
+    if name == "facility":
+        return "Health facility"
+    return f"{opening(name)} store" if name in STORES else opening(name)
 
 
 def likes(name: str, level_names: Sequence[str]) -> str:

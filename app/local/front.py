@@ -26,6 +26,8 @@ def child(folder: Path, *, listen: str, web: str, live: str, assets: Path) -> Ch
         raise NotStarted("nginx is not installed: run `make run`, which installs it, or install nginx-light.")
     home = (folder / "nginx").absolute()
     (home / "http.d").mkdir(parents=True, exist_ok=True)
+    # Only who is on this machine stands in front of it here.
+    (home / "http.d" / "outer.conf").write_text("set_real_ip_from 127.0.0.0/8;\n", encoding="ascii")
     (home / "nginx.conf").write_text(render(listen=listen, web=web, live=live, assets=assets), encoding="utf-8")
     argv = [program, "-p", f"{home}/", "-c", str(home / "nginx.conf"), "-e", "stderr"]
     if os.geteuid() == 0:

@@ -21,7 +21,8 @@ class Access:
 def newest_tables(settings: Settings) -> bool:
     """Migrate the database; returns whether it holds a country, and no demo country that was left half made."""
     database_url = settings.database_url.get_secret_value()
-    migrate.upgrade(database_url)
+    people = settings.web_database_url
+    migrate.upgrade(database_url, None if people is None else people.get_secret_value())
     engine = db.engine(database_url)
     try:
         personal.seal_plain(engine, sealed.box(settings))

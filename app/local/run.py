@@ -123,7 +123,8 @@ def _write_down(env: Mapping[str, str]) -> None:
 
 def _settings(env: Mapping[str, str]) -> Settings:
     """What the processes are told, for what happens in this one."""
-    secrets = {name.lower(): SecretStr(env[name]) for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")}
+    names = ("DATABASE_URL", "WEB_DATABASE_URL", "REDIS_URL", "SECRET_KEY")
+    secrets = {name.lower(): SecretStr(env[name]) for name in names if name in env}
     return Settings(**secrets, demo=True)  # type: ignore[arg-type]  # the other fields come from the environment
 
 
@@ -141,6 +142,8 @@ def _servers(started: list[Child]) -> dict[str, str]:
             server = start(LOCAL)
             started.append(server.child)
             urls[name] = server.url
+            if name == "DATABASE_URL":
+                urls["WEB_DATABASE_URL"] = servers.for_people(server.url)
     return urls
 
 
@@ -155,7 +158,8 @@ def _load_demo(env: dict[str, str], facilities: int, seed: int | None) -> None:
 
 def _processes(started: list[Child], env: dict[str, str], port: int) -> None:
     web, live = ports.free_port(), ports.free_port()
-    for name, extra in (("web", {"PORT": str(web)}), ("live", {"PORT": str(live)}), ("worker", {})):
+    people = {"DATABASE_URL": env.get("WEB_DATABASE_URL", env["DATABASE_URL"])}
+    for name, extra in (("web", people | {"PORT": str(web)}), ("live", people | {"PORT": str(live)}), ("worker", {})):
         _begin(started, _python(name, env | {"HOST": ports.HOST} | extra))
     nginx = front.child(
         LOCAL,

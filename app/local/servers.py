@@ -24,6 +24,8 @@ from app.local.children import Child, Command, NotStarted
 
 #: The name of the database and of its owner, inside the private cluster.
 NAME = "vaxtrace"
+#: Whom web and live connect as: it owns nothing.
+WEB = "vaxtrace_web"
 #: sockaddr_un holds 107 characters; ".s.PGSQL.5432" and a slash are part of them.
 _LONGEST_FOLDER = 107 - len("/.s.PGSQL.5432")
 #: Where root's clusters are whose own folder the other account cannot reach.
@@ -103,6 +105,11 @@ def start_postgres(folder: Path, *, durable: bool = True) -> Server:
     _wait_ready(child, lambda: _accepts(data, child.pid), "PostgreSQL", seconds=120)
     _ensure_database(programs, sockets)
     return Server(f"postgresql://{NAME}@/{NAME}?host={sockets}", child)
+
+
+def for_people(url: str) -> str:
+    """The address at which web and live connect to the private cluster."""
+    return url.replace(f"//{NAME}@", f"//{WEB}@", 1)
 
 
 def start_redis(folder: Path, *, databases: int = 16) -> Server:

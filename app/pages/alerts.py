@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from app.pages import plain
 from data import stock
 from data.programmes import Programme
-from data.scope import EVERYTHING
+from geo.reach import Reach
 
 PER_PAGE = 50
 
@@ -20,11 +20,12 @@ def page(
     programme: Programme,
     person: plain.Person,
     number: int,
+    reach: Reach,
     *,
-    seen: str = EVERYTHING,
     now: datetime | None = None,
 ) -> str:
-    """The list's page of that number, from 1; `seen` are the ids of the facilities that count, as a multirange."""
+    """The list's page of that number, from 1, as far as the reader sees the programme."""
+    seen = reach.facility_ids
     count = stock.open_alert_count(conn, programme.id, seen=seen)
     return plain.framed(
         "alerts.html",
@@ -33,6 +34,7 @@ def page(
         person,
         now=(now or datetime.now(UTC)).astimezone(ZoneInfo(programme.timezone)),
         alerts=stock.open_alerts(conn, programme.id, skip=(number - 1) * PER_PAGE, limit=PER_PAGE, seen=seen),
+        part=reach.of_all,
         count=count,
         page=number,
         pages=max(1, -(-count // PER_PAGE)),

@@ -17,6 +17,7 @@ from app.pages import plain
 from app.reports import bincard as reports
 from data import bincard, errors, stock
 from data.programmes import Programme
+from data.record import orders
 from data.shelf_days import Spell
 
 #: Lines on one page; the downloads hold all of them.
@@ -52,6 +53,7 @@ def page(
         hidden=0 if shown is None or card is None else len(shown.card.lines) - len(card.lines),
         is_spell=lambda row: isinstance(row, Spell), reports=reports, called=called, no_lot=bincard.NO_LOT,
         base="" if facility is None else f"/api/v1/{quote(programme.code)}/facilities/{quote(facility.code, safe='')}",
+        ours=frozenset() if card is None else orders.known(conn, programme.id, [p.order for p in card.promised]),
         download=urlencode(asked), today=programme.day(now).isoformat(),
     )  # fmt: skip
     return made, code

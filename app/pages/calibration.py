@@ -18,6 +18,7 @@ from data.insight.scores import Bin
 from data.programmes import Programme
 from data.scope import Scope
 from geo.cache import Cache, Key
+from geo.reach import Reach
 
 #: Places behind a bin from which on its share is worth a sentence of its own.
 _WORTH = 30
@@ -33,15 +34,16 @@ class CountsKey(Key):
 
 
 def page(
-    conn: sa.Connection, programme: Programme, person: plain.Person, scope: Scope, cache: Cache, now: datetime
+    conn: sa.Connection, programme: Programme, person: plain.Person, reach: Reach, cache: Cache, now: datetime
 ) -> str:
-    """The whole page; `scope` is what its reader may see."""
-    found = read(conn, programme, scope, cache, programme.day(now))
+    """The whole page, as far as its reader sees the programme."""
+    found = read(conn, programme, reach.scope, cache, programme.day(now))
     names = {p.seat: p for p in stock.products(conn, programme.id)}
     return plain.framed(
         "calibration.html", "Accuracy", programme, person,
-        found=found, names=names, verdict=verdict(found.every), finding=finding(found.every.bins),
+        found=found, names=names, part=reach.of_all, verdict=verdict(found.every), finding=finding(found.every.bins),
         diagram=reliability.svg(found.every.bins, finding(found.every.bins)), sentence=counted.sentence,
+        whose=whose(found, programme.model),
     )  # fmt: skip
 
 
@@ -54,6 +56,20 @@ def read(conn: sa.Connection, programme: Programme, scope: Scope, cache: Cache, 
     reach = (scope.whole, tuple(sorted(scope.areas)), tuple(sorted(scope.facilities)))
     kept = cache.read(CountsKey(programme.id, today.isoformat(), reach), load)
     return calibration.of(calibration.counts(json.loads(kept)))
+
+
+def whose(found: Calibration, model: str | None) -> str:
+    """Which model made the predictions, in sentences; `model` is the learned one in force."""
+    if not found.learned.count:
+        said = "All of these predictions are the count model's."
+        if model is None:
+            return said
+        return (
+            f"{said} The learned model ({model}) is judged by the months after those that it was taught, as they come."
+        )
+    made = words.opening(words.counted(found.learned.count, "prediction"))
+    others = "; the others are the count model's" if found.learned.count < found.every.count else ""
+    return f"{made} were made by the learned model, which had seen no later month then{others}."
 
 
 def verdict(score: Score) -> str:

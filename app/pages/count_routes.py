@@ -32,6 +32,8 @@ def listed(programme: str) -> str:
     with services.transaction() as conn:
         found = services.programme(conn, programme)
         facility = request.args.get("facility") or None
+        if facility is not None:
+            services.facility(found, facility)
         rows = counts.listed(conn, found.id, facility=facility, seen=services.reach(found).facility_ids)
         return pages.listed(found, _person(programme), rows, facility, services.now())
 

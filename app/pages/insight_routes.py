@@ -33,8 +33,8 @@ def predictions(programme: str) -> str:
     """Past predictions, and what happened."""
     with services.transaction() as conn:
         found = services.programme(conn, programme)
-        scope, cache = services.principal().scope("see", found.id), services.services().cache
-        return calibration.page(conn, found, person(programme), scope, cache, services.now())
+        cache = services.services().cache
+        return calibration.page(conn, found, person(programme), services.reach(found), cache, services.now())
 
 
 @blueprint.get("/kpis")

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from flask import Blueprint, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.auth import people, personal, rights, tokens, trail
+from app.auth import csrf, emails, people, personal, rights, tokens, trail
 from app.auth.people import Person
 from app.auth.principal import RIGHT_WORDS, RIGHTS, ROLE_WORDS
 from app.errors import NotAllowed
@@ -21,6 +21,13 @@ from data.record.trail import Action
 
 blueprint = Blueprint("people", __name__, url_prefix="/<programme>/people")
 HERE = "People"
+
+
+@blueprint.before_request
+def changed_by_people_only() -> None:
+    """A token reads who has which right and changes none: it could let somebody in who may do more than it may."""
+    if request.method not in csrf.SAFE and principal().kind != "browser":
+        raise NotAllowed(remedy="Sign in with a browser to change who may do what.")
 
 
 @blueprint.get("")
@@ -44,7 +51,7 @@ def invite(programme: str) -> AnyResponse:
             guest = people.Guest(email, said.get("name", ""), said.get("phone", ""))
             user_id, path = people.invite(conn, services().box, principal(), found, guest, role, where)
             action = Action.GRANT_GIVEN if path is None else Action.PERSON_INVITED
-            trail.note(conn, [found.id], action, email.strip().lower(), {"role": role, "where": where.name})
+            trail.note(conn, [found.id], action, emails.written(email), {"role": role, "where": where.name})
     except errors.DataError as error:
         return _again(programme, error)
     if path is None:

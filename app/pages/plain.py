@@ -62,6 +62,7 @@ def rail(programme: str, here: str) -> list[Section]:
         ("Ahead", "next", f"/{programme}/next"),
         ("Alerts", "alerts", f"/{programme}/alerts"),
         ("Counts", "counts", f"/{programme}/counts"),
+        ("Orders", "orders", f"/{programme}/orders"),
         ("Indicators", "kpis", f"/{programme}/kpis"),
         ("Accuracy", "predictions", f"/{programme}/calibration"),
         ("About", "reports", f"/{programme}/about"),

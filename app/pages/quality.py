@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from app import services
 from app.auth import naming
 from app.auth.principal import Principal
 from app.pages import plain
 from data import doubts
 from data.programmes import Programme
 from geo import areas
+from geo.reach import Reach
 
 PER_PAGE = 50
 
@@ -25,11 +27,11 @@ KINDS = {
 
 
 def page(
-    conn: sa.Connection, programme: Programme, person: plain.Person, who: Principal, number: int, code: str | None,
-    *, judged: bool,
+    conn: sa.Connection, programme: Programme, person: plain.Person, who: Principal, reach: Reach, number: int,
+    code: str | None, *, judged: bool,
 ) -> str:  # fmt: skip
     """The list's page of that number, from 1, for an area by its code or the whole programme."""
-    place = areas.area(conn, programme.id, code) if code else None
+    place = areas.area(conn, programme.id, services.area(programme, code)) if code else None
     area_id = None if place is None else place.id
     count = doubts.count(conn, programme.id, area_id=area_id, judged=judged)
     rows = doubts.listed(
@@ -47,7 +49,8 @@ def page(
         may=may,
         count=count,
         area=place,
-        areas=doubts.areas(conn, programme.id),
+        areas=[(code, name) for code, name in doubts.areas(conn, programme.id) if reach.has_area(code)],
+        part=reach.part(place.code) if place else reach.of_all,
         judged=judged,
         kinds=KINDS,
         verdicts=VERDICTS,

@@ -29,6 +29,8 @@ blueprint = Blueprint("record_pages", __name__, url_prefix="/<programme>/record"
 
 #: The source of what is recorded here.
 SOURCE = "form"
+#: What the address of a form may say already: what a delivery that is expected is known by.
+_KNOWN_BEFORE = ("partner", "document")
 
 
 @blueprint.get("")
@@ -48,6 +50,7 @@ def ask(programme: str) -> Response:
             return make_response(pages.choose(found, _person(programme), place, now))
         local = now.astimezone(ZoneInfo(found.timezone))
         typed = _new() | {"since": now.isoformat(), "at": f"{local:%Y-%m-%dT%H:%M}"}
+        typed |= {name: said[name] for name in _KNOWN_BEFORE if name in said}
         return make_response(pages.form(found, _person(programme), place, kind, typed, None, now))
 
 

@@ -26,9 +26,7 @@ def open_alerts(programme: str) -> str:
     asked = request.args.get("page", 1, type=int)
     with services.transaction() as conn:
         found = services.programme(conn, programme)
-        return alerts.page(
-            conn, found, person(programme), min(max(asked, 1), _MOST_PAGES), seen=services.reach(found).facility_ids
-        )
+        return alerts.page(conn, found, person(programme), min(max(asked, 1), _MOST_PAGES), services.reach(found))
 
 
 @blueprint.get("/<programme>/about")
@@ -65,8 +63,9 @@ def data_quality(programme: str) -> str:
     with services.transaction() as conn:
         found = services.programme(conn, programme)
         return quality.page(
-            conn, found, person(programme), services.principal(), min(max(asked, 1), _MOST_PAGES),
-            request.args.get("area") or None, judged=request.args.get("judged") == "true",
+            conn, found, person(programme), services.principal(), services.reach(found),
+            min(max(asked, 1), _MOST_PAGES), request.args.get("area") or None,
+            judged=request.args.get("judged") == "true",
         )  # fmt: skip
 
 

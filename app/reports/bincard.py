@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ from app.bin_cards import Shown
 from app.components import words
 from app.reports.report import Cell, Column, Report, Row, file_name
 from data import bincard
-from data.bincard import Line
+from data.bincard import Line, Reported
 from data.shelf_days import Spell
 from data.types import Entry, Kind
 
@@ -43,6 +43,15 @@ def out_of_stock(spell: Spell) -> str:
         when += f" to {words.full_day(spell.last)}"
     still = ", and not refilled by then" if spell.going_on else ""
     return f"Out of stock for {words.counted(spell.days, 'day')}, {when}{still}"
+
+
+def reported(months: Sequence[Reported]) -> str:
+    """Months whose reported days out of stock are others, in words: `3 days in May 2026, where the lines have none`."""
+    said = (
+        f"{words.counted(r.days, 'day')} in {words.month(r.month)} (by the lines {words.number(r.by_lines)})"
+        for r in months
+    )
+    return "; ".join(said)
 
 
 def report(shown: Shown, made_by: str, made_at: datetime, names: Callable[[str | None], str | None]) -> Report:
@@ -81,6 +90,7 @@ def _facts(shown: Shown, unit: str, made_by: str, made_at: datetime) -> list[tup
     return [
         *facts,
         ("Days out of stock", f"{words.number(card.days_out)} full days without a usable dose in any lot"),
+        *([("Reported otherwise", reported(card.reported))] if card.reported else []),
         ("Usable now", words.amount(card.usable, shown.product.unit)),
         ("Reserved for orders now", words.amount(card.reserved, shown.product.unit)),
         ("In transit now", "; ".join(_way(w.document, w.in_transit, w.sender_name, w.receiver_name, unit)

@@ -9,6 +9,7 @@ from app.reports.report import Cell, Column, Report, Row, file_name
 from data.insight import formula
 from data.kpis import Indicators, Measure
 from data.programmes import Programme
+from geo.reach import Part
 
 _HEADS = (
     "Product", "Indicator", "Value", "Worked out", "Number", "Unit", "Divided", "Divided by", "Note", "Definition",
@@ -16,13 +17,15 @@ _HEADS = (
 )  # fmt: skip
 
 
-def report(programme: Programme, found: Indicators, made_by: str, made_at: datetime) -> Report:
-    """The report of an area and a period; `made_at` is local."""
+def report(
+    programme: Programme, found: Indicators, made_by: str, made_at: datetime, part: Part | None = None
+) -> Report:
+    """The report of an area and a period, or of the `part` of it that is seen; `made_at` is local."""
     period = words.month(found.first)
     if found.last != found.first:
         period += f" to {words.month(found.last)}"
     facts = [
-        ("Programme", programme.name), ("Area", found.name), ("Period", period),
+        ("Programme", programme.name), ("Area", found.name), *words.partly(part), ("Period", period),
         ("Made", f"{made_at:%Y-%m-%d %H:%M} by {made_by}"),
         *((f"Not carried by the data: {m.name}", f"needs {m.needs}") for m in found.missing),
     ]  # fmt: skip

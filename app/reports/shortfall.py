@@ -10,6 +10,7 @@ from app.reports.report import Cell, Column, Report, Row, file_name
 from app.shortfall import HELPED, Shortfall, Shown
 from data.programmes import Programme
 from data.types import State
+from geo.reach import Part
 
 _COLUMNS = (
     Column("Rank"), Column("Facility", 50), Column("Facility code"), Column("Area", 30), Column("Area code"),
@@ -21,8 +22,8 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def report(programme: Programme, shown: Shown, made_by: str, made_at: datetime) -> Report:
-    """The report of a list; `made_at` is aware."""
+def report(programme: Programme, shown: Shown, made_by: str, made_at: datetime, part: Part | None = None) -> Report:
+    """The report of a list, or of the `part` of it that is seen; `made_at` is aware."""
     what = "all vaccines" if shown.product is None else shown.product.name
     facts = [("Programme", f"{programme.name} ({programme.code})")]
     if programme.simulated:
@@ -30,6 +31,7 @@ def report(programme: Programme, shown: Shown, made_by: str, made_at: datetime) 
     total = shown.total
     facts += [
         ("Area", f"{shown.area.name} ({shown.area.code})"),
+        *words.partly(part),
         ("Vaccine", what),
         ("Days", f"{shown.today.isoformat()} to {(shown.today + timedelta(days=30)).isoformat()}"),
         ("Places short", f"{words.number(total.places)} of {words.number(total.of)} that report"),

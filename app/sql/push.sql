@@ -1,6 +1,7 @@
 -- lock --
 -- One writer of a programme's sequence at a time, who has the programme as it is then.
-select id, code, name, timezone, preset, simulated, notice, registry_version, assessed_on, level_names, sources
+select id, code, name, timezone, preset, simulated, notice, registry_version, assessed_on, level_names, sources,
+       model
 from programme where id = :programme_id for no key update
 
 -- append --

@@ -1,13 +1,13 @@
 // Where does the camera stand? Pure Web-Mercator arithmetic, so that the style is known before the map is.
 
 const TILE = 512;
-const PHONE = 800;
+/** Windows narrower than this have the panel as a sheet at their foot, as the stylesheets have it. */
+export const SHEET_BELOW = 900;
 
 /** Pixels of the map that other things cover: the panel, the headline, the foot. `width` and `height` are the map's. */
 export function insets(width, height, viewport = width) {
-  if (viewport < PHONE) return { top: 108, right: 12, bottom: Math.round(height * 0.58), left: 12 };
-  const panel = Math.min(416, Math.round(width * 0.4));
-  return { top: 104, right: panel + 16, bottom: 140, left: 24 };
+  if (viewport < SHEET_BELOW) return { top: 92, right: 12, bottom: Math.round(height * 0.45) + 112, left: 12 };
+  return { top: 104, right: 432, bottom: 140, left: 24 };
 }
 
 /** The zoom at which `[west, south, east, north]` just fits into what the insets leave free. */

@@ -1,4 +1,4 @@
-// Which day is shown, and in which sense? A native date field beside the months, a switch, and a banner over the map.
+// Which day is shown, and in which sense? A native date field beside the months, and a banner over the map with a switch.
 
 import { byId, element, write } from "./dom.mjs";
 import { dayName } from "./words.mjs";
@@ -29,7 +29,6 @@ export function createDays(months, { set }) {
       if (!byId("past-banner")) place.parentElement.prepend(banner());
       show(byId("day-input"), day ?? "");
       show(byId("sense-input"), sense ?? "");
-      byId("sense-input").disabled = !day;
       byId("past-banner").hidden = !day;
       if (day) write(byId("past-text"), sentence(day, sense));
     },
@@ -47,23 +46,23 @@ function field(months) {
     type: "date",
     max: today,
     "aria-label": "Day shown",
-    title: "Show the end of any day",
+    title: "Show the map as it was at the end of a day",
   });
   if (months.length) day.min = `${months[0]}-01`;
-  const sense = element("select", "sense-input", undefined, { id: "sense-input", "aria-label": "What of that day" });
-  sense.append(
-    element("option", "", "as it was", { value: "" }),
-    element("option", "", "as it was known", { value: "recorded" }),
-  );
-  const both = element("div", "day-field", undefined, { id: "day-field" });
-  both.append(day, sense);
+  const both = element("label", "day-field", undefined, { id: "day-field" });
+  both.append(element("span", "", "Day"), day);
   return both;
 }
 
 function banner() {
-  const text = element("span", "past-text", "", { id: "past-text" });
+  const text = element("span", "past-text", "", { id: "past-text", role: "status" });
+  const sense = element("select", "sense-input", undefined, { id: "sense-input", "aria-label": "What of that day" });
+  sense.append(
+    element("option", "", "with what is known now", { value: "" }),
+    element("option", "", "with what was known then", { value: "recorded" }),
+  );
   const now = element("button", "past-now", "Show now", { id: "day-now", type: "button" });
-  const made = element("div", "past-banner", undefined, { id: "past-banner", role: "status" });
-  made.append(text, now);
+  const made = element("div", "past-banner", undefined, { id: "past-banner" });
+  made.append(text, sense, now);
   return made;
 }

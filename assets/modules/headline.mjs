@@ -1,7 +1,7 @@
 // What do the four numbers say after a push? The area on screen is the one that the strip itself names.
 
 import { byId, write } from "./dom.mjs";
-import { age, headline } from "./words.mjs";
+import { age, ageOf, headline } from "./words.mjs";
 
 const seatAndProduct = () => {
   const strip = byId("headline");
@@ -47,7 +47,10 @@ const isAbout = ([seat, product], shown) => seat === shown[0] && product === sho
 /** Keeps the age of the newest report counting. */
 export function tick(now = Date.now()) {
   const cell = byId("headline-fresh");
-  if (cell?.dataset.at) write(cell.querySelector(".value"), age(Date.parse(cell.dataset.at), now));
+  if (!cell?.dataset.at) return;
+  const text = age(Date.parse(cell.dataset.at), now);
+  write(cell.querySelector(".value"), text);
+  write(cell.querySelector(".detail"), ageOf(text));
 }
 
 function flash(cell) {

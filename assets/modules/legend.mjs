@@ -65,6 +65,8 @@ function states(colour, theme, levels) {
     for (const state of shown)
       list.append(element("span", `legend-item mark state-${STATES[state].name}`, STATES[state].word));
   }
-  const title = colour === "state" && levels ? `State of each facility: ${levels}` : "State of each facility";
+  // A number and its percent sign stay on one line.
+  const said = levels.replaceAll(" %", "\u00a0%");
+  const title = colour === "state" && levels ? `State of each facility: ${said}` : "State of each facility";
   return [element("p", "legend-title", colour === "reporting" ? "Facilities that report" : title), list];
 }

@@ -34,6 +34,7 @@ export function createLive(io, { programme, seq, apply, reload, onFacility, onSt
   let heard = Date.now();
   let lostAt = Date.now();
   let watched = null;
+  let refused = false;
 
   function become(next) {
     if (next === state) return;
@@ -74,6 +75,7 @@ export function createLive(io, { programme, seq, apply, reload, onFacility, onSt
   }
 
   socket.on("connect", () => {
+    refused = false;
     if (watched) socket.emit("watch", { programme, facility: watched });
     subscribe("connect");
   });
@@ -98,9 +100,12 @@ export function createLive(io, { programme, seq, apply, reload, onFacility, onSt
     sequence.notice(head);
   });
   socket.on("facility:update", onFacility);
-  // Refused by the server, not by the network: then the library does not try again by itself.
+  // Refused with a reason, the library does not try again by itself. Where no socket is opened at all, it does, and why is
+  // not said: a question over HTTP shows whether the session has ended.
   socket.on("connect_error", () => {
     if (!socket.active) catchUp().then(() => setTimeout(() => socket.connect(), PATIENCE_MS));
+    else if (!refused) catchUp();
+    refused = true;
   });
 
   const tick = setInterval(() => {

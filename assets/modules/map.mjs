@@ -33,6 +33,10 @@ const when = ({ month, as_of, sense }) => ({ month, as_of, sense });
 /** What is said where there is no map. */
 const REFUSAL = "This browser cannot draw the map (it lacks WebGL 2). The panel lists the same numbers as a table.";
 
+/** What is on the map where the values that were asked for did not come. */
+const KEPT = "The map still shows what was there before.";
+const NOTHING = "The map has no numbers to show.";
+
 /** Whether only the server can go on from here: signed out, or the registry has another version by now. */
 async function outdated(programme, registry, { status }) {
   if (status !== 404) return status === 401;
@@ -90,7 +94,7 @@ export async function createMap(root, { library, programme, registry, view, go }
       }
     } catch (problem) {
       if (await outdated(programme, registry, problem)) location.reload();
-      else if (mine === turn) say(`The map still shows what was there before. ${problem.message}`, show);
+      else if (mine === turn) say(`${paint.count ? KEPT : NOTHING} ${problem.message}`, show);
     } finally {
       clearTimeout(busy);
       if (mine === turn) root.classList.remove("busy");

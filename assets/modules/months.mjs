@@ -59,5 +59,5 @@ function parts(months, name) {
   });
   const output = element("output", "month-output", "Now", { id: "month-output", for: "month-input" });
   const now = element("button", "month-now", "Now", { id: "month-now", type: "button", title: "Back to now" });
-  return [element("span", "month-end", name(months[0])), input, now, output];
+  return [element("span", "month-end", name(months[0])), input, output, now];
 }

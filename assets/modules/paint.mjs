@@ -6,13 +6,15 @@ const AREAS = { source: "areas", sourceLayer: "areas" };
 const FACILITIES = { source: "facilities", sourceLayer: "facilities" };
 
 export function createPaint(map, registry, vectors) {
-  let now = { product: 0, query: null, colour: "risk" };
+  /** What is on the map: nothing until its values are here, so that no push is shown as part of what could not be read. */
+  let now = null;
   const painted = new Set();
   let count = 0;
 
   const classOf = {
-    areas: (seat) => areaClass(vectors.area(seat, now.product, now.query), now.colour),
+    areas: (seat) => (now ? areaClass(vectors.area(seat, now.product, now.query), now.colour) : null),
     facilities(ordinal) {
+      if (!now) return null;
       const partition = registry.partitionOf(ordinal);
       return facilityClass(partition && vectors.facility(ordinal, partition, now.product, now.query), now.colour);
     },
@@ -30,7 +32,7 @@ export function createPaint(map, registry, vectors) {
 
   /** Paints what a push has changed. Resolves when it is drawn, or at once where nothing on screen has another class. */
   async function touch(update) {
-    if (now.query) return;
+    if (!now || now.query) return;
     let changed = false;
     for (const [seat, product] of update.areas ?? []) if (product === now.product) changed = setArea(seat) || changed;
     for (const [ordinal, product] of update.facilities ?? []) {
@@ -65,6 +67,7 @@ export function createPaint(map, registry, vectors) {
 
     /** Paints the facilities of those partitions whose vectors are here and which are not painted yet. */
     some(partitions) {
+      if (!now) return;
       for (const { seat, first, count: size } of partitions) {
         if (painted.has(seat) || !vectors.shows(seat, now.product, now.query)) continue;
         painted.add(seat);

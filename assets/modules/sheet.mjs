@@ -1,5 +1,6 @@
 // How high is the panel? On a phone a sheet with three heights, by drag or button; on a desk it widens to a page.
 
+import { SHEET_BELOW } from "./camera.mjs";
 import { byId, still } from "./dom.mjs";
 
 const HEIGHTS = ["peek", "half", "full"];
@@ -22,9 +23,12 @@ export function attach() {
   let drag = null;
 
   document.addEventListener("pointerdown", (event) => {
-    if (!event.target.closest?.(".panel-grip") || innerWidth >= 800) return;
+    if (!event.target.closest?.(".panel-grip") || innerWidth >= SHEET_BELOW) return;
     const panel = byId("panel");
-    drag = { from: event.clientY, start: panel.getBoundingClientRect().height, moved: 0, pointer: event.pointerId };
+    const start = panel.getBoundingClientRect().height;
+    drag = { from: event.clientY, start, moved: 0, pointer: event.pointerId };
+    // Without a height of its own it would jump from under the finger, and the press would miss its button.
+    panel.style.setProperty("--drag", `${start}px`);
     panel.classList.add("dragging");
   });
   document.addEventListener("pointermove", (event) => {
@@ -49,7 +53,7 @@ export function attach() {
 
   document.addEventListener("click", (event) => {
     if (!event.target.closest?.("#panel-grip")) return;
-    const phone = innerWidth < 800;
+    const phone = innerWidth < SHEET_BELOW;
     if (!phone) become(height() === "full" ? "half" : "full");
     else become(HEIGHTS[(HEIGHTS.indexOf(height()) + 1) % HEIGHTS.length]);
   });

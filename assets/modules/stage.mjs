@@ -96,19 +96,28 @@ export function createStage(maplibre, container, { programme, registry, theme, a
   };
 }
 
+/** Where what lies over the map leaves next to nothing of it, a place is shown behind it. */
+const EDGE = { top: 8, right: 8, bottom: 8, left: 8 };
+
 /** Pixels of the map that other things lie over: as they are, or as they will be while Dash has not rendered them yet. */
 function covered(container) {
   const { left, right, top, bottom, width, height } = container.getBoundingClientRect();
   const guess = camera.insets(width, height, innerWidth);
-  const rect = (id) => byId(id)?.getBoundingClientRect();
-  const [strip, panel, legend] = [rect("headline"), rect("panel"), rect("legend")];
-  if (!strip || !panel || !legend) return guess;
+  const rect = (element) => element?.getBoundingClientRect();
+  const [strip, panel, foot, banner] = [
+    byId("headline"),
+    byId("panel"),
+    byId("legend")?.closest(".map-foot"),
+    byId("past-banner"),
+  ].map(rect);
+  const fits = ({ top: above, bottom: below }) => height - above - below >= 120;
+  if (!strip || !panel || !foot) return fits(guess) ? guess : EDGE;
   const sheet = panel.left <= left + 1;
   const room = {
     top: strip.bottom - top + 12,
     left: guess.left,
     right: sheet ? guess.right : Math.min(guess.right, right - panel.left + 16),
-    bottom: bottom - legend.top + 12,
+    bottom: bottom - Math.min(foot.top, banner?.height ? banner.top : foot.top) + 12,
   };
-  return height - room.top - room.bottom < 120 ? guess : room;
+  return [room, guess].find(fits) ?? EDGE;
 }

@@ -29,6 +29,9 @@ export function age(then, now) {
   return `${Math.floor(minutes / 1440)} days`;
 }
 
+/** What stands under it. */
+export const ageOf = (text) => (text === "Now" ? "just arrived" : "ago");
+
 /** 1,240; 120 k; 1.2 M: big numbers shorten on screen, as app/components/words.py does it. */
 export function short(number) {
   if (Math.abs(number) < 99950) return Math.round(number).toLocaleString("en-GB");

@@ -1,8 +1,8 @@
 """How well would stockouts have been foretold? Forecasts from past months, each made of its past alone, and scored.
 
 Pure. A forecast: of each position that reported month t, at the end of month t, of month t + horizon. A stockout: that
-month closed at zero, or a full day of it was reported out of stock. A position that did not report that month has no
-outcome and is not counted. Every method is fitted anew at every t, on what was settled by the end of t.
+month closed below one vial, or a full day of it was reported out of stock. A position that did not report that month
+has no outcome and is not counted. Every method is fitted anew at every t, on what was settled by the end of t.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ def _counts(history: History, known: Lessons) -> tuple[Floats, NDArray[np.int64]
 def _held(history: History, known: Lessons) -> Bools:
     """Whether there was stock when the forecast was made."""
     closing = history.closing[known.position, known.month - known.horizon - history.first]
-    return np.asarray(closing > 0)
+    return np.asarray(closing >= history.vial[known.position])
 
 
 def _demand(history: History, first: int, last: int, horizon: int) -> Demand:

@@ -57,7 +57,7 @@ def count_model(history: History, days: Floats) -> tuple[Floats, NDArray[np.int6
     answer = risk.assess(
         risk.Positions(
             usable=np.nan_to_num(history.closing[:, -1]),
-            doses_per_vial=1,
+            doses_per_vial=history.vial,
             demand=need,
             days_to_next_delivery=days,
             days_since_report=np.where(said[:, -1], 0.0, np.nan),
@@ -66,10 +66,10 @@ def count_model(history: History, days: Floats) -> tuple[Floats, NDArray[np.int6
         ),
         delay.Delay(on_time=1),
     )
-    stock = history.closing[:, -1]
+    empty = history.closing[:, -1] < history.vial
     # Without demand: what is empty stays empty, what is held is not used up.
-    chance = np.where(np.isnan(answer.probability), stock == 0, answer.probability).astype(np.float64)
-    kind = np.where(stock > 0, 0, np.where(answer.state == State.INACTIVE, 1, 2))
+    chance = np.where(np.isnan(answer.probability), empty, answer.probability).astype(np.float64)
+    kind = np.where(~empty, 0, np.where(answer.state == State.INACTIVE, 1, 2))
     return chance, kind
 
 

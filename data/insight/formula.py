@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from data.insight import consumption, demand, policy
+from data.insight import consumption, demand, policy, shift
 from data.insight.kpi import wastage_factor
 
 TIMES = "x"
@@ -246,6 +246,27 @@ def critical(
     return _level("Critical level", preset, "critical", amc, lead_time_days, delivery_interval_days, unit)
 
 
+def to_order(
+    preset: str, amc: float | None, lead_time_days: float, delivery_interval_days: float, *, usable: float,
+    coming: float, awaited: float, doses_per_vial: int, unit: str = "doses",
+) -> Formula:  # fmt: skip
+    """What to order: up to the maximum of a preset, less what is there and what is on its way."""
+    level = maximum(preset, amc, lead_time_days, delivery_interval_days, unit=unit)
+    figures = (Figure("maximum", level.value, unit), Figure("usable", usable, unit), Figure("coming", coming, unit),
+               Figure("ordered and not sent", awaited, unit), Figure("vial", doses_per_vial, unit))  # fmt: skip
+    value = policy.to_order(level.value, usable, coming, awaited, doses_per_vial)
+    worked, note = "", level.note
+    if level.value is not None:
+        note = f"the maximum is {level.worked} = {amount(round(level.value), unit)}: {level.text}"
+        less = "".join(f" - {amount(f.value, unit)} {f.name}" for f in figures[1:4] if f.value)
+        vials = f", in whole vials of {amount(doses_per_vial, unit)}" if doses_per_vial > 1 else ""
+        worked = f"{amount(round(level.value), unit)} maximum{less}{vials}"
+    return Formula(
+        "To order", "maximum - usable - coming - ordered and not sent, rounded up to whole vials", level.source,
+        figures, worked, value, unit, note,
+    )  # fmt: skip
+
+
 def _level(name: str, preset: str, which: str, amc: float | None, lead: float, interval: float, unit: str) -> Formula:
     chosen = policy.PRESETS[preset]
     level: policy.Level = getattr(chosen, which)
@@ -297,6 +318,40 @@ def probability(
         "docs/risk.md", figures, worked + (")" if worked else ""), value if known else None, "%",
         "" if known else "there is no chance to tell of a place without demand or without report",
     )  # fmt: skip
+
+
+def learnt(
+    told: Formula, value: float | None, *, counted: float, month: float, by: float, weight: float, model: str
+) -> Formula:
+    """A `probability` of the count model alone, and what becomes of it where something was learnt.
+
+    `value` is in force; the count model says `counted`, and `month` of 30 days. `by` is the shift, in log odds, and
+    `weight` how much of it still counts (data.insight.shift); `model` is the name of the learned model.
+    """
+    figures = (
+        Figure("by the count model alone", counted, "%"), Figure("within 30 days by the count model alone", month, "%"),
+        Figure("shift, in log odds", by), Figure("how much of what was learnt still counts", weight, "%"),
+    )  # fmt: skip
+    same = counted == month
+    own, of_month = _odds(counted), _odds(month)
+    learnt = f"{math.exp(by):.3g} {TIMES} {of_month} ^ {shift.CARRIED}"
+    text = f"e ^ shift {TIMES} odds by count ^ {shift.CARRIED}"
+    if not same:
+        learnt += f" {TIMES} ({own} / {of_month}) ^ {shift.SPREAD}"
+        text = f"e ^ shift {TIMES} odds of 30 days ^ {shift.CARRIED} {TIMES} (odds / those of 30 days) ^ {shift.SPREAD}"
+    worked = f"({learnt}) ^ {weight:.3g} {TIMES} {own} ^ {1 - weight:.3g}" if weight < 1 else learnt
+    return replace(
+        told,
+        text=f"{told.text}; as learnt, the odds are {text}, and both are weighed",
+        figures=(*told.figures, *figures),
+        worked=f"{told.worked} = {amount(counted, '%')} by count; as learnt, the chance with the odds {worked}",
+        value=value,
+        note=f"learnt from this programme's months of {model}",
+    )
+
+
+def _odds(chance: float) -> str:
+    return f"{math.exp(float(shift.log_odds(chance))):.3g}"
 
 
 def days_out(spells: Sequence[tuple[float, float]], *, unit: str = "days") -> Formula:

@@ -181,8 +181,8 @@ def _enough(happened: NDArray[np.bool_], month: NDArray[np.int64]) -> None:
 def predict(model: Model, history: History) -> NDArray[np.float32]:
     """P(out of stock in the month after the last), [n]; NaN for positions that did not report the last month.
 
-    Out of stock is: the month closes at zero, or a full day of it was reported out. Columns are made and cut one by
-    one, so that a nation's 750,000 positions take some hundred bytes each.
+    Out of stock is: the month closes below one vial, or a full day of it was reported out. Columns are made and cut one
+    by one, so that a nation's 750,000 positions take some hundred bytes each.
     """
     left_out = [name for name in AMOUNTS if name not in model.told.inputs]
     told = asked(history)

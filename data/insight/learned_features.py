@@ -17,7 +17,7 @@ from scipy import special
 
 from data.insight.learned_history import Bools, Floats, History, Places, empty, filled
 
-VERSION = 1
+VERSION = 2
 
 #: No more than so many months are looked back: older ones say little, and a nation's months have to fit in memory.
 MOST_MONTHS = 36

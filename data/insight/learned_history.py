@@ -23,7 +23,7 @@ class History:
     """Monthly reports of n positions in m months: amounts are [n, m], the numbers of groups [n], counted from 0.
 
     `first` is the number of the first month, year x 12 + month - 1. A position is a facility and a product; `area` is
-    the area in which the facility lies.
+    the area in which the facility lies, `vial` [n] how many doses a vial of the product holds.
     """
 
     first: int
@@ -37,6 +37,7 @@ class History:
     facility: Places
     product: Places
     area: Places
+    vial: Floats
 
     @property
     def months(self) -> int:
@@ -65,9 +66,9 @@ class History:
 
 
 def empty(history: History) -> Bools:
-    """Where a month ended in a stockout [n, m]: it closed at zero, or any full day out of stock was reported."""
-    reported = ~np.isnan(history.closing)
-    return np.asarray(reported & ((history.closing == 0) | (history.days_out > 0)))
+    """Where a month ended in a stockout [n, m]: it closed below one vial, or any full day out of it was reported."""
+    # What was not reported is NaN, which is not below anything.
+    return np.asarray((history.closing < history.vial[:, None]) | (~np.isnan(history.closing) & (history.days_out > 0)))
 
 
 def filled(history: History) -> History:

@@ -6,6 +6,7 @@ intervals of it. A programme names its preset; nothing else in the code knows on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -115,6 +116,17 @@ def bands(
         levels.minimum.doses(amc, lead_time_days, delivery_interval_days),
         levels.maximum.doses(amc, lead_time_days, delivery_interval_days),
     )
+
+
+def to_order(maximum: float | None, usable: float, coming: float, awaited: float, doses_per_vial: int) -> int | None:
+    """Return what fills a place up to its maximum, in doses of whole vials, rounded up; None without a maximum.
+
+    `coming` was sent and has not arrived, `awaited` was asked for and is not sent.
+    """
+    if maximum is None or math.isnan(maximum):
+        return None
+    lacking = max(maximum - usable - coming - awaited, 0.0)
+    return math.ceil(lacking / doses_per_vial - 1e-9) * doses_per_vial
 
 
 #: Stores hold what they supply others with until their own next delivery; a month's band would call all of them full.

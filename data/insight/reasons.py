@@ -30,10 +30,12 @@ class Factor(StrEnum):
     COMING = "coming"
     USE = "use"
     EXPIRY = "expiry"
+    LEARNED = "learned"
 
 
-#: A change of use smaller than this is not worth a sentence.
+#: A change of use smaller than this is not worth a sentence, nor is what was learnt where it changes a chance by less.
 NOTABLE_CHANGE = 0.2
+NOTABLE_LEARNED = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,9 @@ class Facts:
     """What is known of one position on one day; None is what is not known, and is never put into words.
 
     Amounts are in `unit`; `use_ratio` is recent use over usual use (`demand.shift`) and `use_since` the first of
-    the recent months. `coming` doses are on the way; of the last `deliveries` so many were late. `weights` are those of
-    `weigh`; what has none keeps its place.
+    the recent months. `coming` doses are on the way; of the last `deliveries` so many were late. `chance` is that of
+    running out within 30 days where something was learnt, and `counted` what the count model alone says. `weights` are
+    those of `weigh`; what has none keeps its place.
     """
 
     state: State
@@ -66,6 +69,8 @@ class Facts:
     coming_on: date | None = None
     deliveries: int = 0
     late_deliveries: int = 0
+    chance: float | None = None
+    counted: float | None = None
     weights: Mapping[Factor, float] = field(default_factory=dict)
 
 
@@ -79,6 +84,7 @@ def explain(facts: Facts) -> list[str]:
         (Factor.EXPIRY, _expiry(facts)),
         (Factor.USE, _use(facts)),
         (Factor.UNPUNCTUAL, _unpunctual(facts)),
+        (Factor.LEARNED, _learned(facts)),
     ]
     sentences.sort(key=lambda told: -abs(facts.weights.get(told[0], 0.0)))
     return [sentence for sentence in (_stock(facts), *(words for _, words in sentences)) if sentence]
@@ -90,8 +96,8 @@ def weigh(
     """How much each fact raises (or, below 0, lowers) the probability of one position, an array of one.
 
     The probability less what it would be without that fact: had the delivery come, were deliveries punctual, were
-    nothing on the way (and the next delivery due in `planned_due` days), were use the usual, did nothing expire. Empty
-    where there is no probability.
+    nothing on the way (and the next delivery due in `planned_due` days), were use the usual, did nothing expire, had
+    nothing been learnt. Empty where there is no probability.
     """
     need = position.demand
     usual = need.amc / (use_ratio or 1.0)
@@ -101,6 +107,7 @@ def weigh(
         Factor.COMING: replace(position, coming=0, days_to_next_delivery=planned_due),
         Factor.USE: replace(position, demand=replace(need, amc=usual, daily_mean=usual / DAYS_PER_MONTH)),
         Factor.EXPIRY: replace(position, lots=expiry.NONE, expiring=np.nan),
+        Factor.LEARNED: replace(position, shift=np.nan),
     }
     punctual = replace(late, on_time=1.0)
     before = float(risk.assess(position, late).probability[0])
@@ -184,6 +191,18 @@ def _unpunctual(facts: Facts) -> str | None:
     if facts.deliveries < 3 or facts.late_deliveries < NOTABLE_LATE * facts.deliveries:
         return None
     return f"Delivered late {facts.late_deliveries} of the last {facts.deliveries} times."
+
+
+def _learned(facts: Facts) -> str | None:
+    chance, counted = facts.chance, facts.counted
+    if chance is None or counted is None or abs(chance - counted) < NOTABLE_LEARNED or facts.state == State.STOCKOUT:
+        return None
+    often = "more" if chance > counted else "less"
+    told = f"{chance:.0%} instead of {counted:.0%} within 30 days".replace("%", " %")
+    return (
+        f"Places like this one have run out {often} often than their counts say: {told}, learnt from this programme's"
+        " past months."
+    )
 
 
 def _expiry(facts: Facts) -> str | None:

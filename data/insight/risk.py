@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from data.insight import ahead, expiry
+from data.insight import ahead, expiry, shift
 from data.insight.ahead import HORIZONS, MOST_COVER_DAYS
 from data.insight.delay import Delay
 from data.insight.demand import Demand
@@ -42,6 +42,8 @@ class Positions:
     - `handles`: the facility is meant to have the product, so that a demand that is not known counts as demand.
     - `coming`: doses that are known to be on the way: `days_to_next_delivery` is then when these are expected.
     - `lots`: what `usable` is made of, as far as it has an expiry; the place of a lot is the row of its position.
+    - `shift`: how far what was learnt lies from what is counted; NaN where nothing was learnt; and how much of that
+      still counts, see `data.insight.shift`.
     """
 
     usable: ArrayLike
@@ -58,6 +60,8 @@ class Positions:
     handles: ArrayLike = False
     coming: ArrayLike = 0
     lots: Lots = field(default=expiry.NONE)
+    shift: ArrayLike = np.nan
+    shift_weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,9 @@ class Assessment:
     - `within` [n, 5]: the probability of running out within each of `ahead.HORIZONS`, with the deliveries until then.
     - `short` [n, 5]: doses that will be asked for within them and not be there, also of a STOCKOUT; NaN where the
       demand is not known.
+
+    Where positions have a `shift`, probabilities are the shifted ones, and doses short are as much more or less as it
+    is more or less likely to run out within 30 days. Cover stays what is counted.
     """
 
     state: NDArray[np.uint8]
@@ -116,6 +123,8 @@ def assess(positions: Positions, delay: Delay | None = None) -> Assessment:
         found = ahead.look(_held(at, which, delay), positions.lots.of(which, at.n))
         probability[which], within[which], short[which] = found.probability, found.within, found.short
         covers[:, which] = found.cover
+        learnt = np.flatnonzero(judged & ~np.isnan(at.shift))
+        _shift(learnt, at.shift[learnt], positions.shift_weight, probability, within, short)
     probability[out], within[out] = 1, 1
     covers[:, out] = 0
     shown = np.where(out, 0.0, np.minimum(cover, MOST_COVER_DAYS))
@@ -123,6 +132,19 @@ def assess(positions: Positions, delay: Delay | None = None) -> Assessment:
         state, probability, covers[0], covers[1], covers[2], shown.astype(np.float32), wait.astype(np.float32), within,
         short,
     )  # fmt: skip
+
+
+def _shift(
+    rows: NDArray[np.intp], by: Floats, share: float, probability: NDArray[np.float32], within: NDArray[np.float32],
+    short: NDArray[np.float32],
+) -> None:  # fmt: skip
+    """Lay what was learnt of these rows on what was counted of them, in place."""
+    if not rows.size:
+        return
+    counted = within[rows, ahead.MONTH]
+    probability[rows] = shift.laid(by, share, probability[rows], counted)
+    within[rows] = shift.laid(by[:, None], share, within[rows], counted[:, None])
+    short[rows] *= (within[rows, ahead.MONTH] / np.maximum(counted, np.float32(shift.LEAST)))[:, None]
 
 
 def _held(at: _At, which: NDArray[np.intp], delay: Delay) -> ahead.Held:
@@ -183,6 +205,7 @@ class _At:
     maximum: Floats
     expiring: Floats
     coming: Floats
+    shift: Floats
 
 
 def _arrays(p: Positions) -> _At:
@@ -214,6 +237,7 @@ def _arrays(p: Positions) -> _At:
         maximum=full(p.maximum),
         expiring=full(p.expiring),
         coming=full(p.coming),
+        shift=full(p.shift),
     )
 
 

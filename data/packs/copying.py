@@ -30,11 +30,13 @@ def copy(conn: sa.Connection, table: str, frame: pd.DataFrame) -> None:
     statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, frame.columns))
     )
-    with _driver(conn).cursor() as cursor, cursor.copy(statement) as stream:
+    with _driver(conn).cursor() as cursor:
         for start in range(0, rows.num_rows, BATCH):
             text = pa.BufferOutputStream()
             pyarrow.csv.write_csv(rows.slice(start, BATCH), text, pyarrow.csv.WriteOptions(include_header=False))
-            stream.write(text.getvalue().to_pybytes())
+            # Each by itself: what is still to be checked of a statement's rows is kept in memory until it ends.
+            with cursor.copy(statement) as stream:
+                stream.write(text.getvalue().to_pybytes())
 
 
 @contextmanager

@@ -13,9 +13,10 @@ from data.packs.country import EVENT
 from data.packs.replay import Step
 from data.types import Kind
 
-#: The local hour of each step. Those up to FOUND are on the month's first day, the others on its last.
+#: The local hour of each step. Those up to FOUND are on the month's first day, the others on its last. What a month
+#: opens with is so from its first moment.
 HOURS = {
-    Step.OPENED: 6, Step.OPENING: 7, Step.IMPLIED: 8, Step.RECEIVED: 9, Step.FOUND: 10,
+    Step.OPENED: 0, Step.OPENING: 7, Step.IMPLIED: 8, Step.RECEIVED: 9, Step.FOUND: 10,
     Step.USED: 14, Step.LOST: 15, Step.MISSING: 16, Step.UNEXPLAINED: 17, Step.CLOSING: 18,
 }  # fmt: skip
 

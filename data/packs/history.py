@@ -112,6 +112,12 @@ def _amounts(
             unusable |= where
         found[name] = values
     amounts = pd.DataFrame(found)
+    if spec.zero_days_are_blanks:
+        zero = (amounts["days_out"] == 0).fillna(False)
+        amounts["days_out"] = amounts["days_out"].mask(zero)
+        reading.note(
+            "flagged", "history", "0 days out of stock, which says nothing here: not known", rows["said"][zero]
+        )
     for rule in spec.blank_zeros:
         _blank_zeros(reading, rows, amounts, table, rule)
     nothing = ~unusable & amounts.drop(columns="days_out").isna().all(axis=1)

@@ -9,28 +9,60 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data.insight import history, policy
+from data import assess, foretold, monthly
+from data.insight import history, learned, policy
+from data.packs import monthly as reported
 from data.packs.country import Country
+from data.types import State
+
+Singles = NDArray[np.float32]
 
 _AMOUNTS = ["closing", "opening", "received", "used", "days_out"]
 
 
 def judged(country: Country, today: date) -> pd.DataFrame:
-    """The reports with all of `history.Ended` as their months ended; missing while one is running."""
+    """The reports with all of `history.Ended`, and `counted_30`, as their months ended; missing while one is running.
+
+    Where the programme has a learned model, it is asked at the end of every month that it was not taught; of the last
+    one that has ended it is asked when the country is assessed.
+    """
     reports = country.reports
     ended = (reports["month"] < pd.Timestamp(today.replace(day=1))).to_numpy()
     state = pd.array([pd.NA] * len(reports), dtype="Int16")
     chances = {
-        name: np.full(len(reports), np.nan, dtype=np.float32) for name in ("probability", "within_30", "expected")
+        name: np.full(len(reports), np.nan, dtype=np.float32)
+        for name in ("probability", "within_30", "expected", "counted_30")
     }
     if ended.any():
         found = judge(reports[ended], country)
         state[ended] = found.state
-        for name, values in chances.items():
-            values[ended] = getattr(found, name)
+        for name in ("probability", "within_30", "expected"):
+            chances[name][ended] = getattr(found, name)
+        held = np.zeros(len(reports), dtype=np.bool_)
+        held[ended] = (found.state != State.STOCKOUT) & ~np.isnan(found.within_30)
+        _foretell(country, monthly.number(today) - 1, held, chances["within_30"], chances["counted_30"])
     # Of a month that is running the days out of stock are counted when it has ended.
     days_out = reports["days_out"].astype("Int16").where(ended)
     return reports.assign(state=state, days_out=days_out, **chances)
+
+
+def _foretell(country: Country, last: int, held: NDArray[np.bool_], within_30: Singles, counted_30: Singles) -> None:
+    """Put in what the learned model says at the end of each month from the last it was taught on, before `last`."""
+    told = foretold.in_force(country.programme.code, last)
+    if told.model is None:
+        return
+    known, position = reported.history(country), reported.places(country.reports)[0]
+    number = _numbered(country.reports)
+    for month in range(max(told.model.told.last_month, known.first), min(last, known.last + 1)):
+        rows = np.flatnonzero((number == month) & held)
+        said = learned.predict(told.model, known.until(month, foretold.MONTHS))[position[rows]]
+        rows, said = rows[~np.isnan(said)], said[~np.isnan(said)]
+        counted_30[rows] = within_30[rows]
+        within_30[rows] = np.round(said, assess.DECIMALS)
+
+
+def _numbered(reports: pd.DataFrame) -> NDArray[np.int64]:
+    return np.asarray(reports["month"].dt.year * 12 + reports["month"].dt.month - 1, dtype=np.int64)
 
 
 def judge(reports: pd.DataFrame, country: Country) -> history.Ended:
@@ -43,7 +75,7 @@ def judge(reports: pd.DataFrame, country: Country) -> history.Ended:
     place = facility.index.get_indexer(pd.Index(reports["facility"].astype("str")))
     item = product.index.get_indexer(pd.Index(reports["product"].astype("str")))
     positions, row = np.unique(place.astype(np.int64) * len(product) + item, return_inverse=True)
-    number = reports["month"].dt.year.to_numpy() * 12 + reports["month"].dt.month.to_numpy() - 1
+    number = _numbered(reports)
     first, last = int(number.min()), int(number.max())
     column = number - first
     shape = (positions.size, last - first + 1)

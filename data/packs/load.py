@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 
 from data import db, errors
 from data.packs import movements, plans, registry
 from data.packs.country import Country, Finding, check
+from data.record import partitions
 
 SQL = registry.SQL
+
+#: How often, and how many seconds apart, it is tried to make months that another load holds up.
+_TRIES, _PAUSE = 360, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,7 @@ def load(
     for a country that contradicts itself, drops areas or products on record, or replaces a simulated one.
     """
     check(country)
+    _make_months(engine, country, say)
     with db.transaction(engine) as conn:
         conn.execute(SQL["one_at_a_time"], {"code": country.programme.code})
         stored = conn.execute(SQL["programme"], {"code": country.programme.code}).one_or_none()
@@ -64,6 +72,24 @@ def load(
     return Loaded(
         programme.id, country.programme.code, programme.registry_version, False, counts, tuple(findings)
     )  # fmt: skip
+
+
+def _make_months(engine: sa.Engine, country: Country, say: Callable[[str], None]) -> None:
+    """Make the months of its events in a transaction of their own: nobody who records waits for the whole load.
+
+    While another load holds what they name, this one waits in its turn.
+    """
+    for _ in range(_TRIES):
+        try:
+            with db.transaction(engine) as conn:
+                partitions.ensure_partitions(conn, *movements.months(country.events, datetime.now(UTC)))
+            return
+        except sa.exc.OperationalError as error:
+            if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                raise
+            say("Waiting for another load.")
+            time.sleep(_PAUSE)
+    raise errors.PackError(reason="another load has not ended for an hour", remedy="Wait for it, or stop it.")
 
 
 def _words(country: Country, digest: str | None) -> dict[str, Any]:

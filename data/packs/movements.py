@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -30,7 +30,7 @@ SQL = queries.read(Path(__file__).parent / "sql" / "movements.sql")
 #: The source of every event that comes from a pack.
 SOURCE = "pack"
 _AMOUNTS = ["opening", "received", "used", "lost", "adjusted", "closing", "days_out"]
-_JUDGED = ["state", "probability", "within_30", "expected"]
+_JUDGED = ["state", "probability", "within_30", "counted_30", "expected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,12 @@ def keep(
     with copying.filling(conn, "stock_month"):
         copying.copy(conn, "stock_month", reports[[*POSITION, "month", *_AMOUNTS, *_JUDGED]])
     say(f"Wrote {len(reports):,} monthly reports.")
-    chains = _write_events(conn, programme_id, ids, ledger, before, now)
+    rows, chains = _events(conn, programme_id, ids, ledger, before, now)
+    with copying.filling(conn, "stock_event"):
+        # Balances first: a row of the record names a position that is there.
+        positions = _write_balances(conn, country, ids, reports, ledger, before, chains, now)
+        copying.copy(conn, "stock_event", rows)
     say(f"Wrote {len(ledger):,} events.")
-    positions = _write_balances(conn, country, ids, reports, ledger, before, chains, now)
     conn.execute(SQL["analyze"])
     if conn.execute(SQL["disagreeing"], {"programme_id": programme_id}).first() is not None:
         raise errors.PackError(reason="a balance would not be the sum of its events", field="events")
@@ -149,10 +152,11 @@ def _bridge(events: pd.DataFrame, fresh: pd.Series, before: Standing) -> pd.Data
     lots = told.merge(before.balances, how="outer", on=LOT, suffixes=("_told", "")).merge(start, on=POSITION)
     lots["doses"] = (lots["doses_told"].fillna(0) - lots["doses"].fillna(0)).astype("int64")
     lots = lots[lots["doses"] != 0]
-    at = lots["occurred_at"] - pd.Timedelta(seconds=1)
+    # At the moment of the first of them, so that it is of the same month; rows of one moment stay in order.
+    at = lots["occurred_at"]
     place = [f"bridge/{f}/{p}/{lot}/{t:%Y-%m-%d}" for f, p, lot, t in zip(*(lots[c] for c in LOT), at, strict=True)]
     bridge = lots.assign(
-        kind=Kind.ADJUSTMENT, reason="the pack's balance before differs from the one on record", occurred_at=at,
+        kind=Kind.ADJUSTMENT, reason="the pack's balance before differs from the one on record",
         source_id=pd.Series(place, index=lots.index, dtype="str"),
     )  # fmt: skip
     return pd.DataFrame(bridge[[*LOT, "kind", "doses", "reason", "occurred_at", "source_id"]])
@@ -172,21 +176,23 @@ def _refuse(findings: list[Finding], reason: str, names: pd.Series, remedy: str)
 # -- writing -----------------------------------------------------------------------------------------------------
 
 
-def _write_events(
+def months(events: pd.DataFrame, now: datetime) -> tuple[date, date]:
+    """The first and the last month that the record needs for these events, and for what is to come."""
+    first = events["occurred_at"].min() if len(events) else now
+    return first.date(), (pd.Timestamp(now) + pd.DateOffset(months=partitions.AHEAD)).date()
+
+
+def _events(
     conn: sa.Connection, programme_id: int, ids: Ids, ledger: pd.DataFrame, before: Standing, now: datetime
-) -> pd.DataFrame:
-    """Append the rows, in their order; returns for each position the digest of its last one."""
-    first = ledger["occurred_at"].min() if len(ledger) else now
-    ahead = pd.Timestamp(now) + pd.DateOffset(months=partitions.AHEAD)
-    partitions.ensure_partitions(conn, first.date(), ahead.date())
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of the record, in their order, and for each position the digest of its last one."""
+    partitions.ensure_partitions(conn, *months(ledger, now))
     rows = ledger.assign(programme_id=programme_id, source=SOURCE, recorded_at=now)
     rows["digest"], chains = _digests(rows, ids, before)
     rows["lot_id"] = _no_zero(rows["lot_id"])
     columns = ["programme_id", *LOT, "kind", "doses", "counted", "reason", "occurred_at", "recorded_at", "source",
                "source_id", "digest"]  # fmt: skip
-    with copying.filling(conn, "stock_event"):
-        copying.copy(conn, "stock_event", rows[columns])
-    return chains
+    return rows[columns], chains
 
 
 def _digests(rows: pd.DataFrame, ids: Ids, before: Standing) -> tuple[list[str], pd.DataFrame]:

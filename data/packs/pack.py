@@ -301,6 +301,8 @@ class History(_Closed):
     adjusted: str | None = None
     closing: str | None = None
     days_out: str | None = None
+    # The source writes 0 days out also where nobody counted any: a zero is then not reported.
+    zero_days_are_blanks: bool = False
     # Asked for in the month's report. Not kept on record: `backtest` measures what it would add to a forecast.
     ordered: str | None = None
     # What "used" means here: given to people, or handed on.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -35,11 +37,25 @@ def policies(reading: tables.Reading, products: pd.DataFrame) -> tuple[country.P
 
 
 def campaigns(reading: tables.Reading, areas: pd.DataFrame, products: pd.DataFrame) -> tuple[country.Campaign, ...]:
-    """The campaigns; raises `PackError` for a product or an area that the pack does not have."""
+    """The campaigns; raises `PackError` for a product or an area that the pack does not have, and where two overlap."""
     held = reading.pack.campaign
     _declared("campaign.product", [c.product for c in held], products["code"].to_list())
     _declared("campaign.area", [c.area for c in held], areas["code"].to_list())
+    _apart(held)
     return tuple(country.Campaign(c.product, c.area, c.first_day, c.last_day, c.name) for c in held)
+
+
+def _apart(held: Sequence[packs.Campaign]) -> None:
+    """A month is of one campaign at most: two of a product in an area do not overlap."""
+    in_order = sorted(held, key=lambda c: (c.product, c.area, c.first_day))
+    for before, after in pairwise(in_order):
+        if (before.product, before.area) == (after.product, after.area) and after.first_day <= before.last_day:
+            raise errors.PackError(
+                field="campaign",
+                reason=f"two campaigns of {after.product} in {after.area} overlap: {before.first_day} to"
+                f" {before.last_day} and {after.first_day} to {after.last_day}",
+                remedy="Make one of them, or correct their days.",
+            )
 
 
 def _declared(field: str, named: list[str], known: list[str]) -> None:

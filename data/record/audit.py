@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from data import nation, programmes, queries
 from data.programmes import Programme
-from data.record import audit_marks, chain, outbox, past, replayed
+from data.record import audit_answers, audit_days, audit_marks, chain, outbox, past, replayed
 from data.record.rules import Held
 
 SQL = queries.read(Path(__file__).parent / "sql" / "audit.sql")
@@ -41,29 +41,33 @@ class Difference:
 
 
 LINKS = "each row follows the one before it"
-STRAYS = "each row belongs to a facility and a product of its programme"
+STRAYS = "each row belongs to a facility, a product and a lot of its programme"
 EVENTS = "each event did what the rules say"
 SUMS = "lot balance is the sum of its events"
 LOTS = "lot is as a replay from nothing leaves it"
 TOTALS = "position is the sum of its lots"
 POSITIONS = "position is as a replay from nothing leaves it"
 MONTHS = "month is the fold of its events"
+DAYS = "days out of stock of a month are those of its rows"
 MARKS = "mark of a month is the sum of its rows"
 JUDGED = "mark of a month holds what positions were judged by"
 SHIPMENTS = "shipment is the sum of its events"
-ANSWERS = "every answer has its rows"
-PAPERS = "attachment is what was attached"
+ORDERS = "order is as its events say"
+ANSWERS = "every answer has its rows, and every event its answer"
+COUNTS = "a count that is posted is its events"
+SEALED = "what is never changed is as it was made"
 READERS = "no reader of the outbox skipped a change"
 ASSESSED = "position and facility are as they are assessed"
 LOG = "each entry of the log follows the one before it"
 ALERTS = "an alert is open for each assessed stockout and nothing else"
 #: In this order.
 CHECKS = (
-    LINKS, STRAYS, EVENTS, SUMS, LOTS, TOTALS, POSITIONS, MONTHS, MARKS, JUDGED, SHIPMENTS, ANSWERS, PAPERS, READERS,
-    ASSESSED, ALERTS, LOG,
+    LINKS, STRAYS, EVENTS, SUMS, LOTS, TOTALS, POSITIONS, MONTHS, DAYS, MARKS, JUDGED, SHIPMENTS, ORDERS, ANSWERS,
+    COUNTS, SEALED, READERS, ASSESSED, ALERTS, LOG,
 )  # fmt: skip
 _STATEMENTS = {
-    STRAYS: "strays", SHIPMENTS: "shipments", ANSWERS: "answers", PAPERS: "attachments", ALERTS: "alerts", LOG: "log",
+    STRAYS: "strays", SHIPMENTS: "shipments", ORDERS: "orders", COUNTS: "counts", SEALED: "sealed", ALERTS: "alerts",
+    LOG: "log",
 }  # fmt: skip
 
 #: So many facilities are looked at together.
@@ -121,6 +125,9 @@ def sums(conn: sa.Connection, findings: Findings, say: Say) -> None:
         say(f"comparing: {check}")
         for row in conn.execute(SQL[name], {"most": findings.most}):
             findings.add(check, *row)
+    say(f"comparing: {ANSWERS}")
+    for wrong in audit_answers.off(conn):
+        findings.add(ANSWERS, *wrong)
     _readers(conn, findings)
 
 
@@ -140,8 +147,10 @@ def _readers(conn: sa.Connection, findings: Findings) -> None:
                     place = f"reader {r.name}: {change.place}, {change.kind} of {change.occurred_at}"
             findings.add(READERS, place, f"read {r.taken:,} (sum of their numbers {r.taken_sum:,}) up to {cursor}",
                          f"{r.passed:,} (sum {r.passed_sum:,})")  # fmt: skip
-        elif r.txid > r.newest:
-            findings.add(READERS, place, cursor, f"{r.newest} at most")
+        elif r.txid > r.newest or r.seq > r.last_seq:
+            findings.add(READERS, place, cursor, f"{r.newest} / {r.last_seq} at most")
+        if r.name not in outbox.READERS:
+            findings.add(READERS, place, "a reader that nobody is", ", ".join(outbox.READERS))
 
 
 class _Programme:
@@ -176,9 +185,13 @@ class _Programme:
     def assess(self, say: Say) -> None:
         """Every position and facility is assessed again, for the day for which it stands."""
         day = self.programme.assessed_on
-        if day is not None:
-            say(f"{self.programme.name}: assessing {len(self.facilities):,} facilities")
+        if day is None:
+            return
+        say(f"{self.programme.name}: assessing {len(self.facilities):,} facilities")
+        if self.conn.execute(SQL["foreign"], {"programme_id": self.programme.id}).first() is None:
             self._assessed(day)
+        else:
+            self.findings.add(ASSESSED, self.programme.code, "not looked at", "positions of its own products first")
 
     def place(self, facility_id: int, product_id: int | None, *more: str) -> str:
         """What a person calls it."""
@@ -202,10 +215,13 @@ class _Programme:
         names = tuple(result.keys())
         moved = _Moved()
         for pair, rows in groupby(result, key=lambda r: (r[0], r[1])):
-            tuples = [tuple(r) for r in rows]
+            named = list(rows)
+            tuples = [tuple(r) for r in named]
+            self._counted_days(pair, named, kept)
             self._position(pair, tuples, [dict(zip(names, r, strict=True)) for r in tuples], kept)
             moved.add(tuples)
         for pair in kept.pairs():
+            self._counted_days(pair, [], kept)
             self._position(pair, [], [], kept)
         if self.marks:
             self._marked(ids, moved)
@@ -291,20 +307,29 @@ class _Programme:
         for month in sorted({**kept, **again}):
             is_kept, folded = kept.get(month), again.get(month)
             running = folded.closing if folded is not None else running
-            stands = None if is_kept is None else tuple(is_kept[3:])
+            stands = None if is_kept is None else tuple(is_kept[3:10])
             if folded is not None and folded.folded:
-                should: Sequence[int | None] = folded.amounts
+                # What was folded before `missing` was kept has none.
+                known = stands is None or stands[6] is not None
+                should: Sequence[int | None] = folded.amounts if known else (*folded.amounts[:6], None)
             elif stands is None:
                 continue
             elif folded is not None:
-                should = [*stands[:5], stands[5] if stands[5] is None else running]
+                should = [*stands[:5], stands[5] if stands[5] is None else running, stands[6]]
             elif stands[0] is not None and all(amount is None for amount in stands[1:5]):
-                should = [running, *stands[1:5], running]
+                should = [running, *stands[1:5], running, stands[6]]
             else:
                 continue  # Reported only; the record says nothing of it.
             if stands != tuple(should):
                 said = (_parts(_MONTH, of) for of in (stands, should))
                 self.findings.add(MONTHS, self.place(*pair, f"{month:%Y-%m}"), *said)
+
+    def _counted_days(self, pair: Pair, rows: Sequence[Any], kept: _Kept) -> None:
+        if pair in self.waiting:
+            return
+        counted = {r.month: r.days_out for r in kept.months.get(pair, []) if r.days_counted}
+        for month, stands, should in audit_days.off(self.programme, rows, counted):
+            self.findings.add(DAYS, self.place(*pair, f"{month:%Y-%m}"), _text(stands), should)
 
     def _marked(self, ids: Sequence[int], moved: _Moved) -> None:
         blocks = sorted({facility_id >> past.BLOCK_BITS for facility_id in ids})
@@ -327,7 +352,7 @@ class _Programme:
 
 
 _POSITION = ("total", "reserved", "last event", "last received")
-_MONTH = ("opening", "received", "used", "lost", "adjusted", "closing")
+_MONTH = ("opening", "received", "used", "lost", "adjusted", "closing", "found missing")
 _ARRIVALS = frozenset(("receipt", "transfer_in"))
 
 

@@ -7,7 +7,13 @@ for another's. The position keeps the digest of its last row: a row that is chan
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from typing import Any
+
+#: What an answer holds, in the order of its digest.
+ANSWER = ("event_ids", "lots", "balance", "version")
 
 #: What the first row of a position follows.
 START = b""
@@ -26,6 +32,19 @@ def digest(before: bytes, row: tuple[object, ...]) -> bytes:
     """The digest of a row (its `COLUMNS`) that follows the one with the digest `before`."""
     said = _BETWEEN.join([value if type(value) is str else _text(value) for value in row])
     return hashlib.sha256(before + said.encode()).digest()
+
+
+#: What was said has a digest of so many bytes.
+SAID = 32
+#: So many bytes after it are of what was answered.
+_ANSWERED = 8
+_ENCODER = json.JSONEncoder()
+
+
+def answered(said: bytes, programme_id: int, source: str, source_id: str, result: Mapping[str, Any]) -> bytes:
+    """The digest of what was said, and behind it a shorter one of this key with its first answer: `event_key.digest`."""
+    key = _BETWEEN.join([str(programme_id), source, source_id, _ENCODER.encode({n: result.get(n) for n in ANSWER})])
+    return said + hashlib.sha256(said + key.encode()).digest()[:_ANSWERED]
 
 
 def _text(value: object) -> str:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from data import errors, queries
 from data.binary import bools, days, ints, moments, texts
-from data.record import desk, rules, saving, shipments, submission
+from data.record import chain, desk, partitions, rules, saving, shipments, submission
 from data.record.desk import Desk, Past
 from data.record.submission import Entry, Target
 from data.types import Kind, Recorded, StockEvent
@@ -108,6 +108,7 @@ class _Keeping:
 
     def keep(self, entries: Sequence[Entry]) -> list[Answer]:
         """Lock, look, work, save, answer; see the module."""
+        self._make_months(entries)
         self._find_targets(entries)
         desks = self._lock(entries)
         known = self._known(entries)
@@ -142,6 +143,14 @@ class _Keeping:
 
     # -- look ----------------------------------------------------------------------------------------------------
 
+    def _make_months(self, entries: Sequence[Entry]) -> None:
+        """Make the partitions of long ago that are not there yet, before anything is held: who makes one waits for
+        others, and must have nothing that they wait for."""
+        known = self.now - partitions.KEPT
+        late = [e.event.occurred_at for e in entries if e.event.occurred_at < known and e.event.reverses is None]
+        if late:
+            partitions.ensure_partitions(self.conn, *(at.astimezone(UTC).date() for at in (min(late), max(late))))
+
     def _find_targets(self, entries: Sequence[Entry]) -> None:
         reversals = [e for e in entries if e.event.reverses is not None]
         if not reversals:
@@ -167,10 +176,10 @@ class _Keeping:
     def _lock(self, entries: Sequence[Entry]) -> dict[tuple[int, int], Desk]:
         positions = sorted({e.position for e in entries})
         asked = {"facility_ids": ints([p[0] for p in positions]), "product_ids": ints([p[1] for p in positions])}
-        locked = SQL.run(self.conn, "lock_positions", asked).all()
+        locked = SQL.run(self.conn, "lock_positions", asked)
         if len(locked) < len(positions):
             SQL.run(self.conn, "open_positions", asked)
-            locked = SQL.run(self.conn, "lock_positions", asked).all()
+            locked = SQL.run(self.conn, "lock_positions", asked)
         return {
             (r.facility_id, r.product_id): Desk(
                 r.facility_id, r.product_id, rules.Shelf(), r.last_event_at, r.version, bytes(r.chain),
@@ -179,19 +188,17 @@ class _Keeping:
             for r in locked
         }  # fmt: skip
 
-    def _known(self, entries: Sequence[Entry]) -> dict[tuple[str, str], sa.Row[Any]]:
+    def _known(self, entries: Sequence[Entry]) -> dict[tuple[str, str], Any]:
         """What was answered to these keys before; read after the locks, so that a twin has committed or waits."""
         keys = list({e.key for e in entries})
         asked = {"sources": texts([k[0] for k in keys]), "source_ids": texts([k[1] for k in keys])}
         rows = SQL.run(self.conn, "known_keys", {"programme_id": self.programme_id, **asked})
         return {(r.source, r.source_id): r for r in rows}
 
-    def _firsts(
-        self, entries: Sequence[Entry], known: dict[tuple[str, str], sa.Row[Any]]
-    ) -> dict[tuple[str, str], Entry]:
+    def _firsts(self, entries: Sequence[Entry], known: dict[tuple[str, str], Any]) -> dict[tuple[str, str], Entry]:
         """The first entry of each key that is new; one that is known with other content is a conflict."""
         firsts: dict[tuple[str, str], Entry] = {}
-        digests = {key: bytes(row.digest) for key, row in known.items()}
+        digests = {key: bytes(row.digest)[: chain.SAID] for key, row in known.items()}
         for entry in self._alive(entries):
             entry.digest = digest(entry.event)
             if digests.setdefault(entry.key, entry.digest) != entry.digest:
@@ -285,8 +292,8 @@ class _Keeping:
             "earliest": min(late.values()),
         }
         rows: dict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)
-        for r in SQL.run(self.conn, "rows_since", asked).mappings():
-            rows[r["facility_id"], r["product_id"]].append(dict(r))
+        for r in SQL.run(self.conn, "rows_since", asked):
+            rows[r.facility_id, r.product_id].append(r._asdict())
         states = {
             (r.facility_id, r.product_id, r.lot_id): (r.vvm_stage, r.quarantined)
             for r in SQL.run(self.conn, "lot_states", asked)
@@ -318,7 +325,7 @@ class _Keeping:
         self,
         entries: Sequence[Entry],
         firsts: dict[tuple[str, str], Entry],
-        known: dict[tuple[str, str], sa.Row[Any]],
+        known: dict[tuple[str, str], Any],
     ) -> list[Answer]:
         answers: list[Answer] = []
         for entry in entries:

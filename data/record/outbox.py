@@ -15,6 +15,8 @@ from data.types import Change
 
 #: The reader whose changes are assessed (app.pipeline).
 ASSESSES = "pipeline"
+#: All of them: nobody else has a cursor.
+READERS = (ASSESSES,)
 
 SQL = queries.read(Path(__file__).parent / "sql" / "outbox.sql")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import sqlalchemy as sa
 
 #: How many months ahead of today are kept ready.
 AHEAD = 3
+#: What is older than this may be of a month that nobody has made yet.
+KEPT = timedelta(days=31)
 
 
 def months(first: date, last: date) -> list[date]:
@@ -24,9 +26,10 @@ def name(month: date) -> str:
 def ensure_partitions(conn: sa.Connection, first: date, last: date) -> list[str]:
     """Make the partitions of `first` to `last` (UTC months) that are not there yet; returns their names.
 
-    A new partition is built apart and then attached: that lock lets readers and writers of the others go on,
-    where `create table ... partition of` would stop them all until the transaction ends. PostgreSQL does it as the
-    owner: who records owns nothing.
+    A new partition is built apart and then attached: that lock lets readers go on, where `create table ... partition
+    of` would stop them all until the transaction ends. Its foreign keys are made with it: whoever writes positions,
+    lots or shipments waits for the end of this transaction, and it for theirs, at most 2 s. So it is to be a short one,
+    or the first thing that a transaction does. PostgreSQL does it as the owner: who records owns nothing.
     """
     wanted = {name(month): month for month in months(first, last)}
     there = set(

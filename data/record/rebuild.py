@@ -3,8 +3,8 @@
 Each part is a transaction of its own that holds the positions of its facilities: who records there waits for that part,
 everybody else goes on. Only what differs is written, so a database that is right stays as it is.
 
-A month that was only reported keeps the amounts that were reported: no event explains them. So do days out of stock,
-states and the moment since when a place is out, which were true when they were written.
+A month that was only reported keeps the amounts that were reported: no event explains them. So do reported days out of
+stock, states and the moment since when a place is out, which were true when they were written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from data import db, queries
+from data import days_out, db, queries
 from data.programmes import Programme
 from data.record import rules
 
@@ -54,6 +54,7 @@ def facilities(conn: sa.Connection, programme: Programme, facility_ids: list[int
     }
     for step in _STEPS:
         conn.execute(SQL[step], asked)
+    days_out.recount(conn, programme, days_out.counted(conn, facility_ids), today.replace(day=1))
 
 
 def _shipments(engine: sa.Engine, programme: Programme) -> None:

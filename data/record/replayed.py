@@ -49,13 +49,19 @@ def position(rows: Sequence[Row], day_of: Callable[[datetime], date]) -> Replaye
     """All rows of a position, in the order of their ids, happen again in the order of their moments."""
     lots = {r["lot_id"]: Held(r["lot_id"], r["lot"], r["expiry"], 0) for r in rows}
     shelf, packed, unlike = Shelf(), dict[int | None, datetime](), list[Unlike]()
-    for event in sorted(desk.recall(rows, day_of), key=lambda e: e.said.place):
+    said = {(r["source"], r["source_id"]) for r in rows if r["entry"] == Entry.EVENT}
+    events = desk.recall(rows, day_of)
+    for event in events:
+        if event.said.key not in said and not event.reversed:
+            unlike.append(Unlike(event.said.key, None, "what became of an event", "the event itself before it"))
+            _force(shelf, event, lots)
+    for event in sorted((e for e in events if e.said.key in said), key=lambda e: e.said.place):
         now: dict[int | None, Line] = {}
         if not event.reversed:
             try:
                 for line in shelf.apply(event.said, lots):
                     now[line.lot_id] = _sum(now.get(line.lot_id), line)
-            except errors.Overdraw as error:
+            except (errors.Overdraw, errors.Overfull) as error:
                 unlike.append(Unlike(event.said.key, None, "recorded", f"impossible: {error.details['balance']} left"))
                 _force(shelf, event, lots)
                 continue
@@ -111,14 +117,15 @@ class Month:
     missing: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
 
     @property
-    def amounts(self) -> tuple[int, int, int, int, int, int]:
-        """Opening, received, used, lost, adjusted and closing, as the ledger folds them.
+    def amounts(self) -> tuple[int, int, int, int, int, int, int]:
+        """Opening, received, used, lost, adjusted and closing, as the ledger folds them; of these, found missing.
 
         Where no use is recorded and stock is only counted, what a count finds missing was used.
         """
         gone = -sum(min(doses, 0) for doses in self.missing.values()) if not self.used else 0
         return (
             self.closing - self.moved, self.received, self.used + gone, self.lost, self.adjusted + gone, self.closing,
+            gone,
         )  # fmt: skip
 
 

@@ -35,14 +35,16 @@ def save(
     days = {row.said.moment.astimezone(UTC).date() for _, row in rows}
     needed = {partitions.name(day) for day in days}
     columns = _columns(rows, now)
-    ids, there = SQL.run(conn, "next_ids", {"count": len(rows), "partitions": texts(list(needed))}).one()
+    [(ids, there)] = SQL.run(conn, "next_ids", {"count": len(rows), "partitions": texts(list(needed))})
     if len(there) < len(needed):
         partitions.ensure_partitions(conn, min(days), max(days))
     for (_, row), row_id in zip(rows, ids, strict=True):
         if row.why is not Why.REVISION:
             row.entry.ids.append(row_id)
     asked = {"programme_id": programme_id, "recorded_at": now, "id": bigints(ids)}
-    SQL.run(conn, "save", asked | columns | _shelves(desks) | _positions(desks, now) | _told(entries, desks))
+    SQL.run(
+        conn, "save", asked | columns | _shelves(desks) | _positions(desks, now) | _told(programme_id, entries, desks)
+    )
     shipments.follow(conn, rows)
     months.follow(conn, rows, now)
 
@@ -123,7 +125,7 @@ def _received_on(at: Desk) -> date | None:
     return max((e.day for e in at.done if e.event.kind in rules.ADDS), default=None)
 
 
-def _told(entries: Sequence[Entry], desks: Sequence[Desk]) -> dict[str, Array]:
+def _told(programme_id: int, entries: Sequence[Entry], desks: Sequence[Desk]) -> dict[str, Array]:
     """What is answered and kept, and what the outbox says."""
     at = {(d.facility_id, d.product_id): d for d in desks}
     for e in entries:
@@ -135,7 +137,7 @@ def _told(entries: Sequence[Entry], desks: Sequence[Desk]) -> dict[str, Array]:
     return {
         "key_source": texts([e.event.source for e in entries]),
         "key_source_id": texts([e.event.source_id for e in entries]),
-        "key_digest": octets([e.digest for e in entries]),
+        "key_digest": octets([chain.answered(e.digest, programme_id, *e.key, e.result) for e in entries]),
         "key_result": texts([_ENCODER.encode(e.result) for e in entries]),
         "out_facility_id": ints([e.facility.id for e in entries]),
         "out_product_id": ints([e.product.id for e in entries]),

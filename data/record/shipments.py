@@ -89,19 +89,22 @@ def follow(conn: sa.Connection, rows: Sequence[tuple[Desk, Row]]) -> None:
     """Add what these new rows of the record sent and received."""
     sent: dict[int, int] = defaultdict(int)
     received: dict[int, int] = defaultdict(int)
-    at: dict[int, datetime] = {}
+    sent_at: dict[int, datetime] = {}
+    received_at: dict[int, datetime] = {}
     for _, row in rows:
-        shipment_id = row.shipment_id
+        shipment_id, moment = row.shipment_id, row.said.moment
         if shipment_id is None:
             continue
-        (received if row.said.kind in rules.ADDS else sent)[shipment_id] += row.line.doses
-        at[shipment_id] = row.said.moment
-    if at:
-        ids = sorted(at)
+        if row.said.kind in rules.ADDS:
+            received[shipment_id] += row.line.doses
+            received_at[shipment_id] = max(moment, received_at.get(shipment_id, moment))
+        else:
+            sent[shipment_id] += row.line.doses
+            sent_at[shipment_id] = min(moment, sent_at.get(shipment_id, moment))
+    if ids := sorted(sent_at.keys() | received_at.keys()):
         conn.execute(SQL["follow"], {
             "ids": ids, "sent": [-sent[i] for i in ids], "received": [received[i] for i in ids],
-            "sent_ats": [at[i] if sent[i] else None for i in ids],
-            "received_ats": [at[i] if received[i] else None for i in ids],
+            "sent_ats": [sent_at.get(i) for i in ids], "received_ats": [received_at.get(i) for i in ids],
         })  # fmt: skip
 
 

@@ -74,7 +74,7 @@ def facilities(conn: sa.Connection, programme_id: int, codes: Sequence[str]) -> 
 def products(conn: sa.Connection, programme_id: int, codes: Sequence[str]) -> dict[str, Product]:
     """The products with these codes; codes that nobody has are left out."""
     rows = SQL.run(conn, "products", {"programme_id": programme_id, "codes": texts(list(set(codes)))})
-    return {r.code: Product(**r._mapping) for r in rows}
+    return {r.code: Product(*r) for r in rows}
 
 
 @dataclass(slots=True)

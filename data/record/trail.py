@@ -53,6 +53,8 @@ class Action(StrEnum):
     EXPORTED = "exported"
     COUNT_APPROVED = "count approved"
     COUNT_REFUSED = "count sent back"
+    ORDER_APPROVED = "order approved"
+    ORDER_REFUSED = "order refused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Geometry is EPSG:4326, outlines for tiles 3857. Amounts are doses (or pieces, wh
 UTC.
 """
 
-from data.schema import counts, demand, map, people, record, registry, standing, trail
+from data.schema import counts, demand, map, orders, people, record, registry, standing, trail
 from data.schema.columns import metadata
 
-__all__ = ["counts", "demand", "map", "metadata", "people", "record", "registry", "standing", "trail"]
+__all__ = ["counts", "demand", "map", "metadata", "orders", "people", "record", "registry", "standing", "trail"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
 from data.schema import columns
 
@@ -33,6 +34,10 @@ campaign = sa.Table(
     sa.Column("name", sa.Text, nullable=False, server_default=""),
     sa.CheckConstraint("first_day <= last_day", name="ends_after_it_begins"),
     sa.UniqueConstraint("product_id", "area_id", "first_day"),
+    ExcludeConstraint(
+        ("product_id", "="), ("area_id", "="), (sa.text("daterange(first_day, last_day, '[]')"), "&&"),
+        name="ex_campaign_overlap",
+    ),
     sa.Index("ix_campaign_programme_id", "programme_id"),
 )  # fmt: skip
 

@@ -14,12 +14,16 @@ lot = sa.Table(
     sa.Column("number", sa.Text, nullable=False),
     sa.Column("expiry", sa.Date, nullable=False),
     sa.UniqueConstraint("product_id", "number"),
+    # What names a lot names its product too, so that nothing is of another product's lot.
+    sa.UniqueConstraint("id", "product_id"),
 )  # fmt: skip
 
 stock_event = sa.Table(
     "stock_event", columns.metadata,
     # Append-only (a trigger sees to it): what was said, its effect lot by lot, and what late events made of that.
     # Any past moment is a sum: over occurred_at what was true, over recorded_at what was known.
+    # What a row names is there. Its facility and product are so as the position that its writer holds anyway: no check
+    # makes writers of one programme wait for each other. Which columns have no key, and why: docs/decisions.
     sa.Column("id", sa.BigInteger, sa.Identity(), nullable=False),
     sa.Column("programme_id", sa.Integer, nullable=False),
     sa.Column("facility_id", sa.Integer, nullable=False),
@@ -53,6 +57,13 @@ stock_event = sa.Table(
     # Of this row and the one before it at its position: data.record.chain.
     sa.Column("digest", sa.LargeBinary, nullable=False),
     sa.PrimaryKeyConstraint("id", "occurred_at"),
+    sa.ForeignKeyConstraint(
+        ["facility_id", "product_id"], ["position.facility_id", "position.product_id"], name="fk_stock_event_position"
+    ),
+    sa.ForeignKeyConstraint(["lot_id", "product_id"], ["lot.id", "lot.product_id"], name="fk_stock_event_lot"),
+    sa.ForeignKeyConstraint(["partner_id"], ["facility.id"]),
+    sa.ForeignKeyConstraint(["attachment_id"], ["attachment.id"]),
+    sa.ForeignKeyConstraint(["shipment_id"], ["shipment.id"]),
     sa.CheckConstraint(
         "kind in ('receipt', 'issue', 'administered', 'return', 'transfer_out', 'transfer_in', 'count', 'adjustment',"
         " 'loss', 'vvm', 'quarantine', 'release', 'reserve', 'unreserve')",
@@ -89,14 +100,14 @@ stock_event = sa.Table(
 event_key = sa.Table(
     "event_key", columns.metadata,
     # Once only, across all partitions: the first submission of a (source, source_id) and what it became.
-    # As the record itself, it and the outbox have no foreign keys: the ledger writes them while it holds the position,
-    # whose own keys keep facility and product there, and each further check would lock the programme's row anew.
+    # It and the outbox have no foreign keys: the ledger writes them while it holds the position, whose own keys keep
+    # facility and product there, and each further check would lock the programme's row anew.
     sa.Column("programme_id", sa.Integer, primary_key=True),
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("source_id", sa.Text, primary_key=True),
+    # Of what was said, 32 bytes, and then 8 of this and of what was answered: data.record.chain.
     sa.Column("digest", sa.LargeBinary, nullable=False),
     sa.Column("result", JSONB, nullable=False),
-    columns.now("recorded_at"),
 )  # fmt: skip
 
 shipment = sa.Table(
@@ -131,8 +142,8 @@ shipment = sa.Table(
 
 attachment = sa.Table(
     "attachment", columns.metadata,
-    # A paper that goes with events of a facility; what is recorded names it by its id, which the ledger
-    # checks. The same file at the same place again is the same one.
+    # A paper that goes with events of a facility; what is recorded names it by its id, and the ledger checks
+    # that it is of that facility. The same file at the same place again is the same one.
     columns.key(sa.BigInteger),
     columns.ref("programme"),
     columns.ref("facility"),
@@ -142,6 +153,8 @@ attachment = sa.Table(
     sa.Column("sha256", sa.LargeBinary, nullable=False),
     columns.ref("app_user", nullable=True, name="actor_id"),
     columns.now("created_at"),
+    # Of all of this but the content: a trigger fills it.
+    sa.Column("digest", sa.LargeBinary, nullable=False, server_default=sa.FetchedValue()),
     sa.UniqueConstraint("facility_id", "sha256"),
     sa.CheckConstraint(
         "media_type in ('application/pdf', 'image/jpeg', 'image/png')", name="media_type_known"

@@ -42,6 +42,9 @@ programme = sa.Table(
     sa.Column("assessed_on", sa.Date),
     # Whether a month that was over was changed since: demand is then worked out anew with the next day.
     sa.Column("months_changed", sa.Boolean, nullable=False, server_default="false"),
+    # Which learned model is in force: the months it learnt from, and the first digits of its digest; null where the
+    # count model answers alone.
+    sa.Column("model", sa.Text),
     # A stock count needs the approval of somebody else where what is found differs from what is on record by more than
     # this share of it, for any product, or by more than this value in all, where prices are on record.
     sa.Column("count_approval_share", sa.Float, nullable=False, server_default="0.05"),

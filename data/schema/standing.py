@@ -11,7 +11,7 @@ lot_balance = sa.Table(
     "lot_balance", columns.metadata,
     columns.ref("facility"),
     columns.ref("product"),
-    columns.ref("lot", nullable=True),
+    sa.Column("lot_id", sa.Integer),
     sa.Column("doses", sa.Integer, nullable=False),
     sa.Column("vvm_stage", sa.SmallInteger, nullable=False, server_default="1"),
     sa.Column("first_received_at", sa.DateTime(timezone=True)),
@@ -19,6 +19,7 @@ lot_balance = sa.Table(
     sa.UniqueConstraint(
         "facility_id", "product_id", "lot_id", name="uq_lot_balance_lot", postgresql_nulls_not_distinct=True
     ),
+    sa.ForeignKeyConstraint(["lot_id", "product_id"], ["lot.id", "lot.product_id"]),
     sa.CheckConstraint("doses >= 0", name="not_negative"),
     sa.CheckConstraint("vvm_stage between 1 and 4", name="vvm_stage_known"),
     # Here and below: room in each page, so that a row which changes stays where its indexes find it.
@@ -36,6 +37,8 @@ lot_month = sa.Table(
     # When the last of these rows was recorded.
     sa.Column("recorded_until", sa.DateTime(timezone=True)),
     *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("facility_id", "product_id", "lot_id", "doses")),
+    # Of all of this: a trigger fills it. So it is below.
+    sa.Column("digest", sa.LargeBinary, nullable=False, server_default=sa.FetchedValue()),
 )  # fmt: skip
 
 position_month = sa.Table(
@@ -53,6 +56,7 @@ position_month = sa.Table(
         sa.Column(name, sa.LargeBinary, nullable=False)
         for name in ("facility_id", "product_id", "amc", "event_day", "received_day")
     ),
+    sa.Column("digest", sa.LargeBinary, nullable=False, server_default=sa.FetchedValue()),
 )  # fmt: skip
 
 stock_month = sa.Table(
@@ -70,11 +74,15 @@ stock_month = sa.Table(
     # Of `used` and `adjusted`, what counts found missing where no use is recorded; null where nothing was folded yet.
     sa.Column("missing", sa.Integer),
     sa.Column("days_out", sa.SmallInteger),
+    # Whether these days were counted here (data.days_out) rather than reported: what comes late counts them anew.
+    sa.Column("days_counted", sa.Boolean, nullable=False, server_default="false"),
     # As assessed at the end of the month.
     sa.Column("state", sa.SmallInteger),
     sa.Column("probability", sa.REAL),
-    # P(running out within the 30 days that follow it), as assessed then; null where there was no probability.
+    # P(running out within the 30 days that follow it), as it was in force then; null where there was no probability.
     sa.Column("within_30", sa.REAL),
+    # What the count model alone said of them, where a learned model was in force; else null.
+    sa.Column("counted_30", sa.REAL),
     # The demand that was in force while the month ran, in doses a month, from the months before it: what its use and
     # its balance are held against. Null where it was not known, or the month ended before it was kept.
     sa.Column("expected", sa.REAL),
@@ -114,6 +122,9 @@ position = sa.Table(
     sa.Column("cover_p90", sa.REAL),
     # P(running out within 7, 14, 30, 60 and 90 days), with deliveries and expiry in it; null where none is judged.
     sa.Column("within", ARRAY(sa.REAL)),
+    # How far, in log odds, what was learnt lies from what is counted while this month runs (data.insight.shift); null
+    # where the count model answers alone.
+    sa.Column("learned_shift", sa.REAL),
     # Of the next 30 days: doses that will be asked for and not be there, and the children who would miss them; whole
     # numbers. `missed` is null where it is not known how many doses a child takes.
     sa.Column("short", sa.REAL),

@@ -28,10 +28,11 @@ from (
            string_agg(float4send(coalesce(doses_per_child, 'NaN')), '') as doses_per_child,
            string_agg(float4send(coalesce(on_time, 'NaN')), '') as on_time,
            string_agg(float4send(coalesce(mean_days_late, 'NaN')), '') as days_late,
+           string_agg(float4send(coalesce(learned_shift, 'NaN')), '') as learned_shift,
            string_agg(int4send(coalesce(coming, 0)), '') as coming,
            string_agg(int4send(coalesce(coming_day, -2147483648)), '') as coming_day
     from (
-        select p.amc, p.dispersion, p.uncertainty, p.preset, p.probability, p.state, p.version,
+        select p.amc, p.dispersion, p.uncertainty, p.preset, p.probability, p.state, p.version, p.learned_shift,
                (p.last_event_at at time zone :timezone)::date - CAST(:today AS date) as event_day,
                p.last_received_on - CAST(:today AS date) as received_day,
                f.delivery_interval_days, f.lead_time_days, f.report_interval_days, f.ordinal,

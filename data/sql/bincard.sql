@@ -50,3 +50,11 @@ from lot_balance b
 join lot l on l.id = b.lot_id
 where b.facility_id = :facility_id and b.product_id = :product_id
 order by l.expiry desc, l.number
+
+-- reported --
+-- Days out of stock of months that somebody reported.
+select month, days_out as days
+from stock_month
+where facility_id = :facility_id and product_id = :product_id and month >= :first and month < :until
+  and days_out is not null and not days_counted
+order by month

@@ -2,7 +2,7 @@
 -- A month of which nobody reported days out, and in which something usable lay all the time: no day. Left without an
 -- answer is where the balance was ever zero, a lot expired before the month's end, or anything was said of a lot's state.
 update stock_month m
-set days_out = 0
+set days_out = 0, days_counted = true
 from facility f
 where f.id = m.facility_id and f.programme_id = :programme_id and m.month = :month and m.days_out is null
   and m.opening > 0
@@ -38,6 +38,24 @@ from stock_month m
 join facility f on f.id = m.facility_id
 where f.programme_id = :programme_id and m.month = :month and m.days_out is null and m.opening is not null
 order by m.facility_id, m.product_id
+
+-- late --
+-- Months that are over and were counted, or would have been, had anything been on record of them, from the month on in
+-- which something came late to their position.
+select m.month, m.facility_id, m.product_id
+from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:months AS date[]))
+     as late (facility_id, product_id, month)
+join stock_month m on m.facility_id = late.facility_id and m.product_id = late.product_id and m.month >= late.month
+where (m.days_counted or m.days_out is null and m.missing is not null) and m.opening is not null
+  and m.month < :running
+order by m.month, m.facility_id, m.product_id
+
+-- counted --
+-- Months of some facilities whose days were counted.
+select facility_id, product_id, min(month) as month
+from stock_month
+where facility_id = any(CAST(:facility_ids AS int[])) and days_counted
+group by facility_id, product_id
 
 -- shelves --
 -- What lay at positions when the month began, lot by lot (what lies there now without all that moved since); whether
@@ -80,7 +98,7 @@ order by a.place, e.occurred_at, e.id
 -- store --
 -- Keep how many days it was.
 update stock_month m
-set days_out = d.days_out
+set days_out = d.days_out, days_counted = true
 from unnest(CAST(:facility_ids AS int[]), CAST(:product_ids AS int[]), CAST(:days AS smallint[]))
      as d (facility_id, product_id, days_out)
 where m.facility_id = d.facility_id and m.product_id = d.product_id and m.month = :month

@@ -128,6 +128,31 @@ join product r on r.id = t.product_id
 group by r.id
 order by r.seat
 
+-- orders --
+-- What facilities of the area ordered in the period, by product, with what of it was shipped and has arrived by now. What
+-- they gave up before anybody had decided is as if it had not been ordered.
+with asked as materialized (
+    select o.id
+    from area a
+    join facility f on f.area_id = a.id
+    join stock_order o on o.facility_id = f.id and o.placed_at >= :starts and o.placed_at < :ends
+    where a.lineage @> array[CAST(:area_id AS int)] and (o.ended_at is null or o.approved_at is not null)
+),
+moved as (
+    select m.order_id, m.product_id, sum(m.shipped) as shipped, sum(s.received) as arrived
+    from stock_order_moved(array(select id from asked)) m
+    left join shipment s on s.id = m.shipment_id and m.shipped > 0
+    group by m.order_id, m.product_id
+)
+select r.code as product, r.tracer, sum(l.ordered) as ordered, coalesce(sum(m.shipped), 0) as shipped,
+       coalesce(sum(m.arrived), 0) as arrived
+from asked o
+join stock_order_line l on l.order_id = o.id
+join product r on r.id = l.product_id
+left join moved m on m.order_id = l.order_id and m.product_id = l.product_id
+group by r.id
+order by r.seat
+
 -- availability --
 -- Places that serve children and report a tracer, and those of them that were never out of any.
 select count(*) as facilities, count(*) filter (where not f.out) as full

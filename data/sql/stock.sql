@@ -18,7 +18,7 @@ SELECT code, name, level, seat FROM area WHERE id = ANY(CAST(:ids AS integer[]))
 SELECT r.id AS product_id, r.code, r.name, r.seat, r.unit, r.doses_per_vial, p.usable, p.total, p.amc, p.state,
        p.probability, p.cover_p10, p.cover_p50, p.cover_p90, p.next_delivery_on, p.last_event_at, p.out_since,
        p.dispersion, p.uncertainty, p.preset, p.within, p.short, p.missed, p.expiring, p.coming, p.coming_on,
-       p.demand_source
+       p.demand_source, p.learned_shift
 FROM position p
 JOIN product r ON r.id = p.product_id
 WHERE p.facility_id = :facility_id
@@ -52,7 +52,7 @@ ORDER BY b.vvm_stage DESC, l.expiry NULLS LAST, b.first_received_at, l.number
 -- months --
 -- The months of one product at one facility up to one of them, oldest first.
 SELECT month, opening, received, used, lost, adjusted, closing, days_out, state, probability,
-       within_30
+       within_30, counted_30
 FROM stock_month
 WHERE facility_id = :facility_id AND product_id = :product_id
   AND month <= :until AND month > CAST(:until AS date) - make_interval(months => :months)

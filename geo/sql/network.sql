@@ -25,34 +25,35 @@ SELECT f.id, f.code, f.name, f.tier, a.name AS area_name,
        ST_Distance(CAST(f.point AS geography), CAST(own.point AS geography)) / 1000 AS km,
        n.usable - CAST(ceil(n.amc * CAST(:keep_months AS real)) AS integer) AS doses
 FROM facility own
-JOIN facilities_near(:facility_id, :km) AS near (id) ON true
+JOIN facility_place near ON near.programme_id = own.programme_id AND near.id <> own.id AND near.open
+                        AND near.point && ST_Expand(own.point, CAST(:km AS double precision) / 80)
 JOIN facility f ON f.id = near.id
 JOIN position n ON n.facility_id = f.id AND n.product_id = :product_id
 JOIN area a ON a.id = f.area_id
 WHERE own.id = :facility_id AND f.id <@ CAST(:seen AS int4multirange)
+  AND ST_DWithin(CAST(near.point AS geography), CAST(own.point AS geography), CAST(:km AS double precision) * 1000)
   AND n.amc > 0 AND n.usable - ceil(n.amc * CAST(:keep_months AS real)) >= :least
 ORDER BY km
 LIMIT :most;
 
-
 -- nearest_spare --
 -- The same for many places at once, the nearest for each: `place` numbers those asked for, from 0. Neighbours are tried in
 -- the order of their distance until one can help.
-SELECT CAST(w.place AS integer) - 1 AS place, s.*
+SELECT CAST(w.place AS integer) - 1 AS place, f.id, f.code, f.name, f.tier, a.name AS area_name, s.km, s.doses
 FROM unnest(CAST(:facility_ids AS integer[]), CAST(:product_ids AS integer[]), CAST(:keep_months AS real[]),
             CAST(:least AS integer[])) WITH ORDINALITY AS w (facility_id, product_id, keep_months, least, place)
 JOIN facility own ON own.id = w.facility_id
 CROSS JOIN LATERAL (
-    SELECT f.id, f.code, f.name, f.tier, a.name AS area_name,
-           ST_Distance(CAST(f.point AS geography), CAST(own.point AS geography)) / 1000 AS km,
+    SELECT near.id, ST_Distance(CAST(near.point AS geography), CAST(own.point AS geography)) / 1000 AS km,
            n.usable - CAST(ceil(n.amc * w.keep_months) AS integer) AS doses
-    FROM facility f
-    JOIN position n ON n.facility_id = f.id AND n.product_id = w.product_id
-    JOIN area a ON a.id = f.area_id
-    WHERE f.programme_id = own.programme_id AND f.id <> own.id AND f.open
-      AND f.point && ST_Expand(own.point, CAST(:km AS double precision) / 80)
+    FROM facility_place near
+    JOIN position n ON n.facility_id = near.id AND n.product_id = w.product_id
+    WHERE near.programme_id = own.programme_id AND near.id <> own.id AND near.open
+      AND near.point && ST_Expand(own.point, CAST(:km AS double precision) / 80)
       AND n.amc > 0 AND n.usable - ceil(n.amc * w.keep_months) >= w.least
-      AND ST_DWithin(CAST(f.point AS geography), CAST(own.point AS geography), CAST(:km AS double precision) * 1000)
-    ORDER BY f.point <-> own.point
+      AND ST_DWithin(CAST(near.point AS geography), CAST(own.point AS geography), CAST(:km AS double precision) * 1000)
+    ORDER BY near.point <-> own.point
     LIMIT 1
-) s;
+) s
+JOIN facility f ON f.id = s.id
+JOIN area a ON a.id = f.area_id;

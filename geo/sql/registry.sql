@@ -1,5 +1,5 @@
 -- registries --
--- Every programme with its version and the ranges of its vectors.
+-- Every programme with its version, the ranges of its vectors, and the box around its nation and its facilities.
 SELECT p.id, p.code, p.registry_version,
        (SELECT count(*) FROM area a WHERE a.programme_id = p.id) AS areas,
        coalesce((SELECT jsonb_agg(jsonb_build_array(r.seat, r.first, r.count) ORDER BY r.seat)
@@ -8,7 +8,13 @@ SELECT p.id, p.code, p.registry_version,
                        JOIN area a ON a.id = f.partition_id
                        WHERE f.programme_id = p.id
                        GROUP BY a.seat) r), '[]') AS partitions,
-       coalesce((SELECT array_agg(d.seat ORDER BY d.seat) FROM product d WHERE d.programme_id = p.id), '{}') AS products
+       coalesce((SELECT array_agg(d.seat ORDER BY d.seat) FROM product d WHERE d.programme_id = p.id), '{}') AS products,
+       (SELECT ARRAY[ST_XMin(e.box), ST_YMin(e.box), ST_XMax(e.box), ST_YMax(e.box)]
+        FROM (SELECT ST_Extent(g.shape) AS box
+              FROM (SELECT geom AS shape FROM area WHERE programme_id = p.id AND seat = 0
+                    UNION ALL
+                    SELECT point FROM facility WHERE programme_id = p.id) g) e
+        WHERE e.box IS NOT NULL) AS box
 FROM programme p;
 
 -- versions --

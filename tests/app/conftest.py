@@ -15,9 +15,10 @@ from visiting import PASSWORD, PEOPLE, Site
 
 from app import pipeline
 from app.auth import users
+from app.local import servers
 from app.local.servers import NAME, Server
 from app.settings import Settings
-from data import db, programmes
+from data import db, programmes, walls
 
 _numbers = itertools.count()
 _ids = itertools.count()
@@ -41,7 +42,10 @@ def site(administration: sa.Engine, postgres: Server, redis_server: Server, temp
         users.grant(engine, f"{person}@example.org", role, "small", **where)
     users.add(engine, BOX, "elsewhere@example.org", "elsewhere", PASSWORD)
     users.grant(engine, "elsewhere@example.org", "national", "other")
-    settings = Settings(database_url=url, redis_url=redis_server.url, secret_key=KEY)  # type: ignore[arg-type]
+    with db.transaction(engine) as conn:
+        walls.let_in(conn, servers.for_people(url))
+    # As people reach it: whoever connects so owns nothing.
+    settings = Settings(database_url=servers.for_people(url), redis_url=redis_server.url, secret_key=KEY)  # type: ignore[arg-type]
     opened = Site(settings, engine)
     yield opened
     opened.app.close()

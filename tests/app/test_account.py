@@ -30,8 +30,8 @@ def person(site: Any) -> Make:
     with db.transaction(site.engine) as conn:
         conn.execute(sa.text("delete from sign_in_attempt"))
 
-    def make(role: str = "national", **where: str) -> Somebody:
-        email = f"person{next(_numbers)}@example.org"
+    def make(role: str = "national", email: str = "", **where: str) -> Somebody:
+        email = email or f"person{next(_numbers)}@example.org"
         users.add(site.engine, BOX, email, "Somebody", PASSWORD)
         users.grant(site.engine, email, role, "small", **where)
         return Somebody(site, email)
@@ -120,6 +120,15 @@ def test_the_answer_is_the_same_for_an_e_mail_that_nobody_has(site: Any, person:
         said = [re.findall(r'role="alert"[^>]*>([^<]+)', answer.text) for answer in (mine, theirs)]
         assert re.sub(r"\d+", "", said[0][0]) == re.sub(r"\d+", "", said[1][0])
         assert mine.headers.get("Retry-After") == theirs.headers.get("Retry-After") or mine.status_code == 429
+
+
+def test_another_letter_that_postgresql_takes_for_an_i_is_another_address(site: Any, person: Make) -> None:
+    with db.transaction(site.engine) as conn:
+        assert conn.scalar(sa.text("select lower('İ') = 'i'")), "that is what this test is about"
+    somebody = person("facility", facility="F-W1", email="amina@example.org")
+    odd = Somebody(site, "amİna@example.org", somebody.address)
+    assert odd.sign_in().status_code == 401
+    assert somebody.sign_in().status_code == 303
 
 
 def test_the_wait_doubles_and_ends(site: Any, person: Make) -> None:

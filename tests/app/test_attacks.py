@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 
@@ -18,6 +19,7 @@ from werkzeug.test import Client, TestResponse
 from app import create_app, limits
 from app.api.stock_events import Event
 from app.auth import csrf, sessions
+from app.errors import TooManyRequests
 from app.settings import Settings
 
 HOSTILE = [
@@ -35,6 +37,9 @@ ASKED = [
     "/api/v1/small/counts?facility={}", "/api/v1/small/shipments?facility={}", "/api/v1/small/changes?since={}",
     "/small/bin-card?facility={}&product={}", "/small/bin-card?facility=F-W1&product=BCG&from={}&to={}&lot={}",
     "/small/counts?facility={}", "/small/counts/new?facility={}", "/small/counts/{}", "/small/alerts?page={}",
+    "/small/orders?facility={}", "/small/orders/new?facility={}", "/small/orders/{}",
+    "/api/v1/small/orders?facility={}", "/api/v1/small/orders?status={}", "/api/v1/small/orders/{}",
+    "/small/record?facility=F-W1&product=BCG&kind=receipt&partner={}&document={}",
     "/login?next={}", "/{}", "/small/{}", "/values/small/1/{}/1", "/tiles/small/1/{}/1/1/1.mvt",
 ]  # fmt: skip
 
@@ -204,10 +209,13 @@ def test_a_path_in_a_file_name_leads_nowhere(site: Any, name: str) -> None:
 @pytest.fixture
 def bounded(site: Any) -> Iterator[Any]:
     """The same site where little may be asked, on counters of its own."""
-    own = {"rate_person": "3/minute", "rate_token": "4/minute", "rate_address": "2/minute", "release": "bounded"}
+    own = {
+        "rate_person": "3/minute", "rate_token": "4/minute", "rate_address": "2/minute", "rate_work": "2/minute",
+        "release": "bounded",
+    }  # fmt: skip
     settings = site.settings.model_copy(update=own)
     with redis.Redis.from_url(settings.redis_url.get_secret_value()) as client:
-        for key in client.scan_iter("*bounded:rate*"):
+        for key in client.scan_iter("*bounded:*"):
             client.delete(key)
     app = create_app(settings)
     yield app
@@ -225,6 +233,52 @@ def test_who_asks_too_much_is_told_when_to_come_back(site: Any, bounded: Any) ->
     assert over.json["error"] == "TooManyRequests"
     assert ask(headers=site.signed("analyst")).status_code == 200, "another caller is not held back"
     assert [ask().status_code for _ in range(3)] == [401, 401, 429]
+
+
+def test_strangers_of_one_connection_are_counted_together_whatever_address_of_it_they_take(bounded: Any) -> None:
+    def ask(address: str) -> int:
+        return Client(bounded).get("/api/v1/programmes", environ_base={"REMOTE_ADDR": address}).status_code
+
+    assert [ask(f"2001:db8:1:2::{n}") for n in range(3)] == [401, 401, 429]
+    assert ask("2001:db8:1:3::1") == 401
+
+
+def test_who_has_a_nation_worked_out_again_and_again_is_told_when_to_come_back(
+    site: Any, bounded: Any, event: Callable[..., dict[str, Any]]
+) -> None:
+    now = datetime.now(UTC)
+    assert site.post(event(occurred_at=(now - timedelta(hours=1)).isoformat())).status_code == 201
+
+    def past(minutes: int, who: str = "analyst", path: str = "/values/small/1/areas/0") -> TestResponse:
+        query = {"as_of": (now - timedelta(minutes=minutes)).isoformat()}
+        return Client(bounded).get(path, query_string=query, headers=site.signed(who))
+
+    assert [past(n).status_code for n in (1, 2)] == [200, 200]
+    assert past(2).status_code == 200, "what is at hand costs nothing"
+    over = past(3)
+    assert (over.status_code, over.json["error"]) == (429, "TooManyRequests")
+    assert 1 <= int(over.headers["Retry-After"]) <= 60
+    said = past(4, path="/api/v1/small/areas/SM")
+    assert (said.status_code, said.json["error"]) == (429, "TooManyRequests"), "by whichever way"
+    assert said.headers["Retry-After"] == str(said.json["details"]["seconds"])
+    lens = Client(bounded).get("/values/small/1/areas/0?preset=MSH", headers=site.signed("analyst"))
+    assert lens.status_code == 429
+    assert past(3, "national").status_code == 200, "another caller is not held back"
+
+
+def test_without_redis_that_work_is_counted_in_each_process(site: Any) -> None:
+    own = {
+        "rate_work": "1/minute",
+        "release": "without",
+        "redis_url": type(site.settings.redis_url)("unix:///nowhere/redis"),
+    }
+    work = limits.Work(site.settings.model_copy(update=own))
+    limits.asking.set("person:7")
+    work.spend()
+    with pytest.raises(TooManyRequests):
+        work.spend()
+    limits.asking.set("")
+    work.spend()
 
 
 def test_a_person_is_counted_over_all_their_browsers(site: Any, bounded: Any) -> None:
@@ -267,6 +321,10 @@ def test_every_answer_has_the_headers_that_hold_a_browser_to_our_own_pages(site:
         assert headers["Referrer-Policy"] == "same-origin"
         assert "Access-Control-Allow-Origin" not in headers
         assert "Strict-Transport-Security" not in headers, "there is no TLS in front of this test"
+    for path in ("/tiles/small/1/areas/6/32/31.mvt", "/values/small/1/areas/0", "/values/nothing"):
+        headers = site.get(path, "national").headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     secure = Client(site.app).get("/login", base_url="https://localhost")
     assert "max-age=31536000" in secure.headers["Strict-Transport-Security"]
 
@@ -300,6 +358,7 @@ WRITTEN_ON = [
     ("facility", "/small/record?facility=F-W1&product=BCG&kind=loss"),
     ("facility", "/small/record?facility=F-W1&product=BCG&kind=adjustment"),
     ("facility", "/small/counts/new?facility=F-W1"), ("facility", "/small/bin-card?facility=F-W1&product=BCG"),
+    ("facility", "/small/orders/new?facility=F-W1"),
     ("national", "/small/next"), ("national", "/small/kpis"),
     ("analyst", "/account/details"), ("analyst", "/account/password"), ("analyst", "/account/tokens"),
     ("administrator", "/small/people"), ("administrator", "/small/log"), (None, "/login"),

@@ -72,7 +72,8 @@ def test_a_stranger_who_opens_a_page_is_sent_to_the_sign_in_page(site: Any, path
 )
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Cookie": "vaxtrace_session=x"}])
 def test_a_stranger_gets_nothing_from_any_address(site: Any, path: str, headers: dict[str, str]) -> None:
-    answer = Client(site.app).get(path, headers=headers)
+    # A client that keeps cookies would leave out one that is sent by hand.
+    answer = Client(site.app, use_cookies=False).get(path, headers=headers)
     assert answer.status_code == 401
     assert answer.get_json()["error"] == "NotSignedIn"
 
@@ -138,9 +139,27 @@ def test_behind_tls_every_cookie_is_marked_secure(site: Any) -> None:
     page = client.get("/login", base_url="https://localhost")
     token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
     assert token
-    assert "; Secure" in cookie(page, "vaxtrace_login")
+    assert "; Secure" in cookie(page, "__Host-vaxtrace_login")
     form = {"email": "national@example.org", "password": PASSWORD, "csrf_token": token[1]}
-    assert "; Secure" in cookie(client.post("/login", data=form, base_url="https://localhost"))
+    entered = cookie(client.post("/login", data=form, base_url="https://localhost"), "__Host-vaxtrace_session")
+    assert {"Secure", "Path=/", "HttpOnly", "SameSite=Lax"} <= set(entered.split("; "))
+    assert "Domain" not in entered
+    assert client.get("/small/about", base_url="https://localhost").status_code == 200
+    left = client.post("/logout", base_url="https://localhost", data={
+        "csrf_token": re.findall(r'name="csrf_token" value="([^"]+)"', client.get("/small/about", base_url="https://localhost").text)[0]
+    })  # fmt: skip
+    assert "; Secure" in cookie(left, "__Host-vaxtrace_session"), "or no browser would let it be taken away"
+    assert client.get("/small/about", base_url="https://localhost").status_code == 401
+    app.close()
+
+
+def test_a_cookie_that_another_host_of_the_domain_can_set_is_no_session(site: Any) -> None:
+    app = create_app(site.settings.model_copy(update={"secure_cookies": True}))
+    token = site.browser("national").get_cookie(sessions.COOKIE).value
+    for name, status in ((sessions.COOKIE, 401), (f"__Host-{sessions.COOKIE}", 200)):
+        browser = Client(app)
+        browser.set_cookie(name, token)
+        assert browser.get("/api/v1/programmes").status_code == status, name
     app.close()
 
 
@@ -337,7 +356,8 @@ def test_somebody_is_let_in_with_a_role_or_not_at_all(site: Any, monkeypatch: py
 
 def _settings_of(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the command line find the site's database."""
-    for name in ("database_url", "redis_url", "secret_key"):
+    monkeypatch.setenv("DATABASE_URL", site.owners)
+    for name in ("redis_url", "secret_key"):
         monkeypatch.setenv(name.upper(), getattr(site.settings, name).get_secret_value())
 
 

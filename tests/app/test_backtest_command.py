@@ -1,111 +1,18 @@
 """Do `backtest` and `train` do from the command line what docs/risk.md says, also for a pack of one's own?"""
 
-import csv
-import json
+import shutil
 
-import numpy as np
+import island
 import pytest
 
 from app.__main__ import main
 from data.insight import learned
 
-MONTHS = 18
-PACK = """
-[programme]
-code = "island"
-name = "The island"
-timezone = "Africa/Lagos"
-level_names = ["Nation", "Region"]
-
-[files.regions]
-path = "regions.geojson"
-source = "made for this test"
-licence = "none"
-
-[files.sites]
-path = "sites.csv"
-source = "made for this test"
-licence = "none"
-
-[files.stock]
-path = "stock.csv"
-source = "made for this test"
-licence = "none"
-
-[[areas]]
-level = 1
-file = "regions"
-code = "code"
-name = "name"
-
-[facilities]
-file = "sites"
-code = "code"
-name = "Clinic {code}"
-tier = { value = "clinic" }
-lon = "lon"
-lat = "lat"
-
-[[policy]]
-delivery_interval_days = 30
-lead_time_days = 7
-
-[history]
-file = "stock"
-facility = "site"
-product = "product"
-month = "month"
-opening = "opening"
-received = "received"
-used = "used"
-closing = "closing"
-ordered = "ordered"
-used_as = "administered"
-
-[[product]]
-code = "BCG"
-name = "BCG"
-doses_per_vial = 20
-
-[[product]]
-code = "MR"
-name = "Measles and rubella"
-doses_per_vial = 10
-"""
-
 
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory):
     """A pack with simulated monthly stock of sixty clinics."""
-    folder = tmp_path_factory.mktemp("island")
-    (folder / "pack.toml").write_text(PACK)
-    square = [[[0, 0], [4, 0], [4, 4], [0, 4], [0, 0]]]
-    region = {"code": "R1", "name": "Region"}
-    feature = {"type": "Feature", "properties": region, "geometry": {"type": "Polygon", "coordinates": square}}
-    (folder / "regions.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-    rng = np.random.default_rng(1)
-    sites = [{"code": f"S{i}", "lon": 0.5 + i / 20, "lat": 1} for i in range(60)]
-    rows = []
-    for site in sites:
-        for product in ("BCG", "MR"):
-            stock, need, often = int(rng.integers(0, 40)), rng.gamma(2, 8), rng.uniform(0.1, 0.6)
-            for month in range(MONTHS):
-                received = int(rng.poisson(2 * need)) if rng.random() < often else 0
-                used = min(int(rng.poisson(need)), stock + received)
-                closing = stock + received - used
-                rows.append(
-                    {
-                        "site": site["code"], "product": product, "month": f"{2023 + month // 12}-{month % 12 + 1:02}",
-                        "opening": stock, "received": received, "used": used, "closing": closing, "ordered": 5,
-                    }
-                )  # fmt: skip
-                stock = closing
-    for name, table in (("sites.csv", sites), ("stock.csv", rows)):
-        with (folder / name).open("w", newline="") as file:
-            writer = csv.DictWriter(file, table[0])
-            writer.writeheader()
-            writer.writerows(table)
-    return folder
+    return island.write(tmp_path_factory.mktemp("island"))
 
 
 def test_a_backtest_prints_its_figures_and_writes_them(pack, tmp_path, capsys):
@@ -117,6 +24,40 @@ def test_a_backtest_prints_its_figures_and_writes_them(pack, tmp_path, capsys):
         assert words in said
     assert (out / "backtest.txt").read_text() in said
     assert sorted(p.name for p in out.iterdir()) == ["backtest.txt", "months.svg", "reliability.svg"]
+
+
+def test_reports_that_cannot_be_used_are_said_and_later_months_and_horizons_are_tested(pack, tmp_path, capsys):
+    later = shutil.copytree(pack, tmp_path / "later")
+    rows = (later / "stock.csv").read_text().splitlines()
+    # Three more months: those of a year before; a clinic and a product that nobody declared; amounts that are none.
+    more = [
+        row.replace(f",2023-{m:02},", f",2024-{m:02},") for m in (7, 8, 9) for row in rows if f",2023-{m:02}," in row
+    ]
+    strange = ["S99,BCG,2024-08,1,0,1,0,5", "S1,YF,2024-08,1,0,1,0,5"]
+    broken = [more[0].rsplit(",", 2)[0] + ",2.5,5", more[1].rsplit(",", 2)[0] + ",,", *more[2:]]
+    (later / "stock.csv").write_text("\n".join([*rows, *broken, *strange]))
+    for horizon in ("1", "3"):
+        asked = [
+            "backtest",
+            str(later),
+            "--pack",
+            str(pack),
+            "--from",
+            "2024-08",
+            "--to",
+            "2024-09",
+            "--horizon",
+            horizon,
+        ]
+        assert main(asked) == 0
+        said = capsys.readouterr().out
+        assert "1 report refused: closing is not a whole number." in said
+        assert 'product "YF" is not declared in the pack: not loaded. Add a [[product]]' in said
+        assert "1 report refused: facility is not one that was kept. Correct the facility's code" in said
+        assert (
+            f"out of stock {horizon} month{'s' if horizon != '1' else ''} after the forecast, 2024-08 to 2024-09"
+            in said
+        )
 
 
 def test_training_twice_writes_the_same_file(pack, tmp_path, capsys):

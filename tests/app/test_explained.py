@@ -14,11 +14,14 @@ from data.insight import formula
 from data.lens import Lens
 from data.programmes import Programme
 from data.stock import Month
+from data.types import State
+from data.why import Counted
 from geo.areas import Status
 
 TODAY = date(2026, 11, 20)
 NEED = formula.amc([400.0] * 12, [0.0] * 12, [30.0] * 12)
-PROGRAMME = Programme(1, "small", "Small", "Africa/Lagos", "NPHCDA", True, "", 1, None, ["Nation"], [])
+PROGRAMME = Programme(1, "small", "Small", "Africa/Lagos", "NPHCDA", True, "", 1, None, ["Nation"], [],
+                      "2016-01 to 2018-12, 1b9f03c2")  # fmt: skip
 
 
 def _months(used: int | None = 400, days_out: int | None = 0) -> list[Month]:
@@ -26,10 +29,18 @@ def _months(used: int | None = 400, days_out: int | None = 0) -> list[Month]:
     return [Month(start, 0, used, used, 0, 0, 0, days_out, None, None) for start in starts]
 
 
-def _said(position=POSITION, months=None, lens=PLAIN, doses_per_child=4.0):
+def _said(position=POSITION, months=None, lens=PLAIN, doses_per_child=4.0, counted=None):
     known = _months() if months is None else months
     return explained.position(
-        PROGRAMME, FACILITY, position, known, lens, TODAY, need=NEED, doses_per_child=doses_per_child
+        PROGRAMME,
+        FACILITY,
+        position,
+        known,
+        lens,
+        TODAY,
+        need=NEED,
+        doses_per_child=doses_per_child,
+        counted=counted,
     )
 
 
@@ -81,6 +92,24 @@ def test_the_chance_says_until_when() -> None:
     assert "until the next expected delivery arrives" in _said(due)["probability"].worked
     assert "10 days" in _said(due)["probability"].worked
     assert "until 30 days have passed" in _said(lens=Lens(horizon=30))["probability"].worked
+
+
+def test_where_something_was_learnt_the_chance_says_the_count_the_shift_and_the_model() -> None:
+    learnt = replace(POSITION, learned_shift=0.9, probability=0.31, next_delivery_on=date(2026, 11, 30))
+    counted = Counted(probability=0.12, within=[0.01, 0.04, 0.15, 0.4, 0.8], month=0.37, weight=1)
+    said = _said(learnt, counted=counted)["probability"]
+    assert said.value == 0.31
+    assert (
+        "= 12 % by count; as learnt, the chance with the odds 2.46 x 0.176 ^ 0.75 x (0.136 / 0.176) ^ 0.5"
+        in said.worked
+    )
+    month = _said(replace(learnt, probability=0.37), lens=Lens(horizon=30), counted=counted)["probability"]
+    assert "= 15 % by count; as learnt, the chance with the odds 2.46 x 0.176 ^ 0.75" in month.worked
+    later = _said(learnt, lens=Lens(horizon=30), counted=replace(counted, weight=0.8))["probability"]
+    assert later.worked.endswith("(2.46 x 0.176 ^ 0.75) ^ 0.8 x 0.176 ^ 0.2")
+    assert said.note == "learnt from this programme's months of 2016-01 to 2018-12, 1b9f03c2"
+    assert "as learnt" not in _said(replace(learnt, state=State.STOCKOUT), counted=counted)["probability"].worked
+    assert "as learnt" not in _said()["probability"].worked
 
 
 def test_children_missed_are_doses_short_by_doses_a_child() -> None:

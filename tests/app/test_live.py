@@ -19,12 +19,15 @@ import small
 import socketio
 import sqlalchemy as sa
 from product import PROJECT
-from sockets import Person, Refused, Socket
+from sockets import Person, Refused, Socket, handshake
 
-from app import day, pipeline
+from app import day, live, pipeline
 from app.local import children, servers
 from app.local.servers import Server
+from app.settings import Settings
 from data import db, programmes
+
+MOST_SOCKETS = int(Settings.model_fields["most_sockets"].default)
 
 
 class Running:
@@ -115,6 +118,34 @@ def numbered(heard: list[tuple[str, dict[str, Any]]]) -> list[int]:
 def test_a_stranger_gets_no_socket(running: Running, cookies: str) -> None:
     with pytest.raises(Refused, match="Sign in first"):
         Socket(running.address, cookies)
+
+
+@pytest.mark.parametrize("query", ["EIO=4&transport=polling", "EIO=4", "EIO", "transport=polling&EIO=4&x=sid"])
+def test_a_stranger_begins_no_socket_that_would_then_be_held_open(running: Running, query: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{running.address}/socket.io/?{query}", timeout=10)
+    assert refused.value.code == 401
+    refused.value.close()
+
+
+def test_a_session_holds_so_many_sockets_and_no_more(running: Running) -> None:
+    one, other = Person(running.address), Person(running.address, "analyst")
+    said = [handshake(running.address, one.cookies) for _ in range(MOST_SOCKETS + 1)]
+    assert {code for code, _ in said[:-1]} == {200}
+    assert said[-1][0] == 429
+    assert "TooManyRequests" in said[-1][1]
+    with pytest.raises(Refused, match="Close some of the pages"):
+        Socket(running.address, one.cookies)
+    assert handshake(running.address, other.cookies)[0] == 200
+
+
+def test_a_socket_that_asks_all_the_time_is_told_to_wait(running: Running, sockets: Any) -> None:
+    socket, other = sockets(programme=None), sockets(programme=None)
+    said = [socket.ask("watch", programme="small", facility="F-W1") for _ in range(live.MOST_ASKED + 1)]
+    assert said[-2] == {"watching": "F-W1"}
+    assert said[-1]["error"] == "TooManyRequests"
+    assert socket.ask("subscribe", programme="small", since=0)["error"] == "TooManyRequests"
+    assert "seq" in other.ask("subscribe", programme="small", since=0)
 
 
 def test_a_token_may_open_a_socket_too(running: Running) -> None:
@@ -323,7 +354,7 @@ def test_without_the_database_nobody_is_let_in_and_all_goes_on_when_it_is_back(
         conn.exec_driver_sql("alter database live_tests with allow_connections false")
         try:
             conn.exec_driver_sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'live_tests'")
-            with pytest.raises(Refused, match="Sign-in cannot be checked now"):
+            with pytest.raises(Refused, match="DatabaseUnavailable"):
                 Socket(running.address, person.cookies)
             for path in ("/health", "/api/v1/small/registry"):
                 with pytest.raises(urllib.error.HTTPError) as refused:

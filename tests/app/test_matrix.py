@@ -20,7 +20,7 @@ from visiting import PEOPLE, Site
 from werkzeug.test import Client, TestResponse
 
 from app import pipeline
-from app.auth import csrf
+from app.auth import csrf, sessions
 from app.auth.principal import RIGHTS
 from app.auth.rights import Where, rule_of
 from app.auth.sessions import token_hash
@@ -29,6 +29,8 @@ from data.types import Kind
 
 #: What lies where. The officer of E sees F-E1, the in-charge of F-W1 that facility; the others all of it.
 FACILITIES = {"F-E1": "E1", "F-W1": "W1", "F-W2a": "W2", "F-W2b": "W2"}
+#: Who is asked for what each facility orders, and who ships to it.
+PARTNER = {"F-E1": "F-W1", "F-W1": "F-E1", "F-W2a": "F-W2b", "F-W2b": "F-W2a"}
 #: Of each facility an amount and a lot that stand in no answer by chance.
 DOSES = {"F-E1": 271_913, "F-W1": 382_024, "F-W2a": 493_135, "F-W2b": 604_246}
 INSIDE = {"area": {"F-E1"}, "facility": {"F-W1"}}
@@ -57,21 +59,23 @@ class Case:
     """What a route is asked; `place` is the kind of place that it is asked about, None where it is about none.
 
     `right` is one more than the rule of the view says, for a part of what it answers. `there` says that what is asked
-    for exists.
+    for exists. `browser` says that no token may do it: it is asked with a session.
     """
 
     ask: Ask
     place: str | None = None
     right: str | None = None
     there: bool = True
+    browser: bool = False
 
 
 class World:
-    """The site with a count, a paper and a shipment at every facility."""
+    """The site with a count, an order, a paper and a shipment at every facility."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
         self.counts: dict[str, str] = {}
+        self.orders: dict[str, str] = {}
         self.papers: dict[str, int] = {}
         self.versions = 1
 
@@ -82,8 +86,13 @@ class World:
         key = self.site.settings.secret_key.get_secret_value()
         return fields | {csrf.FIELD: csrf.token(key, token_hash(self.site.tokens[who]))}
 
-    def send(self, method: str, asked: Asked, who: str | None) -> TestResponse:
+    def send(self, method: str, asked: Asked, who: str | None, *, browser: bool = False) -> TestResponse:
         """The answer to somebody; forms carry their token."""
+        if browser and who is not None:
+            client = self.site.browser(who)
+            session = client.get_cookie(sessions.COOKIE).value
+            key = self.site.settings.secret_key.get_secret_value()
+            return client.open(asked.path, method=method, headers={csrf.HEADER: csrf.token(key, token_hash(session))})
         form = None if asked.form is None else self.form(str(who) if who else "machine", **asked.form)
         return Client(self.site.app).open(
             asked.path, method=method, json=asked.json, data=form, headers=self.site.signed(who)
@@ -102,7 +111,7 @@ def world(site: Site) -> World:
             "lot": f"LOT{facility}", "expiry": expiry, "opened_vial": True,
         }  # fmt: skip
         assert site.post(said).status_code == 201
-        partner = {"F-E1": "F-W1", "F-W1": "F-E1", "F-W2a": "F-W2b", "F-W2b": "F-W2a"}[facility]
+        partner = PARTNER[facility]
         sent = said | {"kind": "issue", "doses": 13, "source_id": f"{facility} sent", "document": f"DN{facility}",
                        "partner": partner, "occurred_at": (now - timedelta(hours=1)).isoformat()}  # fmt: skip
         sent.pop("expiry")
@@ -111,6 +120,9 @@ def world(site: Site) -> World:
             "/api/v1/small/counts", json={"facility": facility, "products": ["MR"]}, headers=site.signed("machine")
         )
         made.counts[facility] = opened.get_json()["number"]
+        asked = {"facility": facility, "supplier": partner, "lines": [{"product": "BCG", "doses": 20}]}
+        ordered = Client(site.app).post("/api/v1/small/orders", json=asked, headers=site.signed("machine"))
+        made.orders[facility] = ordered.get_json()["number"]
         paper = Client(site.app).post(
             f"/api/v1/small/facilities/{facility}/attachments",
             data={"file": (io.BytesIO(b"%PDF-1.4 " + facility.encode()), "a.pdf")},
@@ -135,6 +147,11 @@ def count(tail: str, json: Any = None, form: dict[str, str] | None = None) -> As
     return lambda w, f: Asked(f"{base}/{w.counts[f]}{tail}", None if json == "page" else json, form)
 
 
+def order(tail: str, json: Any = None, form: dict[str, str] | None = None) -> Ask:
+    base = "/small/orders" if form is not None or json == "page" else "/api/v1/small/orders"
+    return lambda w, f: Asked(f"{base}/{w.orders[f]}{tail}", None if json == "page" else json, form)
+
+
 def at(path: str, json: Any = None, form: dict[str, str] | None = None) -> Ask:
     def fill(value: Any, facility: str) -> Any:
         return {k: v.replace("FACILITY", facility) for k, v in value.items()} if isinstance(value, dict) else value
@@ -146,7 +163,14 @@ def at(path: str, json: Any = None, form: dict[str, str] | None = None) -> Ask:
     return ask
 
 
+def of_person(tail: str) -> Case:
+    """What an administrator does to somebody, who is not there."""
+    return Case(at(f"/small/people/999999/{tail}"), there=False, browser=True)
+
+
 REASON = {"reason": "a broken seal"}
+#: No step of an order is done here, so that all of them find the same: what they lack is looked at after who asks.
+NOTHING = {"lines": [{"product": "MR", "doses": 10}]}
 #: Every route of the application by method and rule, beside those that strangers may have.
 CASES: dict[tuple[str, str], Case] = {
     ("POST", "/logout"): Case(at("/logout", form={})),
@@ -174,7 +198,7 @@ CASES: dict[tuple[str, str], Case] = {
         at("/api/v1/small/facilities/PLACE/attachments"), "facility"
     ),
     ("GET", "/api/v1/<programme>/facilities/<code>/attachments/<int:number>"): Case(
-        at("/api/v1/small/facilities/PLACE/attachments/PAPER"), "facility"
+        at("/api/v1/small/facilities/PLACE/attachments/PAPER"), "facility", "export"
     ),
     ("GET", "/api/v1/<programme>/shipments"): Case(at("/api/v1/small/shipments?facility=PLACE"), "facility"),
     ("POST", "/api/v1/<programme>/shipments/resolve"): Case(
@@ -190,6 +214,29 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/api/v1/<programme>/counts/<number>/approve"): Case(count("/approve"), "facility"),
     ("POST", "/api/v1/<programme>/counts/<number>/refuse"): Case(count("/refuse", REASON), "facility"),
     ("POST", "/api/v1/<programme>/counts/<number>/cancel"): Case(count("/cancel", {"reason": " "}), "facility"),
+    ("GET", "/api/v1/<programme>/orders"): Case(at("/api/v1/small/orders")),
+    ("POST", "/api/v1/<programme>/orders"): Case(
+        lambda w, f: Asked("/api/v1/small/orders", {"facility": f, "supplier": f, "lines": []}), "facility"
+    ),
+    ("GET", "/api/v1/<programme>/orders/<number>"): Case(order(""), "order"),
+    ("POST", "/api/v1/<programme>/orders/<number>/approve"): Case(order("/approve", NOTHING), "supplier"),
+    ("POST", "/api/v1/<programme>/orders/<number>/refuse"): Case(order("/refuse", {"reason": " "}), "supplier"),
+    ("POST", "/api/v1/<programme>/orders/<number>/ship"): Case(order("/ship"), "supplier"),
+    ("POST", "/api/v1/<programme>/orders/<number>/receive"): Case(order("/receive", {"document": "x"}), "facility"),
+    ("POST", "/api/v1/<programme>/orders/<number>/cancel"): Case(order("/cancel", {"reason": " "}), "facility"),
+    ("POST", "/api/v1/<programme>/orders/<number>/release"): Case(order("/release", REASON), "supplier"),
+    ("GET", "/<programme>/orders"): Case(at("/small/orders")),
+    ("GET", "/<programme>/orders/new"): Case(at("/small/orders/new?facility=PLACE"), "facility"),
+    ("POST", "/<programme>/orders"): Case(at("/small/orders", form={"facility": "FACILITY"}), "facility"),
+    ("GET", "/<programme>/orders/<number>"): Case(order("", "page"), "order"),
+    ("POST", "/<programme>/orders/<number>/approve"): Case(
+        order("/approve", form={"vials.BCG": "0", "vials.MR": "0"}), "supplier"
+    ),
+    ("POST", "/<programme>/orders/<number>/refuse"): Case(order("/refuse", form={"reason": ""}), "supplier"),
+    ("POST", "/<programme>/orders/<number>/ship"): Case(order("/ship", form={}), "supplier"),
+    ("POST", "/<programme>/orders/<number>/receive"): Case(order("/receive", form={"document": "x"}), "facility"),
+    ("POST", "/<programme>/orders/<number>/cancel"): Case(order("/cancel", form={"reason": ""}), "facility"),
+    ("POST", "/<programme>/orders/<number>/release"): Case(order("/release", form=REASON), "supplier"),
     ("GET", "/<programme>/alerts"): Case(at("/small/alerts")),
     ("GET", "/<programme>/about"): Case(at("/small/about")),
     ("GET", "/<programme>/bin-card"): Case(at("/small/bin-card?facility=PLACE&product=BCG"), "facility"),
@@ -230,22 +277,18 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/<programme>/log"): Case(at("/small/log"), right="users"),
     ("GET", "/<programme>/log.csv"): Case(at("/small/log.csv"), right="users"),
     ("GET", "/<programme>/people"): Case(at("/small/people")),
-    ("POST", "/<programme>/people"): Case(at("/small/people")),
+    ("POST", "/<programme>/people"): Case(at("/small/people"), browser=True),
     ("GET", "/<programme>/people/<int:user_id>"): Case(at("/small/people/999999"), there=False),
     (
         "POST",
         "/<programme>/people/<int:user_id>/<any('stop', 'start', 'end-sessions', 'second-factor-off'):deed>",
-    ): Case(at("/small/people/999999/stop"), there=False),
-    ("POST", "/<programme>/people/<int:user_id>/details"): Case(at("/small/people/999999/details"), there=False),
-    ("POST", "/<programme>/people/<int:user_id>/link"): Case(at("/small/people/999999/link"), there=False),
-    ("POST", "/<programme>/people/<int:user_id>/roles"): Case(at("/small/people/999999/roles"), there=False),
-    ("POST", "/<programme>/people/<int:user_id>/roles/<int:held>/take"): Case(
-        at("/small/people/999999/roles/1/take"), there=False
-    ),
-    ("POST", "/<programme>/people/<int:user_id>/sessions/<int:number>/end"): Case(
-        at("/small/people/999999/sessions/1/end"), there=False
-    ),
-    ("POST", "/<programme>/people/stop-programme"): Case(at("/small/people/stop-programme")),
+    ): of_person("stop"),
+    ("POST", "/<programme>/people/<int:user_id>/details"): of_person("details"),
+    ("POST", "/<programme>/people/<int:user_id>/link"): of_person("link"),
+    ("POST", "/<programme>/people/<int:user_id>/roles"): of_person("roles"),
+    ("POST", "/<programme>/people/<int:user_id>/roles/<int:held>/take"): of_person("roles/1/take"),
+    ("POST", "/<programme>/people/<int:user_id>/sessions/<int:number>/end"): of_person("sessions/1/end"),
+    ("POST", "/<programme>/people/stop-programme"): Case(at("/small/people/stop-programme"), browser=True),
     # Figures, lists and forms.
     ("GET", "/<programme>/calibration"): Case(at("/small/calibration")),
     ("GET", "/api/v1/<programme>/calibration"): Case(at("/api/v1/small/calibration")),
@@ -311,8 +354,10 @@ def within(role: str, case: Case, place: str) -> bool:
         return role != "elsewhere"
     if case.place == "area":
         return AREAS[role][place] is not None
-    if case.place == "shipment":
+    if case.place in ("shipment", "order"):
         return place in {"F-E1", "F-W1"}
+    if case.place == "supplier":
+        return PARTNER[place] in INSIDE[role]
     return place in INSIDE[role]
 
 
@@ -355,7 +400,7 @@ def test_who_may_what_where(world: World, key: tuple[str, str], role: str) -> No
     assert rule is not None
     for place in places(case):
         asked = case.ask(world, place)
-        answer = world.send(key[0], asked, role)
+        answer = world.send(key[0], asked, role, browser=case.browser)
         said = f"{role} {key} {place}: {answer.status_code} {answer.text[:300]}"
         rights = RIGHTS[PEOPLE[role][0]] if role in PEOPLE else RIGHTS["national"]
         for word in refused_beyond(role):
@@ -373,6 +418,13 @@ def test_who_may_what_where(world: World, key: tuple[str, str], role: str) -> No
             assert answer.status_code in {200, 303} or answer.get_json()["error"] == "UnknownShipment", said
         else:
             assert answer.status_code not in {401, 403, 404, 500, 503}, said
+
+
+@pytest.mark.parametrize("key", [key for key, case in CASES.items() if case.browser], ids=lambda key: " ".join(key))
+def test_a_token_changes_nobodys_rights(world: World, key: tuple[str, str]) -> None:
+    answer = world.send(key[0], CASES[key].ask(world, ""), "administrator")
+    assert answer.status_code == 403
+    assert "Sign in with a browser" in answer.json["message"]
 
 
 @pytest.mark.parametrize("key", CASES, ids=lambda key: " ".join(key))
@@ -464,6 +516,40 @@ def test_an_area_that_is_seen_in_part_says_so_and_counts_the_part(world: World, 
             assert {w["code"] for w in said["worst"]} <= INSIDE[role]
 
 
+#: Wherever numbers of an area, or of the whole programme, are answered: as JSON, as files and as pages.
+ADDED_UP = [
+    "/api/v1/small/areas/SM/kpis", "/api/v1/small/areas/SM/kpis.csv", "/api/v1/small/next", "/api/v1/small/next.csv",
+    "/api/v1/small/calibration", "/api/v1/small/flags", "/small/kpis", "/small/next", "/small/calibration",
+    "/small/quality", "/small/alerts",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ADDED_UP)
+@pytest.mark.parametrize("role", [*PEOPLE])
+def test_numbers_of_a_part_say_so_wherever_they_stand(world: World, role: str, path: str) -> None:
+    answer = world.site.get(path, who=role, Accept="text/html" if path.startswith("/small") else "application/json")
+    assert answer.status_code == 200, answer.text[:200]
+    part = role in AREAS
+    if answer.is_json:
+        assert answer.json["partial"] is part
+        assert answer.json.get("part") == ({"facilities": 1, "of": 4} if part else None)
+    else:
+        said = "Only a part of it" if path.endswith(".csv") else "Your part of "
+        assert (said in answer.text) is part
+        assert ("1 of 4 facilities" in answer.text) is part
+
+
+@pytest.mark.parametrize("path", [
+    "/small/quality?area={area}", "/api/v1/small/flags?area={area}", "/api/v1/small/flags?facility={facility}",
+    "/small/kpis?area={area}", "/small/next?area={area}", "/api/v1/small/next?area={area}",
+    "/small/counts?facility={facility}", "/api/v1/small/counts?facility={facility}",
+])  # fmt: skip
+def test_a_list_of_elsewhere_is_not_there_rather_than_empty(world: World, path: str) -> None:
+    here, there = {"area": "E1", "facility": "F-E1"}, {"area": "W1", "facility": "F-W1"}
+    assert world.site.get(path.format(**here), who="area").status_code == 200
+    assert world.site.get(path.format(**there), who="area").status_code == 404
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_tiles_are_shapes_of_the_registry_for_all_of_the_programme(world: World, role: str) -> None:
     for layer, z, x, y in (("areas", 6, 32, 31), ("facilities", 8, 128, 127)):
@@ -506,6 +592,10 @@ def test_lists_have_what_can_be_seen(world: World, role: str) -> None:
     listed = world.site.get("/api/v1/small/counts", who=role).get_json()["counts"]
     assert {c["facility"] for c in listed} == INSIDE.get(role, set(FACILITIES))
     ways = world.site.get("/api/v1/small/shipments", who=role).get_json()["shipments"]
+    asked = world.site.get("/api/v1/small/orders", who=role).get_json()["orders"]
+    assert {o["number"] for o in asked} == {
+        number for f, number in world.orders.items() if {f, PARTNER[f]} & INSIDE.get(role, set(FACILITIES))
+    }
     assert {w["sender"] for w in ways} <= ({"F-E1", "F-W1"} if role in INSIDE else set(FACILITIES))
     page = world.site.get("/small/alerts", who=role).text
     shown = set(re.findall(r"Health post (F-\w+)", page))

@@ -128,6 +128,8 @@ def test_nobody_is_let_in_who_was_not_let_in_here(ministry: Ministry, person: An
         {"email_verified": None},
         {"email": ""},
         {"email": None},
+        {"email": somebody.email.replace("i", "İ")},
+        {"email": somebody.email.replace("m", "\uff4d")},
     ):
         answer = _sign_in(ministry, somebody, **claims)
         assert answer.status_code == 403, claims
@@ -224,6 +226,13 @@ def test_groups_give_roles_and_take_them_back(site: Any, ministry: Ministry, per
     assert _roles(site, somebody) == [given, ("area", "E", "group")]
     _sign_in(ministry, somebody)
     assert _roles(site, somebody) == [given]
+    with db.transaction(site.engine) as conn:
+        logged = conn.execute(sa.text(
+            "select action, details->>'role', details->>'where' from audit_log where actor = 'the ministry''s sign-in'"
+            " and object = :email order by number"
+        ), {"email": somebody.email}).all()  # fmt: skip
+    assert ("role given", "area", "E") in [tuple(row) for row in logged]
+    assert logged[-1][:2] == ("role taken back", "area")
 
 
 def test_the_second_factor_is_asked_for_unless_the_ministry_has_asked(ministry: Ministry, person: Any) -> None:

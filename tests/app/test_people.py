@@ -256,6 +256,38 @@ def test_the_log_tells_who_did_what_from_where_and_holds_no_secret(site: Any, pe
         assert secret not in everything
 
 
+def test_a_paper_that_is_taken_away_in_parts_is_logged_too(site: Any, person: Make) -> None:
+    somebody = person()
+    base = "/api/v1/small/facilities/F-W1/attachments"
+    token = {"Authorization": f"Bearer {users.token(site.engine, somebody.email, 'paper', 1)}"}
+    sent = Client(site.app).post(base, data={"file": (io.BytesIO(b"%PDF-1.4 in parts"), "a.pdf")}, headers=token)
+    path = f"{base}/{sent.json['id']}"
+    part = Client(site.app).get(path, headers=token | {"Range": "bytes=0-"})
+    assert (part.status_code, part.data) == (206, b"%PDF-1.4 in parts")
+    assert (somebody.email, "exported", path) in _log(site)
+    only_see = users.token(site.engine, somebody.email, "may look", 1, rights=["see"])
+    refused = Client(site.app).get(path, headers={"Authorization": f"Bearer {only_see}"})
+    assert refused.status_code == 403
+
+
+def test_what_is_done_on_the_command_line_is_logged(site: Any) -> None:
+    email = "typed@example.org"
+    for _ in range(2):
+        users.add(site.engine, BOX, email, "Typed", PASSWORD)
+        users.grant(site.engine, email, "analyst", "small")
+    users.reset(site.engine, email)
+    users.switch(site.engine, email, stop=True)
+    users.remove(site.engine, email)
+    with db.transaction(site.engine) as conn:
+        logged = conn.execute(sa.text(
+            "select action from audit_log where object = :email and actor = 'the command line' order by at"
+        ), {"email": email}).scalars().all()  # fmt: skip
+    assert logged == [
+        "person invited", "role given", "password changed", "role given", "link for a new password made",
+        "person stopped", "person removed",
+    ]  # fmt: skip
+
+
 def test_an_e_mail_that_nobody_has_is_not_kept(site: Any) -> None:
     Somebody(site, "my-password-in-the-wrong-field@example.org").sign_in()
     with db.transaction(site.engine) as conn:

@@ -52,7 +52,7 @@ def person(site: Any) -> Make:
 @pytest.fixture
 def told(site: Any, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Commands work on the site's database with its key."""
-    monkeypatch.setenv("DATABASE_URL", site.settings.database_url.get_secret_value())
+    monkeypatch.setenv("DATABASE_URL", site.owners)
     monkeypatch.setenv("REDIS_URL", site.settings.redis_url.get_secret_value())
     monkeypatch.setenv("SECRET_KEY", KEY)
     return monkeypatch

@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ import watching
 from app import pipeline, push
 from app.local import children
 from data import db, errors, programmes
-from data.record import ledger, outbox
+from data.record import audit, ledger, outbox
 from data.types import Kind, State, StockEvent
 from geo import cache, reach, registry, values
 from geo.cache import Down, Link
@@ -470,3 +470,50 @@ def test_who_waits_for_a_delivery_is_assessed_when_it_is_sent_and_when_it_arrive
     record(engine, event(Kind.RECEIPT, 40, partner="F-E1", document="DN 1", ago=timedelta(hours=1)))
     pipeline.advance(engine)
     assert one(engine, coming) == 0
+
+
+def test_what_comes_late_counts_the_days_out_of_stock_anew(engine: sa.Engine) -> None:
+    """Reports of a month come in the days after it, when its days have been counted."""
+    now = datetime.now(UTC)
+    with db.transaction(engine) as conn:
+        programme = programmes.find(conn, "small")
+    this = programme.day(now).replace(day=1)
+    last = (this - timedelta(days=1)).replace(day=1)
+    before = (last - timedelta(days=1)).replace(day=1)
+
+    def happened(kind: Kind, doses: int, month: date, day: int, **more: Any) -> StockEvent:
+        return event(kind, doses, ago=now - programme.midnight(month) - timedelta(days=day - 1, hours=9), **more)
+
+    record(engine, happened(Kind.RECEIPT, 100, before, 3))
+    record(engine, happened(Kind.RECEIPT, 60, before, 3, facility="F-E1"))
+    record(engine, event(Kind.RECEIPT, 20), event(Kind.RECEIPT, 20, facility="F-E1"))
+    while pipeline.advance(engine, now).changes:
+        pass
+    with db.transaction(engine) as conn:
+        conn.execute(sa.text("update programme set assessed_on = :day"), {"day": before})
+        reported = (
+            "update stock_month m set days_out = 9, days_counted = false from facility f"
+            " where f.id = m.facility_id and f.code = 'F-E1' and month = :month"
+        )
+        conn.execute(sa.text(reported), {"month": before})
+    pipeline.refresh_due(engine, now)
+    assert _days(engine, "F-W1") == {before: 0, last: 0}
+    record(engine, happened(Kind.ADMINISTERED, 100, before, 21), happened(Kind.RECEIPT, 40, last, 6))
+    record(engine, happened(Kind.ADMINISTERED, 60, before, 21, facility="F-E1"))
+    assert pipeline.advance(engine, now).changes == 3
+    assert _days(engine, "F-W1") == {before: (last - before).days - 21, last: 5}
+    assert _days(engine, "F-E1") == {before: 9, last: (this - last).days}, "what was reported stays"
+    with db.transaction(engine) as conn:
+        assert [d for d in audit.differences(conn, now=now) if d.check == audit.DAYS] == []
+        conn.execute(sa.text("update stock_month set days_out = 4 where days_out = 5"))
+        [found] = [d for d in audit.differences(conn, now=now) if d.check == audit.DAYS]
+        assert (found.place, found.stands, found.should) == (f"F-W1 / BCG / {last:%Y-%m}", "4", "5")
+
+
+def _days(engine: sa.Engine, facility: str) -> dict[date, int]:
+    with db.transaction(engine) as conn:
+        rows = conn.execute(sa.text(
+            "select m.month, m.days_out from stock_month m join facility f on f.id = m.facility_id join product p on"
+            " p.id = m.product_id where f.code = :facility and p.code = 'BCG' and m.days_out is not null"
+        ), {"facility": facility})  # fmt: skip
+        return {r.month: r.days_out for r in rows}

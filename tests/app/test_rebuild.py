@@ -22,7 +22,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 TABLES = {
     "lot_balance": "facility_id, product_id, lot_id, doses, vvm_stage, first_received_at, quarantined",
     "position": "facility_id, product_id, usable, total, reserved, state, probability, cover_p10, cover_p50, cover_p90,"
-    " amc, last_received_on, next_delivery_on, last_event_at, out_since, chain",
+    " amc, learned_shift, last_received_on, next_delivery_on, last_event_at, out_since, chain",
     "stock_month": "*",
     "shipment": "*",
     "facility_status": "*",

@@ -12,6 +12,7 @@ from typing import Any
 
 import mapbox_vector_tile
 import pytest
+import redis
 import small
 import sqlalchemy as sa
 import structlog
@@ -122,6 +123,18 @@ def test_an_empty_tile_is_no_content_and_that_for_ever(site: Site) -> None:
     assert (response.status_code, response.data) == (204, b"")
     assert "immutable" in response.headers["Cache-Control"]
     assert "Content-Length" not in response.headers
+
+
+def test_nothing_is_made_or_kept_of_the_rest_of_the_world(site: Site, redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        site.get(NATION)
+        before = client.dbsize()
+        for x in range(0, 4096, 100):
+            response = site.get(f"/tiles/small/1/facilities/12/{x}/50.mvt")
+            assert (response.status_code, response.data) == (204, b"")
+        assert client.dbsize() == before
+    facility = site.get("/tiles/small/1/facilities/8/128/127.mvt")
+    assert (facility.status_code, facility.data == b"") == (200, False)
 
 
 def test_what_the_browser_has_is_not_sent_again(site: Site) -> None:

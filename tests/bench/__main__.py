@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench import bincard, calls, cold, national, pixel, rebuild, recording, stack, switch, visit, warm
+from tests.bench import bincard, calls, cold, national, pixel, rebuild, recording, rights, stack, switch, visit, warm
 from tests.bench.figures import Line, heading, show
 from tests.bench.stack import Stack
 
@@ -20,6 +20,7 @@ PARTS: dict[str, tuple[str, Measure]] = {
     "warm": ("Warm tiles and vectors", warm.measure),
     "visit": ("First and next visit, 1.6 Mbit/s and 150 ms", visit.measure),
     "calls": ("Pages and API", calls.measure),
+    "rights": ("Rights and walls", rights.measure),
     "pixel": ("From event to pixel", pixel.measure),
     "national": ("National recompute", national.measure),
     "rebuild": ("The record replayed, and any past moment", rebuild.measure),

@@ -5,16 +5,13 @@ from __future__ import annotations
 import functools
 import json
 import random
-import time
 from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 from playwright.sync_api import Request
 
 from app.auth import csrf
-from app.auth.principal import Grant, Principal
-from data import db, stock, walls
-from geo.reach import Reaches
+from data import db
 from tests.bench import browser
 from tests.bench.asking import Asker
 from tests.bench.figures import Line, middle, percentile
@@ -22,9 +19,6 @@ from tests.bench.stack import Stack
 
 P95_MS = 200.0
 TIMES = 40
-#: How often the checks of rights are timed, with and without, and what they may add.
-CHECKS = 500
-MOST_ADDED_MS = 1.0
 
 Next = Callable[[], str]
 
@@ -49,52 +43,7 @@ def measure(stack: Stack) -> list[Line]:
         assert {answer.status for answer in answers} <= {200, 204}, name
         lines.append(_line(name, [answer.seconds * 1000 for answer in answers], base))
     asker.close()
-    return [*lines, _checks(stack)]
-
-
-def _checks(stack: Stack) -> Line:
-    """What the checks of rights and the walls of PostgreSQL add to a request: a transaction that reads a facility."""
-    url = stack.database_url
-    plain, walled, public = db.engine(url), db.engine(url, role=walls.APP), db.engine(url, role=walls.REGISTRY)
-    reaches = Reaches(public)
-    with db.transaction(plain) as conn:
-        asked = {"id": stack.programme.id}
-        facility = conn.execute(
-            sa.text("select id, area_id from facility where programme_id = :id order by id limit 1"), asked
-        ).one()
-    officer = Grant(stack.programme.id, stack.programme.code, "area", facility.area_id, None)
-    who = Principal(1, "", "", b"", (officer,), frozenset({officer.programme}))
-
-    def read(conn: sa.Connection) -> None:
-        stock.positions(conn, facility.id)
-
-    def without() -> None:
-        with db.transaction(plain) as conn:
-            read(conn)
-
-    def checked() -> None:
-        with db.transaction(walled, reaches.seen(who.scopes("see"))) as conn:
-            reaches.find(who.scope("see", stack.programme.id)).has_facility("F")
-            read(conn)
-
-    taken: dict[Callable[[], None], list[float]] = {without: [], checked: []}
-    for _ in range(CHECKS):
-        for work, times in taken.items():
-            began = time.perf_counter()
-            work()
-            times.append((time.perf_counter() - began) * 1000)
-    for engine in (plain, walled, public):
-        engine.dispose()
-    bare, all_of_it = (middle(times[CHECKS // 10 :]) for times in taken.values())
-    added = all_of_it - bare
-    return Line(
-        "Rights and walls, added to a request",
-        f"p50 +{added:.2f} ms",
-        f"without {bare:.2f} ms",
-        f"{all_of_it / bare:.2f}x",
-        f"<= {MOST_ADDED_MS:.0f} ms",
-        added <= MOST_ADDED_MS,
-    )
+    return lines
 
 
 def _form_token(stack: Stack) -> str:

@@ -1,4 +1,4 @@
-"""A nation made up for measuring: 50,000 facilities x 15 products with lots, deliveries and doses on the way."""
+"""A nation made up for measuring: 50,000 facilities x 15 products with lots, deliveries and what was learnt of each."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def look_ahead(positions: int = POSITIONS) -> tuple[float, float, float]:
     stock = (amc * rng.gamma(1.2, 0.8, positions)).astype(np.int64)
     due, on_time, late = rng.integers(-5, 30, positions), rng.uniform(0.5, 1, positions), rng.uniform(3, 20, positions)
     coming = np.where(rng.random(positions) < 0.05, 60, 0)
+    learnt = rng.normal(0, 1, positions)
     left = np.sort(rng.integers(5, 500, (positions, 2)).astype(np.float64), axis=1)
 
     def work(n: int) -> float:
@@ -42,6 +43,7 @@ def look_ahead(positions: int = POSITIONS) -> tuple[float, float, float]:
                 coming=coming[:n],
                 expiring=expiry.expiring(place, doses, days, need.daily_mean),
                 lots=expiry.lots(place, doses, days),
+                shift=learnt[:n],
             ),
             Delay(on_time[:n], late[:n]),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -93,6 +94,8 @@ def running(facilities: int) -> Iterator[Stack]:
         extra = LOCAL / "nginx" / "http.d"
         extra.mkdir(parents=True, exist_ok=True)
         (extra / "plain.conf").write_text(_PLAIN.format(listen=plain, files=files), encoding="utf-8")
+        # A crowd of one session watches.
+        os.environ["MOST_SOCKETS"] = "100000"
         started.append(products.start(LOCAL, postgres.url, redis.url))
         yield _stack(started[0], postgres, redis, files, plain)
     finally:

@@ -54,7 +54,7 @@ def test_a_demo_login_signs_in_with_one_press_and_out_again(visit, watched):
 
 def test_every_page_of_the_demo_says_that_it_is_simulated(visit, nigeria):
     facility = nigeria.one(_FACILITY).code
-    for path in ("/alerts", "/about", "/next", "/calibration", "/kpis"):
+    for path in ("/alerts", "/about", "/next", "/calibration", "/kpis", "/orders"):
         page = visit(f"/nigeria-demo{path}", wait=False)
         assert page.locator(".bar .badge.simulated").is_visible()
     page = visit(f"/nigeria-demo?facility={facility}")
@@ -65,7 +65,7 @@ def test_every_page_of_the_demo_says_that_it_is_simulated(visit, nigeria):
 def test_an_alert_leads_to_its_facility_and_vaccine(visit):
     page = visit("/nigeria-demo/alerts", wait=False)
     row = page.locator("main table tbody tr").first
-    name, vaccine = (row.locator("td").nth(n).inner_text().strip() for n in (1, 3))
+    name, vaccine = (row.locator(part).first.inner_text().strip() for part in ("a", "td:nth-child(2) small"))
     row.locator("a").first.click()
     screen.ready(page)
     screen.until(page, lambda: screen.words(page, "#panel-body h1") == name, "the panel is about the facility")
@@ -89,7 +89,19 @@ def test_no_page_shuts_anybody_out(visit, nigeria, theme):
     found = {}
     options = {"color_scheme": theme}
     card = f"/bin-card?facility={facility}&product=BCG"
-    for path in ("", f"?facility={facility}", "/alerts", "/about", "/next", "/calibration", "/kpis", card):
+    new = f"/orders/new?facility={facility}"
+    for path in (
+        "",
+        f"?facility={facility}",
+        "/alerts",
+        "/about",
+        "/next",
+        "/calibration",
+        "/kpis",
+        "/orders",
+        new,
+        card,
+    ):
         page = visit(f"/nigeria-demo{path}", wait=not path.startswith("/"), **options)
         page.locator("h1").first.wait_for()
         if path.startswith("?"):

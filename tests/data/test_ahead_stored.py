@@ -154,7 +154,7 @@ def test_what_is_on_the_way_is_the_next_delivery_until_it_arrives(conn: sa.Conne
     assert (found.coming, found.coming_on) == (40, date(2026, 6, 7))
     assert found.next_delivery_on == found.coming_on
     facts = Facts(State(found.state), "BCG", TODAY, usable=found.usable)
-    said = why.explain(conn, programme, found.facility_id, found.product_id, TODAY, facts)
+    said = why.explain(conn, programme, found.facility_id, found.product_id, TODAY, facts).sentences
     assert "40 doses are on the way, due Sunday." in said
     told(conn, country, "F-W1", "BCG", Kind.RECEIPT, 40, TODAY, partner="F-W2b", document="DN 7")
     refreshed(conn, country, TODAY + timedelta(days=1))
@@ -182,7 +182,7 @@ def test_who_is_supplied_late_is_known_to_be(conn: sa.Connection, country: small
     assert rows["F-W1"].on_time < rows["F-E1"].on_time
     found = position(conn, "F-W1")
     facts = Facts(State(found.state), "BCG", TODAY, usable=found.usable)
-    said = why.explain(conn, programme, found.facility_id, found.product_id, TODAY, facts)
+    said = why.explain(conn, programme, found.facility_id, found.product_id, TODAY, facts).sentences
     assert "Delivered late 3 of the last 3 times." in said
 
 
@@ -201,7 +201,7 @@ def test_a_month_that_was_not_reported_is_no_late_delivery(conn: sa.Connection, 
     assert late == 0
     found = position(conn, "F-E1")
     facts = Facts(State(found.state), "BCG", TODAY, usable=found.usable)
-    said = why.explain(conn, programme, found.facility_id, found.product_id, TODAY, facts)
+    said = why.explain(conn, programme, found.facility_id, found.product_id, TODAY, facts).sentences
     assert not any(sentence.startswith("Delivered late") for sentence in said)
 
 

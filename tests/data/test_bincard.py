@@ -208,6 +208,25 @@ def test_a_place_that_never_held_a_product_is_not_out_of_it(place: Place) -> Non
     assert place.card(5).days_out == 5
 
 
+def test_a_month_that_was_reported_otherwise_is_said_beside_the_lines(place: Place) -> None:
+    """A report of a month says how many days it was out, and no line can say which."""
+    place.record(event(Kind.RECEIPT, 40, at(100, 9)))
+    full = (TODAY.replace(day=1) - timedelta(days=1)).replace(day=1)
+    report = sa.text(
+        "insert into stock_month (facility_id, product_id, month, days_out, days_counted)"
+        " select f.id, p.id, :month, :days, false from facility f, product p where f.code = 'F-W1' and p.code = 'BCG'"
+        " on conflict (facility_id, product_id, month) do update set days_out = excluded.days_out"
+    )
+    before = (full - timedelta(days=1)).replace(day=1)
+    place.conn.execute(report, {"month": full, "days": 12})
+    place.conn.execute(report, {"month": before, "days": 0})
+    card = place.card(days=100)
+    assert card.days_out == 0
+    assert card.reported == [bincard.Reported(full, 12, 0)]
+    assert place.card(days=3).reported == [], "only of months that are asked for as a whole"
+    assert place.card(days=100, as_of=NOW).reported == [], "what was reported is not known of a moment"
+
+
 def test_what_is_promised_and_in_transit_stands_on_the_card(place: Place) -> None:
     place.record(
         event(Kind.RECEIPT, 200, at(9, 9)),

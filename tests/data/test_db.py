@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+import small
 import sqlalchemy as sa
 
 from data import db, errors
+from data.record import ledger
+from data.types import Kind, StockEvent
 
 PID = sa.text("select pg_backend_pid()")
 CLOSE = sa.text("select pg_terminate_backend(pid, 5000) from unnest(cast(:pids as int[])) pid")
@@ -92,3 +96,42 @@ def test_a_statement_is_planned_once_for_a_connection(engine: sa.Engine) -> None
         ).all()
     assert generic > 0
     assert custom == 0
+
+
+WRONG = {
+    "there is no position": "update stock_event set facility_id = (select id from facility where code = 'F-E1')",
+    "a lot that its product does not have": "update stock_event set lot_id = (select id from lot where number = 'M')",
+    "at its other end that is not there": "update stock_event set partner_id = -1",
+    "an attachment that is not there": "update stock_event set attachment_id = -1",
+    "a shipment that is not there": "update stock_event set shipment_id = -1",
+    "a balance is of a lot": "update lot_balance set lot_id = (select id from lot where number = 'M')",
+    "campaigns of one product in one area overlap": "insert into campaign (programme_id, product_id, area_id,"
+    " first_day, last_day) select p.programme_id, p.id, a.id, day, day + 9 from product p, area a, unnest("
+    " '{2026-03-01, 2026-03-10}'::date[]) day where p.code = 'MR' and a.code = 'W'",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", WRONG)
+def test_what_a_constraint_refuses_is_said_in_words_and_nothing_is_kept(engine: sa.Engine, reason: str) -> None:
+    with db.transaction(engine) as conn:
+        country = small.build(conn)
+        at = datetime.now(UTC) - timedelta(days=1)
+        far = date(at.year + 2, 1, 1)
+        for product, lot in (("BCG", "B"), ("MR", "M")):
+            receipt = StockEvent("F-W1", product, Kind.RECEIPT, 20, at, "test", lot, lot=lot, expiry=far)
+            ledger.record(conn, country.programme_id, [receipt])
+        conn.execute(sa.text("alter table stock_event disable trigger append_only"))
+        conn.execute(sa.text("delete from position where facility_id = :f"), {"f": country.facilities["F-E1"]})
+    of_bcg = " where product_id = (select id from product where code = 'BCG')" if "update" in WRONG[reason] else ""
+    with pytest.raises(errors.Contradicted, match=reason), db.transaction(engine) as conn:
+        conn.execute(sa.text(WRONG[reason] + of_bcg))
+
+
+def test_campaigns_of_one_product_follow_each_other_and_those_of_two_overlap(engine: sa.Engine) -> None:
+    with db.transaction(engine) as conn:
+        small.build(conn)
+        conn.execute(sa.text(
+            "insert into campaign (programme_id, product_id, area_id, first_day, last_day) select p.programme_id, p.id,"
+            " a.id, day, day + 8 from product p, area a, unnest('{2026-03-01, 2026-03-10}'::date[]) day"
+        ))  # fmt: skip
+        assert conn.execute(sa.text("select count(*) from campaign")).scalar_one() == 24

@@ -53,3 +53,26 @@ def test_the_record_comes_through_the_migration_and_back(database_url: str) -> N
     with pytest.raises(sa.exc.IntegrityError, match="append-only"), db.transaction(engine) as conn:
         conn.execute(sa.text("update stock_event set doses = 1"))
     engine.dispose()
+
+
+def test_campaigns_that_overlap_become_one_with_the_migration(database_url: str) -> None:
+    command.downgrade(migrate.config(database_url), "0014")
+    engine = db.engine(database_url)
+    with db.transaction(engine) as conn:
+        small.build(conn)
+        conn.execute(sa.text(
+            "insert into campaign (programme_id, product_id, area_id, first_day, last_day, name) select p.programme_id,"
+            " p.id, a.id, first_day, last_day, c.name from product p, area a, (values"
+            " ('2026-01-01'::date, '2026-01-20'::date, 'one'), ('2026-01-05', '2026-01-08', ''),"
+            " ('2026-01-20', '2026-02-03', 'two'), ('2026-02-04', '2026-02-05', 'three')) c (first_day, last_day, name)"
+            " where p.code = 'MR' and a.code in ('W', 'E')"
+        ))  # fmt: skip
+    migrate.upgrade(database_url)
+    with db.transaction(engine) as conn:
+        rows = conn.execute(sa.text(
+            "select a.code, first_day::text, last_day::text, c.name from campaign c join area a on a.id = c.area_id"
+            " order by 1, 2"
+        ))  # fmt: skip
+        joined = [("2026-01-01", "2026-02-03", "one, two"), ("2026-02-04", "2026-02-05", "three")]
+        assert [tuple(r) for r in rows] == [(area, *row) for area in ("E", "W") for row in joined]
+    engine.dispose()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +43,19 @@ def test_the_tiles_that_cover_a_country_touch_it_and_leave_no_gap() -> None:
     boxes = [tile.degrees(5, x, y) for x, y in found]
     assert min(b[0] for b in boxes) <= nigeria[0]
     assert max(b[3] for b in boxes) >= nigeria[3]
+
+
+@given(st.integers(0, 12), st.floats(-170, 170), st.floats(-80, 80), st.floats(0, 9), st.floats(0, 4))
+def test_near_a_box_are_the_tiles_that_cover_it_and_those_right_around(
+    z: int, west: float, south: float, wide: float, high: float
+) -> None:
+    box = (west, south, west + wide, south + high)
+    covering = set(itertools.islice(tile.covering(box, z), 2_000))
+    assert all(tile.near(box, z, x, y) for x, y in covering)
+    left, top = min(x for x, _ in covering), min(y for _, y in covering)
+    assert tile.near(box, z, left - 1, top - 1)
+    assert not tile.near(box, z, left - 2, top)
+    assert not tile.near(box, z, left, top - 2)
 
 
 def test_beyond_the_poles_of_the_projection_the_outermost_tile_answers() -> None:

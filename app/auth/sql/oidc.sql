@@ -6,7 +6,7 @@ where i.issuer = :issuer and i.subject = :subject
 -- by_email --
 -- Who has the e-mail that the provider has verified, and is not somebody else to it already.
 select u.id, u.email from app_user u
-where u.email = lower(:email) and u.stopped_at is null and not u.demo
+where u.email = :email and u.stopped_at is null and not u.demo
   and not exists (select from identity i where i.user_id = u.id and i.issuer = :issuer)
 
 -- link --
@@ -20,6 +20,7 @@ delete from user_grant g
 where g.user_id = :user_id and g.source = 'group' and not exists (
     select from unnest(CAST(:programmes AS integer[]), CAST(:roles AS text[]), CAST(:areas AS integer[])) k (p, r, a)
     where k.p = g.programme_id and k.r = g.role and k.a is not distinct from g.area_id)
+returning g.programme_id, g.role, g.area_id
 
 -- give_groups --
 -- Roles that a group gives; one that somebody here has given stays theirs.
@@ -27,6 +28,7 @@ insert into user_grant (user_id, programme_id, role, area_id, source)
 select :user_id, k.p, k.r, k.a, 'group'
 from unnest(CAST(:programmes AS integer[]), CAST(:roles AS text[]), CAST(:areas AS integer[])) k (p, r, a)
 on conflict on constraint uq_user_grant_once do nothing
+returning programme_id, role, area_id
 
 -- area --
 -- An area of a programme by their codes; the area is null where none is named.

@@ -45,7 +45,7 @@ delete from session where expires_at < now()
 
 -- user_by_email --
 -- The user who signs in.
-select id, name, password_hash, demo from app_user where email = lower(:email) and stopped_at is null
+select id, name, password_hash, demo from app_user where email = :email and stopped_at is null
 
 -- rehash --
 -- Store a hash made with today's parameters.

@@ -3,7 +3,7 @@
 insert into app_user (email, name, phone, password_hash) values (:email, :name, :phone, :password_hash)
 on conflict (email) do update
 set name = excluded.name, phone = coalesce(excluded.phone, app_user.phone), password_hash = excluded.password_hash
-returning id
+returning id, xmax = 0 as fresh
 
 -- end_sessions --
 -- A new password ends what was signed in with the old one.

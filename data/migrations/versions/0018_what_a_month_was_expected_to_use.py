@@ -1,12 +1,12 @@
 """What a month was expected to use, which its use and its balance are held against; what like places taught; losses.
 
-Revision: 0018, after 0014.
+Revision: 0018, after 0017.
 """
 
 from alembic import op
 
 revision = "0018"
-down_revision = "0014"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 

@@ -54,7 +54,7 @@ def build(
     lots = catalogue.lots(rng, products, days)
     happens = scenario.draw(rng, net, products["code"].to_list(), days)
     at = stock.positions(rng, net, products, given)
-    written = books.Books(rng, days, UTC_OFFSET_HOURS, happens.reported[at.facility])
+    written = books.Books(rng.spawn(1)[0], days, UTC_OFFSET_HOURS, happens.reported[at.facility])
     by_vial = products["by_vial"].to_numpy(dtype=np.bool_)
     stock.Stock(rng, net, at, lots, days, happens, by_vial).run(written)
     names = books.Names(

@@ -1,11 +1,10 @@
 """What was written down of it? Events and monthly reports, as the people of the demo country reported them.
 
-What was used is written down when the month closes, but on the day itself where the last dose went; so the record knows
-since when a place is out. Who has nothing at the month's end has counted that there is nothing.
-
-A month that a facility did not report leaves no event: its stock moved all the same, and the difference is an
-adjustment on the first day of the next month that it reports. So the events of a position always add up to what
-it last reported.
+Use and issues are written down when the month closes, and on the day on which a shelf ran out: so the record is
+without a usable dose on the very days that are reported as out of stock. Who has nothing at the month's end has counted
+that there is nothing. A month that a facility did not report leaves no event: its stock moved all the same, and the
+difference is an adjustment at the very beginning of the next month that it reports. So the events of a position always
+add up to what it last reported.
 """
 
 from __future__ import annotations
@@ -37,9 +36,10 @@ WORDS = (*KINDS, RECOUNT_WORD)
 #: What damaged vaccine is reported as, in the order in which the simulation draws it.
 DAMAGE = np.array([REASONS.index(r) for r in (Loss.BROKEN, Loss.VVM, Loss.HEAT, Loss.FROZEN)], dtype=np.int8)
 
-#: Local hours (from, to) at which things are written down, in the order in which they must happen within a day.
+#: Local hours (from, to) at which things are written down, in the order in which they must happen within a day. What a
+#: month opens with is so from its first moment.
 HOURS = {
-    Kind.COUNT: (7.5, 8.0), Kind.ADJUSTMENT: (8.0, 8.9), Kind.RECEIPT: (9.0, 14.5),
+    Kind.ADJUSTMENT: (0, 0), Kind.COUNT: (7.5, 8.0), Kind.RECEIPT: (9.0, 14.5),
     Kind.LOSS: (14.5, 15.0), Kind.ADMINISTERED: (15.0, 16.4), Kind.ISSUE: (15.0, 16.4), RECOUNT_WORD: (16.4, 17.0),
 }  # fmt: skip
 
@@ -55,7 +55,7 @@ class Names:
     lots: list[str]
 
 
-#: In place of the days since a delivery, where a month brought none, and of the last lot of who never held any.
+#: In place of the days since a delivery, where a month brought none.
 NEVER = -1
 
 
@@ -63,7 +63,7 @@ NEVER = -1
 class Books:
     """The books of every position; `reported` is [positions, months].
 
-    Filled month by month with `open`, `begin`, `receipts`, `ran_out`, `close`; then read with `events` and `reports`.
+    Filled by the month with `open`, `begin`, `receipts`, `ran_out` and `close`; then read with `events` and `reports`.
     """
 
     rng: np.random.Generator
@@ -86,8 +86,8 @@ class Books:
         self.ledger += difference
         self.adjusted = difference.sum(axis=1, dtype=np.int32)
         self.received = np.zeros(len(lots), dtype=np.int32)
-        self.spent = np.zeros(len(lots), dtype=np.int32)
         self.received_on = np.full(len(lots), -1, dtype=np.int32)
+        self.used = np.zeros(len(lots), dtype=np.int32)
         self._write(int(self.calendar.starts[month]), Kind.ADJUSTMENT, difference)
 
     def receipts(self, month: int, day: int, position: Ints, lot: Ints, doses: NDArray[Any]) -> None:
@@ -98,11 +98,11 @@ class Books:
         self._append(day, Kind.RECEIPT, position[told], lot[told], doses[told])
 
     def ran_out(self, month: int, day: int, position: Ints, given: Doses, issued: Doses) -> None:
-        """Write down what had left these positions of the month by the day on which the last dose went."""
-        self.spent[position] += (given + issued).sum(axis=1, dtype=np.int32)
+        """Write down what these positions gave and issued since they last wrote it down: nothing is left."""
         told = self.reported[position, month]
+        self.used[position] += (given + issued).sum(axis=1, dtype=np.int32)
         for word, doses in ((Kind.ADMINISTERED, given), (Kind.ISSUE, issued)):
-            row, lot = np.nonzero(doses * told[:, None])
+            row, lot = np.nonzero(np.where(told[:, None], doses, 0))
             self._append(day, word, position[row], lot, -doses[row, lot])
 
     def close(
@@ -121,7 +121,7 @@ class Books:
         np.copyto(self.ledger, lots, where=mask)
         left = (given + issued).sum(axis=1, dtype=np.int32)
         self._count_nothing(day, np.flatnonzero(told & (left == 0) & (lots.sum(axis=1) == 0) & (self.last_lot >= 0)))
-        used = self.spent + left
+        used = self.used + left
         lost = (expired + damaged).sum(axis=1, dtype=np.int32)
         adjusted = self.adjusted + miscounted.sum(axis=1, dtype=np.int32)
         position = np.flatnonzero(told).astype(np.int32)
@@ -143,7 +143,7 @@ class Books:
     ) -> None:
         self.last_lot[position] = lot
         begin, end = (int(hour * 3600) for hour in HOURS[word])
-        second = self.rng.integers(begin, end, len(position)) + np.int64(day) * 86400
+        second = self.rng.integers(begin, max(end, begin + 1), len(position)) + np.int64(day) * 86400
         why = np.full(len(position), NO_REASON) if reason is None else reason
         self.rows.append({
             "position": position.astype(np.int32), "lot": lot.astype(np.int8), "doses": doses.astype(np.int32),

@@ -2,7 +2,7 @@
 
 Every facility x product is a position; all positions move together as arrays. What a store hands out is what those
 below it receive, lot by lot: no dose appears or vanishes between them. Within a month a facility's own use is known
-by the day as a total and is taken from its lots (earliest expiry first) when the month closes or nothing is left.
+by the day as a total and is taken from its lots (earliest expiry first) when it runs out and when the month closes.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _holdings(
 class Stock:
     """The stock of the country on one day: doses by position and lot, and what may be used of them.
 
-    At health facilities `lots` still holds what was used since the month began; `usable` does not.
+    At health facilities `lots` still holds what was used since the month began or they ran out; `usable` does not.
     """
 
     def __init__(
@@ -122,9 +122,10 @@ class Stock:
         self.sessions = _sessions(rng, network, positions)
         self.lots = self._opening()
         self.usable = np.asarray(self.lots.sum(axis=1), dtype=np.int32)
-        #: What a place never held it is not out of.
-        self.held = self.usable > 0
         self.ending = np.zeros_like(self.usable)
+        # Where something was delivered on this day, and where there ever was anything: nowhere else is out of it.
+        self.came = np.zeros(len(self.usable), dtype=np.bool_)
+        self.had = self.usable > 0
 
     def _opening(self) -> Doses:
         """Somewhere between two rounds, on one or two of the lots in the country."""
@@ -155,15 +156,23 @@ class Stock:
             empty = self.usable == 0
             for day in range(first, end):
                 self._shock(day)
+                self.came[:] = False
                 self._deliver(month, day, self.scenario.deliveries[due[day] : due[day + 1], 1], issued, books)
-                came = books.received_on == day
-                days_out += empty & self.held & ~came
-                self.held |= came
                 self._vaccinate(day, mean, used)
-                now = self.usable == 0
-                self._run_out(month, day, np.flatnonzero(now & (~empty | came)), used, issued, books)
-                empty = now
+                still = self.usable == 0
+                days_out += empty & still & self.had & ~self.came
+                self.had |= self.came
+                self._run_out(month, day, np.flatnonzero(still & (self.came | ~empty)), used, issued, books)
+                empty = still
             self._close(month, used, issued, days_out, books)
+
+    def _run_out(self, month: int, day: int, rows: Ints, used: Doses, issued: Doses, books: Books) -> None:
+        """Who is left with nothing writes down at once where it went: from then on the books say that there is none."""
+        given = np.where(self.expiry_month[rows] >= month, self.lots[rows], 0)
+        self.lots[rows] -= given
+        books.ran_out(month, day, rows, given, issued[rows])
+        used[rows] = 0
+        issued[rows] = 0
 
     def _mean_demand(self, month: int) -> Floats:
         """Doses a day in this month at each health facility; the noise of the month is in it."""
@@ -217,6 +226,7 @@ class Stock:
         lot = (self.arrival[self.at.product[rows]] <= day).sum(axis=1) - 1
         self.lots[rows, lot] += doses.astype(np.int32)
         self.usable[rows] += doses.astype(np.int32)
+        self.came[rows] = True
         books.receipts(month, day, rows, lot, doses)
 
     def _pass_on(self, month: int, day: int, rows: Ints, doses: Ints, issued: Doses, books: Books) -> None:
@@ -234,7 +244,9 @@ class Stock:
         taken = np.maximum(taken, 0).astype(np.int32)
         handed = np.add.reduceat(taken, begins, axis=0) if len(rows) else taken
         self.lots[rows] += taken
-        self.usable[rows] += taken.sum(axis=1, dtype=np.int32)
+        brought = taken.sum(axis=1, dtype=np.int32)
+        self.usable[rows] += brought
+        self.came[rows] |= brought > 0
         self.lots[stores] -= handed
         self.usable[stores] -= handed.sum(axis=1, dtype=np.int32)
         issued[stores] += handed
@@ -250,13 +262,6 @@ class Stock:
         given = np.minimum(asked, self.usable[rows]).astype(np.int32)
         self.usable[rows] -= given
         used[rows] += given
-
-    def _run_out(self, month: int, day: int, rows: Ints, used: Doses, issued: Doses, books: Books) -> None:
-        """Where the last dose went on a day, all that was used or handed out so far is written down on that day."""
-        given = _first_lots_first(np.where(self.expiry_month[rows] >= month, self.lots[rows], 0), used[rows])
-        self.lots[rows] -= given
-        books.ran_out(month, day, rows, given, issued[rows])
-        used[rows], issued[rows] = 0, 0
 
     def _close(self, month: int, used: Doses, issued: Doses, days_out: Doses, books: Books) -> None:
         """Take the month's use from the lots, lose and miscount a little, and close the books."""

@@ -33,9 +33,17 @@ where facility_id = any(CAST(:facility_ids AS int[]))
 
 -- months --
 -- Months as they are kept.
-select facility_id, product_id, month, opening, received, used, lost, adjusted, closing
+select facility_id, product_id, month, opening, received, used, lost, adjusted, closing, missing, days_out, days_counted
 from stock_month
 where facility_id = any(CAST(:facility_ids AS int[]))
+
+-- foreign --
+-- Positions of a programme with a product that is not one of its own: nothing can be worked out then.
+select from position p
+join facility f on f.id = p.facility_id and f.programme_id = :programme_id
+left join product r on r.id = p.product_id and r.programme_id = f.programme_id
+where r.id is null
+limit 1
 
 -- marks --
 -- The months that are marked, and by which rows.
@@ -60,46 +68,183 @@ left join reader r on r.name = :reader
 where o.programme_id = :programme_id and (o.txid, o.seq) > (coalesce(r.txid, 0), coalesce(r.seq, 0))
 
 -- shipments --
--- What was sent under a document, and what arrived.
-select s.document || ' / ' || r.code as place, s.sent || ' sent, ' || s.received || ' received' as stands,
-       coalesce(e.sent, 0) || ' sent, ' || coalesce(e.received, 0) || ' received' as should
+-- What was sent under a document, and what arrived; between whom, and when.
+select s.document || ' / ' || coalesce(r.code, 'product ' || s.product_id) as place,
+       s.sent || ' sent ' || coalesce(CAST(s.sent_at AS text), 'never') || ', ' || s.received || ' received '
+           || coalesce(CAST(s.received_at AS text), 'never') || ', from facility ' || s.sender_id || ' to '
+           || s.receiver_id as stands,
+       coalesce(e.sent, 0) || ' sent ' || coalesce(CAST(e.sent_at AS text), 'never') || ', ' || coalesce(e.received, 0)
+           || ' received ' || coalesce(CAST(e.received_at AS text), 'never')
+           || coalesce(', from facility ' || array_to_string(e.senders, ', ') || ' to '
+                       || array_to_string(e.receivers, ', ') || ', under ' || array_to_string(e.documents, ', '), '')
+           as should
 from shipment s
-join product r on r.id = s.product_id
+left join product r on r.id = s.product_id
 left join (
-    select shipment_id, -coalesce(sum(doses) filter (where kind not in ('receipt', 'transfer_in')), 0) as sent,
-           coalesce(sum(doses) filter (where kind in ('receipt', 'transfer_in')), 0) as received
-    from stock_event where shipment_id is not null group by 1
+    select shipment_id, array_agg(distinct document) as documents, array_agg(distinct product_id) as products,
+           coalesce(-sum(doses) filter (where sends), 0) as sent,
+           coalesce(sum(doses) filter (where not sends), 0) as received,
+           min(occurred_at) filter (where sends) as sent_at, max(occurred_at) filter (where not sends) as received_at,
+           array_agg(distinct case when sends then facility_id else partner_id end) as senders,
+           array_agg(distinct case when sends then partner_id else facility_id end) as receivers
+    from (select *, kind not in ('receipt', 'transfer_in') as sends from stock_event where shipment_id is not null) m
+    group by 1
 ) e on e.shipment_id = s.id
 where (s.sent, s.received) <> (coalesce(e.sent, 0), coalesce(e.received, 0))
+   or (s.sent_at, s.received_at) is distinct from (e.sent_at, e.received_at)
+   or e.documents <> array[s.document] or e.products <> array[s.product_id] or e.senders <> array[s.sender_id]
+   or e.receivers <> array[s.receiver_id]
+limit :most
+
+-- orders --
+-- What was approved of an order is what was reserved for it, and of one that was given up nothing was left reserved: up to
+-- the last event that is its own, for a shipment may be taken back, and then its doses are reserved again.
+select o.number || ' / ' || r.code as place,
+       coalesce(l.approved || ' approved', 'not approved') || case when o.ended_at is null then '' else ', given up' end
+           as stands,
+       coalesce(own.promised, 0) || ' reserved for it' || case when o.ended_at is null then ''
+           else ', ' || coalesce(held.reserved, 0) || ' of them still when it was given up' end as should
+from stock_order o
+join stock_order_line l on l.order_id = o.id
+join product r on r.id = l.product_id
+left join (
+    select facility_id, product_id, order_number, max(id) as last_id,
+           CAST(sum(reserved) filter (where kind = 'reserve') AS int) as promised
+    from stock_event
+    where order_number is not null and source = 'order' and entry = 'event'
+    group by 1, 2, 3
+) own on own.facility_id = o.supplier_id and own.product_id = l.product_id and own.order_number = o.number
+left join lateral (
+    select CAST(sum(e.reserved) AS int) as reserved
+    from stock_event e
+    where e.facility_id = o.supplier_id and e.product_id = l.product_id and e.order_number = o.number
+      and e.occurred_at >= o.placed_at and e.id <= own.last_id and o.ended_at is not null
+) held on true
+where coalesce(l.approved, 0) <> coalesce(own.promised, 0) or (o.approved_at is null) <> (l.approved is null)
+   or (o.ended_at is not null and coalesce(held.reserved, 0) <> 0)
 limit :most
 
 -- strays --
--- Rows of facilities, products or programmes that are not there, or not together.
-select 'row ' || e.id as place,
-       'programme ' || e.programme_id || ', facility ' || e.facility_id || ', product ' || e.product_id as stands,
-       'a facility and a product of one programme' as should
-from stock_event e
-left join facility f on f.id = e.facility_id
-left join product r on r.id = e.product_id
-where f.programme_id is distinct from e.programme_id or r.programme_id is distinct from e.programme_id
+-- Rows of facilities, products, lots or programmes that are not there, or not together.
+select *
+from (
+    select 'row ' || e.id as place,
+           'programme ' || e.programme_id || ', facility ' || e.facility_id || ', product ' || e.product_id as stands,
+           'a facility and a product of one programme' as should
+    from stock_event e
+    left join facility f on f.id = e.facility_id
+    left join product r on r.id = e.product_id
+    where f.programme_id is distinct from e.programme_id or r.programme_id is distinct from e.programme_id
+    union all
+    select 'row ' || e.id, 'lot ' || e.lot_id || ' at product ' || e.product_id, 'a lot of its product'
+    from stock_event e
+    left join lot l on l.id = e.lot_id
+    where e.lot_id is not null and l.product_id is distinct from e.product_id
+    union all
+    select 'row ' || e.id, 'attachment ' || e.attachment_id, 'an attachment of its facility'
+    from stock_event e
+    left join attachment a on a.id = e.attachment_id
+    where e.attachment_id is not null and a.facility_id is distinct from e.facility_id
+    union all
+    select kept.name || ' ' || kept.facility_id || ' / ' || kept.product_id, 'of two programmes, or of none',
+           'a facility and a product of one programme'
+    from (
+        select 'position' as name, facility_id, product_id from position
+        union all
+        select 'balance', facility_id, product_id from lot_balance
+        union all
+        select distinct 'months of', facility_id, product_id from stock_month
+    ) kept
+    left join facility f on f.id = kept.facility_id
+    left join product r on r.id = kept.product_id
+    where f.programme_id is null or r.programme_id is distinct from f.programme_id
+    union all
+    select 'balance ' || b.facility_id || ' / ' || b.product_id, 'lot ' || b.lot_id, 'a lot of its product'
+    from lot_balance b
+    left join lot l on l.id = b.lot_id
+    where b.lot_id is not null and l.product_id is distinct from b.product_id
+    union all
+    select kept.name || ' ' || kept.id, 'programme ' || kept.programme_id, 'the programme of its facility'
+    from (
+        select 'alert' as name, id, programme_id, facility_id from alert
+        union all
+        select 'attachment', id, programme_id, facility_id from attachment
+        union all
+        select 'shipment', id, programme_id, sender_id from shipment
+        union all
+        select 'shipment', id, programme_id, receiver_id from shipment
+    ) kept
+    left join facility f on f.id = kept.facility_id
+    where f.programme_id is distinct from kept.programme_id
+    union all
+    select 'mark of ' || month, 'programme ' || m.programme_id, 'a programme that is there, from the first of a month'
+    from (
+        select distinct programme_id, month from lot_month
+        union all
+        select distinct programme_id, month from position_month
+    ) m
+    left join programme g on g.id = m.programme_id
+    where g.id is null or extract(day from m.month) <> 1
+) stray
 limit :most
 
 -- answers --
--- What was acknowledged is on record.
-select k.source || ' / ' || k.source_id as place, 'no rows' as stands, 'its rows' as should
+-- Every key with its first answer, and the rows that it became; packs have no keys.
+select coalesce(k.programme_id, e.programme_id) as programme_id, coalesce(k.source, e.source) as source,
+       coalesce(k.source_id, e.source_id) as source_id, k.digest, k.result, e.ids, e.lots, e.doses
 from event_key k
-where not exists (
-    select from stock_event e
-    where e.id = CAST(k.result -> 'event_ids' ->> 0 AS bigint) and e.source = k.source and e.source_id = k.source_id
-)
+full join (
+    select e.programme_id, e.source, e.source_id, array_agg(e.id order by e.id) as ids,
+           array_agg(l.number order by e.id) as lots, array_agg(e.doses order by e.id) as doses
+    from stock_event e
+    left join lot l on l.id = e.lot_id
+    where e.source <> 'pack' and e.entry <> 'revision'
+    group by e.programme_id, e.source, e.source_id
+) e on e.programme_id = k.programme_id and e.source = k.source and e.source_id = k.source_id
+
+-- counts --
+-- A count that is posted says of each lot what its row of the record says.
+select c.number || ' / line ' || l.id as place, coalesce(CAST(l.counted AS text), 'nothing') || ' at ' || coalesce(
+           CAST(l.counted_at AS text), 'no moment') as stands,
+       coalesce(e.counted || ' at ' || e.occurred_at, 'no row') as should
+from stock_count c
+join stock_count_line l on l.count_id = c.id
+left join (
+    select e.programme_id, e.source_id, e.facility_id, e.product_id, min(e.counted) as counted,
+           min(e.occurred_at) as occurred_at
+    from stock_event e
+    where e.source = 'count' and e.entry = 'event'
+    group by e.programme_id, e.source_id, e.facility_id, e.product_id
+) e on e.programme_id = c.programme_id and e.source_id = c.number || '/' || l.id and e.facility_id = c.facility_id
+   and e.product_id = l.product_id
+where c.status = 'posted'
+  and (e.source_id is null or l.counted is distinct from e.counted or l.counted_at is distinct from e.occurred_at)
 limit :most
 
--- attachments --
--- Papers as they were attached.
-select f.code || ' / ' || a.name as place, encode(sha256(a.content), 'hex') as stands, encode(a.sha256, 'hex') as should
-from attachment a
-join facility f on f.id = a.facility_id
-where sha256(a.content) <> a.sha256
+-- sealed --
+-- What is made once and never changed, against the digest of itself; a paper's content has its own.
+select *
+from (
+    select f.code || ' / ' || a.name as place, encode(sha256(a.content), 'hex') as stands,
+           encode(a.sha256, 'hex') as should
+    from attachment a
+    left join facility f on f.id = a.facility_id
+    where sha256(a.content) <> a.sha256
+    union all
+    select 'attachment ' || t.id, encode(t.digest, 'hex'), encode(row_digest(to_jsonb(t)), 'hex')
+    from attachment t
+    where t.digest <> row_digest(to_jsonb(t))
+    union all
+    select 'balances of ' || t.month || ', block ' || t.block, encode(t.digest, 'hex'),
+           encode(row_digest(to_jsonb(t)), 'hex')
+    from lot_month t
+    where t.digest <> row_digest(to_jsonb(t))
+    union all
+    select 'demand of ' || t.month || ', block ' || t.block, encode(t.digest, 'hex'),
+           encode(row_digest(to_jsonb(t)), 'hex')
+    from position_month t
+    where t.digest <> row_digest(to_jsonb(t))
+) torn
 limit :most
 
 -- alerts --
@@ -140,7 +285,7 @@ limit :most
 
 -- readers --
 -- How far a reader of the outbox is, what lies behind it, and how much of that it says it has read.
-select r.name, r.txid, r.seq, r.taken, CAST(r.taken_sum AS bigint) as taken_sum, count(o.seq) as passed,
+select r.name, r.txid, r.seq, (select last_value from outbox_seq_seq) as last_seq, r.taken, CAST(r.taken_sum AS bigint) as taken_sum, count(o.seq) as passed,
        CAST(coalesce(sum(o.seq), 0) AS bigint) as passed_sum,
        coalesce((select max(txid) from outbox), CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint))
            as newest

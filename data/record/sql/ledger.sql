@@ -7,12 +7,16 @@ join programme p on p.id = f.programme_id
 where f.programme_id = :programme_id and f.code = any(CAST(:codes AS text[]))
 
 -- known_keys --
--- What was answered to these (source, source_id) the first time.
+-- What was answered to these (source, source_id) the first time. Each is looked up by itself: a plan that was made while
+-- the table was small, or behind a wall, would rather read all keys there are.
 select k.source, k.source_id, k.digest, k.result
-from event_key k
-join unnest(CAST(:sources AS text[]), CAST(:source_ids AS text[])) as asked (source, source_id)
-  on asked.source = k.source and asked.source_id = k.source_id
-where k.programme_id = :programme_id
+from unnest(CAST(:sources AS text[]), CAST(:source_ids AS text[])) as asked (source, source_id)
+cross join lateral (
+    select source, source_id, digest, result
+    from event_key
+    where programme_id = :programme_id and source = asked.source and source_id = asked.source_id
+    offset 0
+) k
 
 -- open_positions --
 -- Make the positions that did not exist.
@@ -143,7 +147,12 @@ where programme_id = :programme_id and code = any(CAST(:codes AS text[]))
 with named as materialized (
     select k.source, k.source_id, CAST(k.result -> 'event_ids' ->> 0 AS bigint) as first_id
     from unnest(CAST(:sources AS text[]), CAST(:source_ids AS text[])) as asked (source, source_id)
-    join event_key k on k.programme_id = :programme_id and k.source = asked.source and k.source_id = asked.source_id
+    cross join lateral (
+        select source, source_id, result
+        from event_key
+        where programme_id = :programme_id and source = asked.source and source_id = asked.source_id
+        offset 0
+    ) k
 )
 select distinct on (k.source, k.source_id) k.source, k.source_id, e.id, e.kind, e.entry, e.facility_id, e.product_id,
        e.occurred_at,

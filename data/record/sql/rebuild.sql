@@ -177,15 +177,18 @@ for update
 -- shipments --
 -- What was sent and received is the sum of its rows.
 update shipment s
-set sent = t.sent, received = t.received
+set sent = t.sent, received = t.received, sent_at = t.sent_at, received_at = t.received_at
 from (
-    select s.id, coalesce(-sum(e.doses) filter (where e.kind not in ('receipt', 'transfer_in')), 0) as sent,
+    select s.id, min(e.occurred_at) filter (where e.kind not in ('receipt', 'transfer_in')) as sent_at,
+           max(e.occurred_at) filter (where e.kind in ('receipt', 'transfer_in')) as received_at,
+           coalesce(-sum(e.doses) filter (where e.kind not in ('receipt', 'transfer_in')), 0) as sent,
            coalesce(sum(e.doses) filter (where e.kind in ('receipt', 'transfer_in')), 0) as received
     from shipment s left join stock_event e on e.shipment_id = s.id
     where s.id = any(CAST(:ids AS bigint[]))
     group by s.id
 ) t
-where s.id = t.id and (s.sent, s.received) <> (t.sent, t.received)
+where s.id = t.id
+  and (s.sent, s.received, s.sent_at, s.received_at) is distinct from (t.sent, t.received, t.sent_at, t.received_at)
 
 -- forget_marks --
 -- Marks of the past are made again.

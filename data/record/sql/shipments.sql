@@ -32,10 +32,10 @@ having sum(e.doses) < 0
 order by e.shipment_id, l.expiry nulls last, e.lot_id
 
 -- follow --
--- Add what was sent and received.
+-- Add what was sent and received; it left with the first of what was sent, and the last of it that came is its arrival.
 update shipment s
 set sent = s.sent + f.sent, received = s.received + f.received,
-    sent_at = coalesce(s.sent_at, f.sent_at), received_at = coalesce(f.received_at, s.received_at)
+    sent_at = least(s.sent_at, f.sent_at), received_at = greatest(s.received_at, f.received_at)
 from unnest(CAST(:ids AS bigint[]), CAST(:sent AS int[]), CAST(:received AS int[]), CAST(:sent_ats AS timestamptz[]),
             CAST(:received_ats AS timestamptz[])) as f (id, sent, received, sent_at, received_at)
 where s.id = f.id

@@ -2,6 +2,8 @@
 
 import gzip
 import http.server
+import os
+import signal
 import socket
 import threading
 import urllib.error
@@ -167,6 +169,20 @@ def test_who_tries_passwords_by_the_dozen_is_slowed_down_and_nobody_else_is(addr
     assert _ask(f"{address}/api/v1/stock-events", b"email=a", X_Forwarded_For="198.51.100.1")[0] == 200
     assert _ask(f"{address}/login", b"email=a", X_Forwarded_For="198.51.100.2")[0] == 200
     assert _ask(f"{address}/login", b"email=a")[0] == 200
+
+
+def test_who_is_no_proxy_of_ours_does_not_say_where_they_come_from(address, tmp_path):
+    (tmp_path / "nginx" / "http.d" / "outer.conf").write_text("set_real_ip_from 192.0.2.0/24;\n")
+    os.kill(int((tmp_path / "nginx" / "nginx.pid").read_text()), signal.SIGHUP)
+    lines = []
+
+    def told():
+        lines[:] = _ask(f"{address}/ng", X_Forwarded_For="198.51.100.1")[2].decode().splitlines()
+        return "x-forwarded-for: 198.51.100.1, 127.0.0.1" in lines
+
+    assert children.wait_until(told, 10), lines
+    tries = [_ask(f"{address}/login", b"email=a", X_Forwarded_For=f"198.51.100.{n}")[0] for n in range(60)]
+    assert 429 in tries
 
 
 def test_a_body_beyond_ten_megabytes_is_refused(address):

@@ -6,7 +6,8 @@ from typing import Any
 
 from app.components import chart, panel_facility
 from app.components.panel_product import Chosen
-from data.insight import formula
+from data.insight import fan, formula
+from data.outlook import Outlook
 from data.record.shipments import Shipment
 from data.stock import Facility, Line, LotHeld, Month, Place, Position
 from data.types import Kind, State
@@ -66,16 +67,31 @@ def test_every_vaccine_has_its_state_doses_use_cover_chance_and_delivery(now: da
     rows = [text(r) for r in find(table, "Tr")]
     assert rows[0] == "Vaccine Usable, used{0} Lasts{0} Runs out{0}".format(" how it is worked out =")
     assert rows[1] == (
-        "BCG Out of stock 0 doses 410 a month = 40 held - 40 not usable 0 days = at even use 0 days 100 % 3 days late"
-        " = out already"
+        "BCG Out of stock 0 doses 410 a month = 40 held - 40 not usable 0 days = at even use 0 days 100 %"
+        " delivery 3 days late = out already"
     )
     assert rows[2] == (
         "Pentavalent Adequate 1,240 doses 400 a month = 1,240 held - 0 not usable 94 days 60 to 120 = at even use"
-        " 94.4 days under 1 % due in 5 days = P(demand until then \u2265 1,240), at 400 a month"
+        " 94.4 days under 1 % delivery in 5 days = P(demand until then \u2265 1,240), at 400 a month"
     )
     assert [r.to_plotly_json()["props"].get("data-view-href") for r in find(table, "Tr")] == [
         None, "?vaccine=BCG", "?vaccine=PENTA",
     ]  # fmt: skip
+
+
+def test_beside_the_chances_stands_which_model_they_are_by(now: datetime, text: Any) -> None:
+    model = "2016-01 to 2018-12, 1b9f03c2"
+    seen = replace(PENTA, within=[0.01, 0.02, 0.05, 0.2, 0.4])
+    ahead = Outlook(now.date(), [], True, fan.spread([], 400.0, 5.0, 0.3), None, [], [], None)
+
+    def said(position: Position, model: str | None) -> str:
+        return text(_panel(now, [position], _chosen(position, outlook=ahead, model=model)))
+
+    assert "By the count model: what is there" in said(seen, None)
+    assert f"the learned model ({model}) was not asked of this place" in said(seen, model)
+    learnt = replace(seen, learned_shift=0.4)
+    assert f"what this programme's past months taught: the learned model of {model}." in said(learnt, model)
+    assert "count model" not in said(replace(BCG, within=[1.0] * 5), model)
 
 
 def test_without_a_vaccine_in_the_view_the_worst_one_is_shown() -> None:

@@ -16,10 +16,10 @@ def _strip(at: Any, **more: Any) -> Any:
 
 def test_the_strip_has_four_numbers_with_their_denominators_and_changes(now: Any, text: Any) -> None:
     assert text(headline.render(_strip(now), now, 12, 3)) == (
-        "Out of stock 41 of 712 reporting +12"
-        " At risk 66 of 712 reporting \u22124"
-        " Reporting 92 % 712 of 774 facilities +12"
-        " Newest report 2 min since the last report"
+        "Out of stock 41 of 712 reporting +12 since Oct"
+        " At risk 66 of 712 reporting \u22124 since Oct"
+        " Reporting 92 % 712 of 774 facilities +2 points since Oct"
+        " Newest report 2 min ago"
     )
 
 
@@ -39,7 +39,17 @@ def test_a_past_month_does_not_take_pushes(now: Any, text: Any) -> None:
 def test_a_rise_of_stockouts_is_worse_and_a_rise_of_reports_is_not(now: Any, find: Any) -> None:
     cells = find(headline.render(_strip(now), now, 0, 0), "Button")
     classes = [[s.className for s in find(c, "Span") if "delta" in s.className] for c in cells]
-    assert classes == [["delta up worse"], ["delta down"], ["delta up"], []]
+    assert classes == [["delta up worse"], ["delta down"], ["delta up"]]
+
+
+def test_what_a_press_would_not_answer_is_no_button(now: Any, find: Any) -> None:
+    strip = headline.render(_strip(now), now, 0, 0)
+    assert [b.id for b in find(strip, "Button")] == ["headline-out", "headline-risk", "headline-reporting"]
+    assert [d.id for d in find(strip, "Div")] == ["headline-fresh"]
+
+
+def test_the_change_of_a_past_month_is_since_the_month_before_it(now: Any, text: Any) -> None:
+    assert "+12 since Dec" in text(headline.render(_strip(now, newest=None), now, 12, 3, date(2016, 1, 1)))
 
 
 def test_without_a_month_before_there_is_no_change_to_tell(now: Any, text: Any) -> None:

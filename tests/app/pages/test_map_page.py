@@ -156,7 +156,6 @@ def test_a_pulse_reads_the_panel_again_and_names_the_same_place(client: Client) 
         ({"facility": "GONE"}, "There is no facility with the code GONE in this programme."),
         ({"area": "GONE"}, "There is no area with the code GONE in this programme."),
         ({"vaccine": "GONE"}, "There is no product with the code GONE in this programme."),
-        ({"month": "soon"}, "soon is not a month; months look like 2016-05."),
         ({"programme": "nowhere"}, "There is no programme called nowhere."),
         # It exists, but this reader may not see it: the answer is the same.
         ({"programme": "hidden"}, "There is no programme called hidden."),
@@ -167,6 +166,25 @@ def test_what_is_not_there_is_said_in_words_with_a_way_back(client: Client, view
     panel = _words(shown["panel-body"]["children"])
     assert said in panel
     assert "Show the whole country" in panel
+    assert "map" not in shown
+
+
+@pytest.mark.parametrize(
+    ("view", "said", "back"),
+    [
+        ({"month": "soon"}, "soon is not a month; months look like 2016-05.", "Show now"),
+        ({"as_of": "1999-01-01"}, "1999-01-01 cannot be shown: it lies before the record.", "Show now"),
+        ({"colour": "state", "preset": "OURS"}, "OURS is no preset.", "Show the programme's own"),
+    ],
+)
+def test_a_moment_or_levels_that_cannot_be_shown_lead_back_to_the_same_place(
+    client: Client, view: dict[str, str], said: str, back: str
+) -> None:
+    shown = _show(client, area="W", **view)
+    panel = _words(shown["panel-body"]["children"])
+    assert said in panel
+    assert back in panel
+    assert "whole country" not in panel
     assert "map" not in shown
 
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from app.auth.demo import Login
 from app.pages import about, alerts, login, plain
 from data import programmes
+from geo import reach
 
 NOW = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)
 PERSON = plain.Person("Demo: National logistics officer", "National logistics officer", "token-of-the-session")
@@ -43,7 +44,8 @@ def _open_alert(conn: sa.Connection, country: small.Small, facility: str, produc
 
 
 def _alerts(conn: sa.Connection, country: small.Small, number: int = 1) -> str:
-    return alerts.page(conn, programmes.find(conn, country.code), PERSON, number, now=NOW)
+    programme = programmes.find(conn, country.code)
+    return alerts.page(conn, programme, PERSON, number, reach.everything(programme.id), now=NOW)
 
 
 def test_the_sign_in_form_carries_its_token_and_where_to_go(conn: sa.Connection) -> None:
@@ -77,7 +79,7 @@ def test_open_alerts_link_to_the_facility_and_its_area(conn: sa.Connection, coun
     _open_alert(conn, country, "F-W1", "BCG", NOW - timedelta(days=6))
     page = _alerts(conn, country)
     assert "1 alert is open." in _read(page)
-    assert "6 days ago Health post F-W1 Area W1 BCG Out of stock" in _read(page)
+    assert "Health post F-W1 Area W1 Out of stock BCG 6 days ago" in _read(page)
     assert 'href="/small?facility=F-W1&amp;vaccine=BCG"' in page
     assert 'href="/small?area=W1&amp;vaccine=BCG"' in page
     assert 'title="14 November 2026, 12:00 (Africa/Lagos)"' in page

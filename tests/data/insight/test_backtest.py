@@ -40,11 +40,12 @@ def made(facilities=40, products=4, months=22, seed=3, orders=True):
         facility=np.repeat(np.arange(facilities), products),
         product=np.tile(np.arange(products), facilities),
         area=np.repeat(np.arange(facilities) // 10, products),
+        vial=np.ones(facilities * products, dtype=np.float32),
         **amounts,
     )
 
 
-def small(closing, **amounts):
+def small(closing, vial=1, **amounts):
     """One facility with as many products as there are rows."""
     closing = np.array(closing, dtype=np.float32)
     unknown = np.full_like(closing, np.nan)
@@ -55,6 +56,7 @@ def small(closing, **amounts):
         facility=np.zeros(n, dtype=np.intp),
         product=np.arange(n),
         area=np.zeros(n, dtype=np.intp),
+        vial=np.full(n, vial, dtype=np.float32),
         **{name: given.get(name, unknown) for name in AMOUNTS if name != "closing"},
         closing=closing,
     )

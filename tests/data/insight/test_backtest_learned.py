@@ -1,5 +1,6 @@
 """Does the learned model come out the same each time, read fast what it grew, and say what it cannot do?"""
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -36,7 +37,8 @@ def test_the_same_data_give_the_same_bytes(history, model):
 
 def test_a_model_that_was_kept_foretells_the_same(history, model, tmp_path):
     models.path("somewhere", tmp_path).write_bytes(learned.dump(model))
-    kept = models.stored("somewhere", tmp_path)
+    kept, name = models.stored("somewhere", tmp_path)
+    assert re.fullmatch(r"2020-01 to 2021-10, [0-9a-f]{8}", name)
     assert kept.told == model.told
     assert learned.dump(kept) == learned.dump(model)
     np.testing.assert_array_equal(learned.predict(kept, history), learned.predict(model, history))

@@ -6,9 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.insight import consumption, demand, formula, policy
+from data.insight import consumption, demand, formula, policy, shift
 
 YEAR = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+
+
+@pytest.mark.parametrize(("counted", "days"), [(0.12, 0), (0.12, 20), (0.4, 0), (0.4, 20)])
+def test_what_was_learnt_is_put_in_so_that_anybody_can_recompute_it(counted, days):
+    told = formula.probability(counted, usable=120, amc=107.0, dispersion=8.0, uncertainty=0.3, days=30)
+    by, weight = float(shift.between(0.34, 0.05)), shift.weight(days)
+    now = float(shift.laid(by, weight, counted, 0.12))
+    model = "2016-01 to 2018-12, 1b9f03c2"
+    learnt = formula.learnt(told, now, counted=counted, month=0.12, by=by, weight=weight, model=model)
+    said = learnt.worked.split("the chance with the odds ")[1]
+    odds = eval(said.replace(" x ", " * ").replace("^", "**"))  # only what the formula wrote
+    assert odds / (1 + odds) == pytest.approx(now, rel=0.01)
+    assert f"= {round(100 * counted)} % by count" in learnt.worked
+    assert learnt.value == now
+    assert model in learnt.note
+    assert ("by the count model alone", counted) in [(f.name, f.value) for f in learnt.figures]
 
 
 def test_a_nurse_reads_the_amc_with_the_figures_of_her_own_place():
@@ -131,3 +147,18 @@ def test_a_chance_names_the_need_until_the_delivery():
 def test_a_formula_travels_as_json():
     sent = formula.data(formula.mos(500, float("nan")))
     assert json.loads(json.dumps(sent, allow_nan=False))["value"] is None
+
+
+def test_what_to_order_is_said_with_what_is_there_and_on_its_way():
+    asked = {"usable": 120, "coming": 40, "awaited": 0, "doses_per_vial": 20}
+    said = formula.to_order("NPHCDA", 400, 7, 30, **asked)
+    assert said.value == policy.to_order(500, 120, 40, 0, 20)
+    assert formula.words(said).startswith(
+        "To order = 500 doses maximum - 120 doses usable - 40 doses coming, in whole vials of 20 doses = 340 doses"
+    )
+    assert said.note == (
+        "the maximum is 400 doses a month x 1.25 months = 500 doses:"
+        " minimum 25 %, maximum 125 % of the month's need (NPHCDA)"
+    )
+    unknown = formula.to_order("NPHCDA", None, 7, 30, **asked)
+    assert (unknown.value, unknown.worked, unknown.note) == (None, "", "the demand is not known")

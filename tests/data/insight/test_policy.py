@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -98,3 +100,20 @@ def test_the_reorder_level_is_the_minimum_and_what_is_used_until_the_order_arriv
     for preset in policy.PRESETS.values():
         low = preset.minimum.doses(100.0, 7, 30)
         assert preset.reorder.doses(100.0, 7, 30) == pytest.approx(low + 100 * 7 / policy.DAYS_PER_MONTH)
+
+
+@pytest.mark.parametrize(
+    ("maximum", "usable", "coming", "awaited", "vial", "doses"),
+    [
+        (500, 120, 40, 0, 20, 340),  # exactly whole vials
+        (501, 120, 40, 0, 20, 360),  # rounded up
+        (500, 120, 40, 100, 20, 240),  # what was asked for already is not asked for again
+        (12.5, 0, 0, 0, 20, 20),  # a small place takes a vial
+        (500, 500, 0, 0, 20, 0),
+        (500, 400, 300, 0, 20, 0),  # never less than nothing
+        (math.nan, 0, 0, 0, 20, None),
+        (None, 0, 0, 0, 20, None),
+    ],
+)
+def test_an_order_fills_up_to_the_maximum_in_whole_vials(maximum, usable, coming, awaited, vial, doses):
+    assert policy.to_order(maximum, usable, coming, awaited, vial) == doses

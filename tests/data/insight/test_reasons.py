@@ -162,5 +162,26 @@ def test_what_expires_and_what_is_late_raise_a_probability_and_what_is_on_the_wa
     assert weighed(days_to_next_delivery=np.array([3.0]), coming=40)[1]()[Factor.COMING] < -0.05
 
 
+def test_what_was_learnt_is_said_where_it_matters_and_weighs_what_it_changes():
+    known = facts(State.ADEQUATE, usable=40, cover_days=20.0, use_ratio=1.4)
+    more = replace(known, chance=0.34, counted=0.12, weights={Factor.LEARNED: 0.22, Factor.USE: 0.1})
+    said = (
+        "Places like this one have run out more often than their counts say: 34 % instead of 12 % within 30 days,"
+        " learnt from this programme's past months."
+    )
+    assert explain(more) == ["About 20 days of stock left.", said, "Use is 40 % above the usual."]
+    assert (
+        "less often than their counts say: 5 % instead of 22 %" in explain(replace(more, chance=0.05, counted=0.22))[1]
+    )
+    assert explain(replace(more, counted=0.30)) == explain(known)
+    out = facts(State.STOCKOUT, usable=0, chance=1.0, counted=0.4)
+    assert explain(out) == ["Out of BCG."]
+    position, weights = weighed(shift=np.array([1.5]))
+    alone = risk.assess(replace(position, shift=np.nan)).probability.item()
+    assert weights()[Factor.LEARNED] == pytest.approx(risk.assess(position).probability.item() - alone)
+    assert weights()[Factor.LEARNED] > 0.1
+    assert weighed()[1]()[Factor.LEARNED] == 0
+
+
 def test_nothing_weighs_where_there_is_no_probability():
     assert weighed(days_since_report=400)[1](1.4) == {}

@@ -107,21 +107,27 @@ def test_every_event_has_its_own_source_id(small: country.Country) -> None:
     assert small.events["source_id"].is_unique
 
 
-def test_nothing_happens_today_or_at_night(small: country.Country) -> None:
+def test_nothing_happens_today_or_at_night_but_a_month_opens_with_its_first_moment(small: country.Country) -> None:
     local = small.events["occurred_at"].dt.tz_convert("Africa/Lagos")
     assert local.max() < pd.Timestamp(TODAY, tz="Africa/Lagos")
-    assert local.dt.hour.between(7, 17).all()
+    opens = (small.events["kind"] == Kind.ADJUSTMENT) & (local == local.dt.normalize()) & (local.dt.day == 1)
+    assert opens.any()
+    assert local[~opens].dt.hour.between(7, 17).all()
 
 
-def test_use_is_written_down_when_the_month_closes_or_the_last_dose_goes(small: country.Country) -> None:
+def test_use_is_one_event_a_month_and_lot_and_one_more_whenever_the_shelf_ran_out(small: country.Country) -> None:
     given = small.events[small.events["kind"] == Kind.ADMINISTERED]
-    local = given["occurred_at"].dt.tz_convert("Africa/Lagos")
-    left = small.events.groupby(POSITION, observed=True)["doses"].cumsum()[given.index]
-    in_between = (local.dt.day != local.dt.days_in_month) & (local.dt.date != TODAY - timedelta(days=1))
-    of_the_day = given[in_between].assign(left=left, day=local.dt.date).groupby([*POSITION, "day"], observed=True)
-    assert in_between.any()
-    # What is left may have expired, or be a miscount of a month that is not closed yet.
-    assert (of_the_day["left"].last() == 0).mean() > 0.95
+    local = given["occurred_at"].dt.tz_convert("Africa/Lagos").dt.tz_localize(None)
+    closes = (local + pd.offsets.MonthEnd(0)).dt.normalize().clip(upper=pd.Timestamp(TODAY) - pd.Timedelta(days=1))
+    early = given[local.dt.normalize() < closes]
+    at_close = given.drop(early.index)
+    month = local[at_close.index].dt.strftime("%Y-%m")
+    assert not at_close.assign(month=month).duplicated([*POSITION, "lot", "month"]).any()
+    in_time = small.events.assign(day=small.events["occurred_at"].dt.tz_convert("Africa/Lagos").dt.date)
+    held = in_time.groupby([*POSITION, "lot", "day"], observed=True)["doses"].sum()
+    left = held.groupby([*POSITION, "lot"], observed=True).cumsum()
+    ran_out = early.assign(day=local[early.index].dt.date)[[*POSITION, "lot", "day"]]
+    assert (left.loc[list(ran_out.itertuples(index=False))] == 0).all()
 
 
 def test_days_out_are_those_of_the_record_by_the_rule_of_the_bin_card(
@@ -201,7 +207,9 @@ def test_any_day_can_be_today(today: date) -> None:
     assert balance.min() >= 0
 
 
-def test_a_month_out_of_stock_is_a_month_of_days(small: country.Country, full: pd.DataFrame) -> None:
+def test_a_month_out_of_stock_is_a_month_of_days_where_there_ever_was_any(
+    small: country.Country, full: pd.DataFrame
+) -> None:
     dry = full[(full["opening"] == 0) & (full["received"] == 0) & (full["adjusted"] == 0)]
     ever = full.groupby(POSITION, observed=True)[["opening", "received"]].sum().sum(axis=1) > 0
     held = ever.loc[list(dry[POSITION].itertuples(index=False))].to_numpy()

@@ -84,6 +84,15 @@ def test_days_out_follow_only_where_nothing_was_there_all_month(tmp_path: Path) 
     assert country.reports["days_out"].fillna(-1).tolist() == [29, -1]
 
 
+def test_a_zero_of_days_out_is_not_known_where_the_source_writes_it_without_counting(tmp_path: Path) -> None:
+    toml = TOML + 'days_out = "days"\nzero_days_are_blanks = true\n'
+    rows = "E2,BCG,2024-02,9,0,9,0,0,0\nE2,BCG,2024-03,0,9,9,0,0,3\nE2,BCG,2024-04,0,0,0,0,0,0\n"
+    country = tiny_pack.read(tmp_path, toml=toml, stock=HEAD.strip() + ",days\n" + rows)
+    # What follows from the balances still does.
+    assert country.reports["days_out"].fillna(-1).tolist() == [-1, 3, 30]
+    assert finding(country, "which says nothing here").count == 2
+
+
 def test_fewer_days_out_than_the_empty_balances_leave_are_corrected_and_flagged(tmp_path: Path) -> None:
     toml = TOML + 'days_out = "days"\n'
     head = HEAD.strip() + ",days\n"

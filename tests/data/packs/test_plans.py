@@ -104,6 +104,11 @@ def test_sessions_are_kept_or_refused_with_the_reason(tmp_path: Path) -> None:
         ('[[policy]]\nproduct = "YF"\npreset = "MSH"\n', "names YF, which the pack does not have"),
         ('[[campaign]]\nproduct = "BCG"\narea = "NO"\nfirst_day = 2024-01-01\nlast_day = 2024-01-02\n', "names NO"),
         ('[[campaign]]\nproduct = "BCG"\narea = "EST"\nfirst_day = 2024-01-03\nlast_day = 2024-01-02\n', "it ends"),
+        (
+            '[[campaign]]\nproduct = "BCG"\narea = "EST"\nfirst_day = 2024-01-03\nlast_day = 2024-01-09\n'
+            '[[campaign]]\nproduct = "BCG"\narea = "EST"\nfirst_day = 2024-01-09\nlast_day = 2024-01-12\n',
+            "overlap: 2024-01-03 to 2024-01-09 and 2024-01-09 to 2024-01-12",
+        ),
     ],
 )
 def test_a_plan_that_cannot_hold_is_refused_with_its_reason(tmp_path: Path, plans: str, words: str) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from app import pipeline
 from data import db, month_marks, programmes
-from data.record import attachments, audit, ledger, outbox
+from data.record import attachments, audit, ledger, ordering, outbox
 from data.types import Kind, StockEvent
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -49,6 +49,11 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
             event(Kind.RESERVE, 20, 2, "o1", order="PO-1"),
         ])  # fmt: skip
         ledger.record(conn, country.programme_id, [event(Kind.ADMINISTERED, 20, 72, "late", opened_vial=True)])
+        for number in (1, 2):
+            asked = ordering.Asked("F-E1", [ordering.Wanted("BCG", 20)], "F-W1")
+            order, _ = ordering.place(conn, country.programme_id, asked, ordering.Actor(None, NOW))
+            ordering.approve(conn, country.programme_id, order.number, [], ordering.Actor(number, NOW))
+        ordering.end(conn, country.programme_id, order.number, "not needed", ordering.Actor(2, NOW))
         attachments.keep(conn, country.programme_id, country.facilities["F-W1"], "note.pdf", b"%PDF-1.4 note", None)
     while pipeline.advance(engine, NOW).changes:
         pass
@@ -78,6 +83,11 @@ DAMAGE = {
     "the last row that is gone": ("delete from stock_event where source_id = 'o1'", audit.LINKS),
     "a row's programme": ("update stock_event set programme_id = 99 where source_id = 'u2'", audit.STRAYS),
     "a row's shipment": ("update stock_event set shipment_id = null where source_id = 't2'", audit.SHIPMENTS),
+    "what was approved of an order": ("update stock_order_line set approved = 0", audit.ORDERS),
+    "the approval of an order": ("update stock_order set approved_at = null, approved_by = null where ended_at is null",
+                                 audit.ORDERS),
+    "the end of an order": ("update stock_order set ended_at = now(), end_reason = 'x' where ended_at is null",
+                            audit.ORDERS),
     "a lot's expiry": ("update lot set expiry = expiry + 1 where number = 'A'", audit.LINKS),
     "doses of a lot": ("update lot_balance set doses = doses + 1 where HERE and vvm_stage = 2", audit.SUMS),
     "a lot that is gone": ("delete from lot_balance where HERE and vvm_stage = 2", audit.LOTS),
@@ -129,7 +139,7 @@ DAMAGE = {
     "what arrived": ("update shipment set received = received + 1", audit.SHIPMENTS),
     "an answer": ("update event_key set result = jsonb_set(result, '{event_ids,0}', '999999')"
                   " where source_id = 'u1'", audit.ANSWERS),
-    "a paper": ("update attachment set content = set_byte(content, 2, 1)", audit.PAPERS),
+    "a paper": ("update attachment set content = set_byte(content, 2, 1)", audit.SEALED),
     "a state": ("update position set state = 5 - state / 5 where HERE and total > 0", audit.ASSESSED),
     "a probability": ("update position set probability = probability + 0.0001 where HERE", audit.ASSESSED),
     "days of cover": ("update position set cover_p50 = cover_p50 + 1 where HERE", audit.ASSESSED),
