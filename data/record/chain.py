@@ -42,7 +42,7 @@ _ENCODER = json.JSONEncoder()
 
 
 def answered(said: bytes, programme_id: int, source: str, source_id: str, result: Mapping[str, Any]) -> bytes:
-    """The digest of what was said, and behind it a shorter one of this key with its first answer: `event_key.digest`."""
+    """The digest of what was said, and a shorter one of this key with its first answer: `event_key.digest`."""
     key = _BETWEEN.join([str(programme_id), source, source_id, _ENCODER.encode({n: result.get(n) for n in ANSWER})])
     return said + hashlib.sha256(said + key.encode()).digest()[:_ANSWERED]
 

@@ -42,7 +42,9 @@ def save(
         if row.why is not Why.REVISION:
             row.entry.ids.append(row_id)
     asked = {"programme_id": programme_id, "recorded_at": now, "id": bigints(ids)}
-    SQL.run(conn, "save", asked | columns | _shelves(desks) | _positions(desks, now) | _told(programme_id, entries, desks))
+    SQL.run(
+        conn, "save", asked | columns | _shelves(desks) | _positions(desks, now) | _told(programme_id, entries, desks)
+    )
     shipments.follow(conn, rows)
     months.follow(conn, rows, now)
 
