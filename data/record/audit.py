@@ -13,13 +13,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
 
 from data import nation, programmes, queries
 from data.programmes import Programme
 from data.record import audit_answers, audit_days, audit_marks, chain, outbox, past, replayed
+from data.record.audit_kept import ARRIVALS, Kept, Moved, by_position
 from data.record.rules import Held
 
 SQL = queries.read(Path(__file__).parent / "sql" / "audit.sql")
@@ -210,10 +209,10 @@ class _Programme:
 
     def _facilities(self, ids: Sequence[int]) -> None:
         asked = {"facility_ids": list(ids)}
-        kept = _Kept(*(_by_position(self.conn.execute(SQL[n], asked)) for n in ("lots", "positions", "months")))
+        kept = Kept(*(by_position(self.conn.execute(SQL[n], asked)) for n in ("lots", "positions", "months")))
         result = self.conn.execute(SQL["rows"], asked)
         names = tuple(result.keys())
-        moved = _Moved()
+        moved = Moved()
         for pair, rows in groupby(result, key=lambda r: (r[0], r[1])):
             named = list(rows)
             tuples = [tuple(r) for r in named]
@@ -230,7 +229,7 @@ class _Programme:
                 place = self.place(o.facility_id, o.product_id, f"{o.month:%Y-%m}")
                 self.findings.add(JUDGED, place, o.stands, o.should)
 
-    def _position(self, pair: Pair, tuples: Sequence[Any], rows: Sequence[replayed.Row], kept: _Kept) -> None:
+    def _position(self, pair: Pair, tuples: Sequence[Any], rows: Sequence[replayed.Row], kept: Kept) -> None:
         position = next(iter(kept.positions.pop(pair, [])), None)
         lots = {r.lot_id: r for r in kept.lots.pop(pair, [])}
         months = {r.month: r for r in kept.months.pop(pair, [])}
@@ -287,7 +286,7 @@ class _Programme:
             self.findings.add(TOTALS, self.place(*pair), total, held)
         last = max((r["occurred_at"] for r in rows), default=None)
         received = max(
-            (r["occurred_at"] for r in rows if r["entry"] == "event" and r["kind"] in _ARRIVALS), default=None
+            (r["occurred_at"] for r in rows if r["entry"] == "event" and r["kind"] in ARRIVALS), default=None
         )
         should = (again.shelf.total, again.shelf.promised, last, None if received is None else self.day(received))
         stands = (0, 0, None, None) if position is None else tuple(position[3:7])
@@ -324,14 +323,14 @@ class _Programme:
                 said = (_parts(_MONTH, of) for of in (stands, should))
                 self.findings.add(MONTHS, self.place(*pair, f"{month:%Y-%m}"), *said)
 
-    def _counted_days(self, pair: Pair, rows: Sequence[Any], kept: _Kept) -> None:
+    def _counted_days(self, pair: Pair, rows: Sequence[Any], kept: Kept) -> None:
         if pair in self.waiting:
             return
         counted = {r.month: r.days_out for r in kept.months.get(pair, []) if r.days_counted}
         for month, stands, should in audit_days.off(self.programme, rows, counted):
             self.findings.add(DAYS, self.place(*pair, f"{month:%Y-%m}"), _text(stands), should)
 
-    def _marked(self, ids: Sequence[int], moved: _Moved) -> None:
+    def _marked(self, ids: Sequence[int], moved: Moved) -> None:
         blocks = sorted({facility_id >> past.BLOCK_BITS for facility_id in ids})
         stands: dict[date, list[past.Piece]] = {}
         for r in self.conn.execute(SQL["marked"], {"programme_id": self.programme.id, "blocks": blocks}):
@@ -353,58 +352,6 @@ class _Programme:
 
 _POSITION = ("total", "reserved", "last event", "last received")
 _MONTH = ("opening", "received", "used", "lost", "adjusted", "closing", "found missing")
-_ARRIVALS = frozenset(("receipt", "transfer_in"))
-
-
-@dataclass(slots=True)
-class _Kept:
-    """What is kept of some facilities, by position."""
-
-    lots: dict[Pair, list[Any]]
-    positions: dict[Pair, list[Any]]
-    months: dict[Pair, list[Any]]
-
-    def pairs(self) -> list[Pair]:
-        """The positions that no row was found for."""
-        return sorted({*self.lots, *self.positions, *self.months})
-
-
-def _by_position(rows: Iterable[Any]) -> dict[Pair, list[Any]]:
-    found: dict[Pair, list[Any]] = {}
-    for r in rows:
-        found.setdefault((r.facility_id, r.product_id), []).append(r)
-    return found
-
-
-class _Moved:
-    """The rows of some facilities as columns: what was before any month is a sum of some of them."""
-
-    def __init__(self) -> None:
-        self._parts = [np.empty((0, 7))]
-
-    def add(self, rows: Iterable[Any]) -> None:
-        """Rows of one position."""
-        self._parts.append(
-            np.array([(r[0], r[1], r[4] or 0, r[9], r[2], r[17].timestamp(), r[7] in _ARRIVALS) for r in rows])
-        )
-
-    def before(self, starts: datetime, last_id: int) -> past.Piece:
-        """What moved before a moment by rows up to an id."""
-        columns = self._columns()
-        among = (columns[:, 5] < starts.timestamp()) & (columns[:, 4] <= last_id)
-        facility, product, lot, doses = columns[among, :4].astype(np.int64).T
-        return facility, product, lot, doses
-
-    def rows(self) -> audit_marks.Rows:
-        """All of them."""
-        facility, product, _, _, number, at, received = self._columns().T
-        facility_id, product_id, row_id = (column.astype(np.int64) for column in (facility, product, number))
-        return audit_marks.Rows(facility_id, product_id, row_id, at, received > 0)
-
-    def _columns(self) -> NDArray[np.float64]:
-        if len(self._parts) > 1:
-            self._parts = [np.concatenate(self._parts)]
-        return self._parts[0]
 
 
 def _text(value: object) -> str:
