@@ -19,6 +19,9 @@ RIGHT_WORDS: dict[str, str] = {
     "users": "Manage users: invite, grant within the own area, put out",
 }
 
+#: Rights that are given and that nothing asks for yet: alerts open and close by the data, and nobody handles one.
+UNUSED = frozenset({"alerts"})
+
 #: What each role may do, where it was granted. The one table of rights: nothing else says who may do what.
 RIGHTS: dict[str, frozenset[str]] = {
     "national": frozenset({"see", "record", "count", "approve", "order", "alerts", "export", "personal"}),

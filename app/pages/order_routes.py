@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app import errors, ordering, services
 from app import lens as lenses
+from app.api import bodies
 from app.api.orders import facility_id
 from app.auth import rights
 from app.auth.routes import form_token
@@ -241,7 +242,7 @@ def _moment(programme: Programme) -> datetime | None:
 def _text(name: str) -> str | None:
     """A field without the blanks around it; None where nothing is left."""
     said = request.form.get(name, "").strip()
-    if len(said) > 1000 or any((c < " " and c not in "\t\n\r") or "\ud800" <= c <= "\udfff" for c in said):
+    if len(said) > 1000 or not bodies.printable(said):
         raise InvalidOrder(name, "Write it in a few plain words.", reason="it is too long or cannot be printed")
     return said or None
 

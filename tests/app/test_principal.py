@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
-from app.auth.principal import RIGHT_WORDS, RIGHTS, ROLE_WORDS, Grant, Principal, may_grant
+from app.auth.principal import RIGHT_WORDS, RIGHTS, ROLE_WORDS, UNUSED, Grant, Principal, may_grant
 from data.scope import Scope
 
+PROJECT = Path(__file__).resolve().parents[2]
 NATION, STATE, DISTRICT, OTHER = 1, 2, 3, 9
 
 
@@ -22,6 +26,34 @@ def test_every_role_sees_has_words_and_only_rights_that_have_words() -> None:
     assert RIGHTS.keys() == ROLE_WORDS.keys()
     assert all("see" in rights and rights <= RIGHT_WORDS.keys() for rights in RIGHTS.values())
     assert set(RIGHT_WORDS) == set().union(*RIGHTS.values()), "a right that nobody can have is none"
+
+
+def test_every_right_is_asked_for_somewhere_but_for_those_that_are_named() -> None:
+    asking = re.compile(
+        r"(?:needs|Rule|may|_may|has|scope|scopes|reach|_demand|_of_supplier|_of_facility|may_at_\w+)\($"
+    )
+    found = set()
+    for file in (PROJECT / "app").rglob("*.py"):
+        source = file.read_text(encoding="utf-8")
+        for right in RIGHT_WORDS:
+            for said in re.finditer(f'"{right}"', source):
+                before = source[: said.start()].rstrip()
+                if asking.search(before) or re.search(r"for right in \($", before):
+                    found.add(right)
+    assert found == RIGHT_WORDS.keys() - UNUSED
+    page = (PROJECT / "docs" / "security.md").read_text(encoding="utf-8")
+    assert all(f"`{right}` is given and nothing asks for it yet" in page for right in UNUSED)
+
+
+def test_the_table_of_the_guide_is_the_one_of_the_code() -> None:
+    page = (PROJECT / "docs" / "security.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|")]
+    [head] = [row for row in rows if row[1:] == list(RIGHTS)]
+    table = [row for row in rows if row[0].startswith("`") and len(row) == len(head)]
+    told = {
+        role: {row[0].split("`")[1] for row in table if row[column] == "x"} for column, role in enumerate(head) if role
+    }
+    assert told == {role: set(rights) for role, rights in RIGHTS.items()}
 
 
 def test_several_grants_add_up_and_each_right_has_its_own_place() -> None:
