@@ -27,7 +27,7 @@ from app.auth.principal import Principal
 from app.errors import TooLarge, TooManyRequests
 from app.settings import Settings
 
-#: The largest body in bytes: 10,000 events with their notes; a paper of 2 MiB in its form; everything else.
+#: The largest body in bytes: 10,000 events of 830 bytes each; a paper of 2 MiB in its form; everything else.
 MOST_BYTES = 1024 * 1024
 LARGER = {"stock_events.post": 8 * 1024 * 1024, "attachments.post": 2_200_000, "record_pages.record": 2_200_000}
 

@@ -2,6 +2,7 @@
 
 import gzip
 import http.server
+import json
 import os
 import signal
 import socket
@@ -185,13 +186,16 @@ def test_who_is_no_proxy_of_ours_does_not_say_where_they_come_from(address, tmp_
     assert 429 in tries
 
 
-def test_a_body_beyond_ten_megabytes_is_refused(address):
-    request = urllib.request.Request(f"{address}/api/v1/stock-events", data=b" " * (10 * 2**20 + 1), method="POST")
+def test_a_body_beyond_eight_mebibytes_is_refused_in_the_form_of_every_error(address):
+    request = urllib.request.Request(f"{address}/api/v1/stock-events", data=b" " * (8 * 2**20 + 1), method="POST")
     with pytest.raises((urllib.error.HTTPError, urllib.error.URLError)) as refused:
         urllib.request.urlopen(request, timeout=10)
     if isinstance(refused.value, urllib.error.HTTPError):
         with refused.value:
             assert refused.value.code == 413
+            said = json.loads(refused.value.read())
+            assert said["error"] == "TooLarge"
+            assert said["details"]["remedy"] == "Send it in several parts."
 
 
 def test_while_web_starts_again_a_person_is_told_to_wait(tmp_path, assets):
