@@ -167,7 +167,7 @@ def _worst(worst: Sequence[Worst], product_name: str | None, now: datetime, mont
     if not worst:
         what = product_name or "any vaccine"
         return [heading, parts.empty(f"No facility here {'was' if month else 'is'} out of {what}, or low.")]
-    heads = [("Facility", False), ("State", False), ("Days of cover" if month is None else "Balance", True)]
+    heads = [("Facility", False), ("State", False), ("Cover, risk" if month is None else "Balance", True)]
     rows = [_worst_row(w, now, several=product_name is None, past=month is not None) for w in worst]
     return [heading, parts.table(heads, rows, "Worst facilities, the worst first")]
 
@@ -175,11 +175,12 @@ def _worst(worst: Sequence[Worst], product_name: str | None, now: datetime, mont
 def _worst_row(w: Worst, now: datetime, *, several: bool, past: bool) -> html.Tr:
     about = " ".join(s for s in (w.product_name if several else "", words.lasting(w.since, now)) if s)
     lasts = words.number(w.usable) if past else words.cover(w.cover_p10, w.cover_p50, w.cover_p90)
+    chance = None if past and w.probability is None else parts.chance(w.probability)
     return parts.row(
         [
             parts.cell(parts.link(w.name, facility=w.code), w.area_name, number=False),
             parts.cell(parts.badge(w.state), about, number=False),
-            parts.cell(lasts, parts.chance(w.probability)),
+            parts.cell(lasts, chance),
         ],
         href=parts.query(facility=w.code),
     )

@@ -66,7 +66,7 @@ def test_every_vaccine_has_its_state_doses_use_cover_chance_and_delivery(now: da
     rows = [text(r) for r in find(table, "Tr")]
     assert rows[0] == "Vaccine Usable, used Cover Runs out"
     assert rows[1] == "BCG Out of stock 0 doses 410 a month 0 days 100 % delivery 3 days late"
-    assert rows[2] == "Pentavalent Adequate 1,240 doses 400 a month 94 days 60 to 120 under 1 % delivery in 5 days"
+    assert rows[2] == "Pentavalent Adequate 1,240 doses 400 a month 94 days 60 to 120 under 1 % before 25 Nov"
     assert [r.to_plotly_json()["props"].get("data-view-href") for r in find(table, "Tr")] == [
         None, "?vaccine=BCG", "?vaccine=PENTA",
     ]  # fmt: skip
