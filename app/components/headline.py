@@ -93,7 +93,7 @@ def _cell(name: str, label: str, value: str, detail: str, colour: str, headline:
 
 def _fresh(newest: datetime | None, at: datetime, month: date | None, day: date | None) -> html.Div:
     marks: parts.Attributes = {} if newest is None else {"data-at": newest.isoformat()}
-    label, value, detail = "Newest report", "None", "nothing reported yet"
+    label, value, detail = "Last report", "None", "nothing reported yet"
     if day is not None:
         label, value, detail = "As of", words.day(day, at.date()), "the end of the day"
     elif month is not None:

@@ -188,11 +188,12 @@ def _worst(worst: Sequence[Worst], product_name: str | None, now: datetime, mont
 def _worst_row(w: Worst, now: datetime, *, several: bool, past: bool) -> html.Tr:
     about = " ".join(s for s in (w.product_name if several else "", words.lasting(w.since, now)) if s)
     lasts = words.number(w.usable) if past else words.cover(w.cover_p10, w.cover_p50, w.cover_p90)
+    chance = None if past and w.probability is None else parts.chance(w.probability)
     return parts.row(
         [
             parts.cell(parts.link(w.name, facility=w.code), w.area_name, number=False),
             parts.cell(parts.badge(w.state), about, number=False),
-            parts.cell(lasts, parts.chance(w.probability), worked="" if past else _against(w)),
+            parts.cell(lasts, chance, worked="" if past else _against(w)),
         ],
         href=parts.query(facility=w.code),
     )

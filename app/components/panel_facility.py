@@ -149,7 +149,7 @@ def _stock(
     if month is not None:
         rows = [_past_row(p, selected=p.code == picked) for p in positions]
         return [html.H2("Stock by vaccine"), parts.table(_PAST_COLUMNS, rows, "Stock by vaccine", sortable=True)]
-    rows = [_stock_row(p, now, selected=p.code == picked) for p in positions]
+    rows = [_stock_row(p, now, lens, selected=p.code == picked) for p in positions]
     heads: tuple[Head, ...] = _COLUMNS
     if lens.horizon is not None:
         until = words.within(lens.horizon)
@@ -157,11 +157,10 @@ def _stock(
     return [html.H2("Stock by vaccine"), parts.table(heads, rows, "Stock by vaccine", sortable=True)]
 
 
-def _stock_row(p: Position, now: datetime, *, selected: bool) -> html.Tr:
+def _stock_row(p: Position, now: datetime, lens: Lens, *, selected: bool) -> html.Tr:
     """Two lines a cell, so that four columns fit a phone: usable and use, cover and range, chance and delivery."""
     silent = p.state == State.NO_REPORT
-    due = "" if silent or p.next_delivery_on is None else words.due(p.next_delivery_on, now.date())
-    delivery = f"delivery {due}" if due else ""
+    delivery = "" if silent or p.next_delivery_on is None else _until(p.next_delivery_on, now.date(), lens)
     use = "" if p.amc is None else f"{words.number(p.amc)} a month"
     return parts.row(
         [
@@ -207,6 +206,13 @@ def _against(p: Position) -> str:
     if p.state == State.STOCKOUT:
         return "out already"
     return f"P(demand until then ≥ {words.number(p.usable)}), at {words.number(p.amc)} a month"
+
+
+def _until(delivery: date, today: date, lens: Lens) -> str:
+    """What stands under a chance of running out: `before 2 Dec`, the day of the delivery, or how late that is."""
+    if lens.horizon is None and delivery > today:
+        return f"before {words.day(delivery, today)}"
+    return f"delivery {words.due(delivery, today)}"
 
 
 def _past_row(p: Position, *, selected: bool) -> html.Tr:

@@ -51,7 +51,9 @@ class MapApp(Dash):
     """Dash, with the page around it made by the shell."""
 
     def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]  # Dash only ever names them
-        """The document; for a programme that the reader may not see it is not found."""
+        """The document; for a programme that the reader may not see, or below it, it is not found."""
+        if "/" in request.path.strip("/"):
+            raise NotThere("path")
         nation = not (request.args.get("vaccine") or request.args.get("month"))
         with services.transaction() as conn:
             return shell.index(parts, services.programme(conn, _code(request.path)), nation=nation)

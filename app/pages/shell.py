@@ -41,6 +41,7 @@ def index(dash_parts: Mapping[str, str], programme: Programme | None, *, nation:
         "title": title,
         "head": plain.head(code),
         "programme": code,
+        "sections": [] if code is None else plain.rail(code, "Map")[1:],
         "colours": colours,
     }
     return plain.render("shell.html", **(trusted | ours))

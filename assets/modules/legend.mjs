@@ -56,7 +56,8 @@ function ramp(title, colours, breaks, nothing) {
 
 function states(colour, theme, levels) {
   const shown = colour === "reporting" ? null : LEGEND_ORDER;
-  const list = element("div", "legend-states");
+  // On a phone it is moved sideways, also with keys.
+  const list = element("div", "legend-states", undefined, { role: "group", "aria-label": "Signs", tabindex: "0" });
   if (!shown) {
     const reported = element("span", "legend-item dot", "Reported");
     reported.style.setProperty("--c", REPORTING_RAMP[theme][7]);

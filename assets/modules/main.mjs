@@ -18,6 +18,7 @@ import * as tables from "./tables.mjs";
 import * as theme from "./theme.mjs";
 import { prepare } from "./stage.mjs";
 import { createView } from "./view.mjs";
+import { createWaiting } from "./waiting.mjs";
 
 /**
  * Panels are read again after a calm of the first, at the latest after the second, in ms. Dash may take half a second to
@@ -26,6 +27,9 @@ import { createView } from "./view.mjs";
  */
 const SOON_MS = [1000, 3000];
 const SOMETIME_MS = [1000, 15000];
+
+/** What is said where the panel is still about another place. */
+const UNREAD = "The panel still shows what was there before: the server did not answer. It is read again by itself.";
 
 /** How long Dash waits for the map to repaint, in ms. */
 const FRAME_MS = 250;
@@ -48,6 +52,19 @@ let pulses = 0;
 const bump = () => dash.setProps("pulse", { data: (pulses += 1) });
 const pulse = { soon: debounce(bump, ...SOON_MS), sometime: debounce(bump, ...SOMETIME_MS) };
 
+/** Whether the panel could not be read, which is tried again as soon as the page is live. */
+let unread = false;
+const waiting = createWaiting(() => {
+  unread = true;
+  say(UNREAD, again);
+});
+
+function again() {
+  say("");
+  waiting.begin();
+  bump();
+}
+
 /** Tells Python what is on screen. The camera is not part of it: moving the map wakes nobody. */
 function mirror() {
   const { area, facility, vaccine, month, as_of, sense, colour, horizon, preset } = view.get();
@@ -61,6 +78,7 @@ function viewChanged(now, before, cause) {
   sync();
   page.news?.watch(now.facility);
   page.sought = null;
+  if (page.news) waiting.begin();
   if (now.area !== before.area || now.facility !== before.facility) sheet.reveal();
   else if (now.facility && now.vaccine && now.vaccine !== before.vaccine) page.sought = now.vaccine;
 }
@@ -99,7 +117,7 @@ async function start() {
   page.map = await createMap(page.root, { library, programme, registry, view, go });
   (page.map?.whole ?? Promise.resolve()).then(draw);
   if (page.target) aim(page.target);
-  page.news = await follow({ programme, registry, view, map: page.map, pulse });
+  page.news = await follow({ programme, registry, view, map: page.map, pulse, back: () => unread && again() });
   sync();
 }
 
@@ -118,6 +136,9 @@ export function unmount() {
 
 /** Where the place lies that the view names, as Python says. */
 export function aim(target) {
+  if (unread) say("");
+  unread = false;
+  waiting.over();
   page.target = target;
   page.map?.aim(target);
 }

@@ -15,8 +15,11 @@ const BEAT_MS = [100, 1000];
  */
 const CALM = [4, 1000];
 
-/** `pulse.soon()` and `pulse.sometime()` ask Python to read the panel again. Resolves once the socket is on its way. */
-export async function follow({ programme, registry, view, map, pulse }) {
+/**
+ * `pulse.soon()` and `pulse.sometime()` ask Python to read the panel again; `back()` is called when the page is live.
+ * Resolves once the socket is on its way.
+ */
+export async function follow({ programme, registry, view, map, pulse, back }) {
   const { io } = await import("../vendor/socket.io/socket.io.mjs");
   const crowded = createCrowd(...CALM);
   let shown = ["reconnecting", Date.now()];
@@ -56,6 +59,7 @@ export async function follow({ programme, registry, view, map, pulse }) {
     onState(...state) {
       shown = state;
       showConnection(...state);
+      if (state[0] === "live") back();
     },
   });
   live.watch(view.get().facility);

@@ -109,3 +109,38 @@ def test_a_past_that_cannot_be_read_is_not_painted_with_what_is_so_now(visit, ni
     screen.until(page, lambda: screen.state(page).get("painted"), "the map is painted")
     screen.until(page, lambda: page.locator(".map-message").count() == 0, "the message is gone")
     assert "as_of" not in page.url
+
+
+def test_a_panel_that_could_not_be_read_says_so_and_is_read_when_the_network_is_back(visit, watched):
+    watched.expected += ["ERR_INTERNET_DISCONNECTED", "Callback failed"]
+    page = screen.settled(visit())
+    name = screen.words(page, "#panel-body table a")
+    page.context.set_offline(True)
+    page.locator("#panel-body table a").first.click()
+    screen.until(page, lambda: page.locator(".map-message").count(), "it is said")
+    assert "still shows what was there before" in screen.words(page, ".map-message")
+    page.context.set_offline(False)
+    screen.until(page, lambda: screen.words(page, "#panel-body h1") == name, "the panel is about the facility")
+    screen.until(page, lambda: page.locator(".map-message").count() == 0, "nothing is said any more")
+
+
+def test_a_panel_that_is_waited_for_shows_it(visit):
+    page = screen.settled(visit())
+    name = screen.words(page, "#panel-body table a")
+    slow = page.context.new_cdp_session(page)
+    slow.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 3000, "downloadThroughput": -1, "uploadThroughput": -1},
+    )
+    page.locator("#panel-body table a").first.click()
+    page.locator("#panel[data-waiting]").wait_for()
+    screen.until(page, lambda: screen.words(page, "#panel-body h1") == name, "the panel is about the facility")
+    screen.until(page, lambda: page.locator("#panel[data-waiting]").count() == 0, "nothing is waited for")
+
+
+def test_without_scripts_the_map_leads_to_the_pages_that_do_without(visit):
+    page = visit(wait=False, java_script_enabled=False)
+    links = page.locator(".without-scripts a")
+    assert [a.inner_text() for a in links.all()] == ["Ahead", "Alerts", "Counts", "Indicators", "Accuracy", "About"]
+    links.filter(has_text="Alerts").click()
+    assert page.locator("h1").inner_text() == "Open alerts"

@@ -9,8 +9,9 @@ import pytest
 
 from tests import product as products
 from tests.browser import screen
-from tests.browser.conftest import sign_in
+from tests.browser.conftest import PHONE, sign_in
 
+TOUCH = {"viewport": PHONE, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 AXE = products.PROJECT / "assets" / "node_modules" / "axe-core" / "axe.min.js"
 _FACILITY = (
     "select f.code from facility f join programme p on p.id = f.programme_id join facility_status s"
@@ -83,31 +84,40 @@ def _violations(page):
     ]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_page_shuts_anybody_out(visit, nigeria, theme):
+#: Pages of a facility and one of its vaccines.
+_OF_FACILITY = ("bin-card", "record", "record?kind=loss", "record?kind=receipt", "counts/new")
+
+
+@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, TOUCH], ids=["light", "dark", "phone"])
+def test_no_page_shuts_anybody_out(visit, nigeria, options):
     facility = nigeria.one(_FACILITY).code
     found = {}
-    options = {"color_scheme": theme}
-    card = f"/bin-card?facility={facility}&product=BCG"
-    new = f"/orders/new?facility={facility}"
-    for path in (
-        "",
-        f"?facility={facility}",
+    of = [f"/{p}{'&' if '?' in p else '?'}facility={facility}&product=BCG" for p in _OF_FACILITY]
+    pages = (
+        "/orders",
+        f"/orders/new?facility={facility}",
         "/alerts",
         "/about",
         "/next",
         "/calibration",
         "/kpis",
-        "/orders",
-        new,
-        card,
-    ):
+        "/quality",
+        "/counts",
+        *of,
+    )
+    for path in ("", f"?facility={facility}", *pages):
         page = visit(f"/nigeria-demo{path}", wait=not path.startswith("/"), **options)
         page.locator("h1").first.wait_for()
         if path.startswith("?"):
             page.locator("#panel-body .chart svg.main-svg").first.wait_for()
         found[path or "map"] = _violations(page)
         page.context.close()
-    login = visit("/login", wait=False, storage_state=None, **options)
-    found["login"] = _violations(login)
+    for path in ("/account", "/account/tokens", "/account/details", "/account/password", "/account/second-factor"):
+        page = visit(path, wait=False, **options)
+        found[path] = _violations(page)
+        page.context.close()
+    for path in ("/login", "/forgot"):
+        page = visit(path, wait=False, storage_state=None, **options)
+        found[path] = _violations(page)
+        page.context.close()
     assert not any(found.values()), json.dumps(found, indent=1)

@@ -72,7 +72,7 @@ def test_every_vaccine_has_its_state_doses_use_cover_chance_and_delivery(now: da
     )
     assert rows[2] == (
         "Pentavalent Adequate 1,240 doses 400 a month = 1,240 held - 0 not usable 94 days 60 to 120 = at even use"
-        " 94.4 days under 1 % delivery in 5 days = P(demand until then \u2265 1,240), at 400 a month"
+        " 94.4 days under 1 % before 25 Nov = P(demand until then \u2265 1,240), at 400 a month"
     )
     assert [r.to_plotly_json()["props"].get("data-view-href") for r in find(table, "Tr")] == [
         None, "?vaccine=BCG", "?vaccine=PENTA",

@@ -19,7 +19,7 @@ def test_the_strip_has_four_numbers_with_their_denominators_and_changes(now: Any
         "Out of stock 41 of 712 reporting +12 since Oct"
         " At risk 66 of 712 reporting \u22124 since Oct"
         " Reporting 92 % 712 of 774 facilities +2 points since Oct"
-        " Newest report 2 min ago"
+        " Last report 2 min ago"
     )
 
 
@@ -59,7 +59,7 @@ def test_without_a_month_before_there_is_no_change_to_tell(now: Any, text: Any) 
 def test_an_area_without_facilities_has_no_data_rather_than_nought_percent(now: Any, text: Any) -> None:
     said = text(headline.render(Headline(Numbers(0, 0, 0, 0), None, [], None), now, 0, 0))
     assert "Reporting no data" in said
-    assert "Newest report None nothing reported yet" in said
+    assert "Last report None nothing reported yet" in said
 
 
 def test_one_report_in_a_thousand_is_not_shown_as_none(now: Any, text: Any) -> None:

@@ -150,6 +150,13 @@ def test_a_pulse_reads_the_panel_again_and_names_the_same_place(client: Client) 
     assert shown["map"]["target"] == _show(client, area="W")["map"]["target"]
 
 
+def test_below_a_programme_is_no_second_map(client: Client) -> None:
+    assert client.get("/small", headers={"Accept": "text/html"}).status_code == 200
+    answer = client.get("/small/map", headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.get_data(as_text=True)
+
+
 @pytest.mark.parametrize(
     ("view", "said"),
     [
