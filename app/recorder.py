@@ -20,7 +20,7 @@ from app.auth.principal import Principal
 from app.errors import NotAllowed
 from data import db, errors
 from data.db import Seen
-from data.record import ledger, submission
+from data.record import ledger, partitions, submission
 from data.record.ledger import Answer
 from data.record.submission import Entry, Facility, Refused
 from data.types import StockEvent
@@ -131,6 +131,7 @@ class Recorder:
         programme_id = jobs[0].principal.programme_id(jobs[0].programme)
         if programme_id is None:
             raise errors.UnknownProgramme("programme", value=jobs[0].programme)
+        partitions.make_late(self._engine, events, now)
         with db.transaction(self._engine, None if self._whole is None else self._whole(programme_id)) as conn:
             entries = submission.resolve(conn, programme_id, events, now, refuse)
             for entry in entries:

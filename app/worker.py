@@ -126,11 +126,8 @@ class Worker:
     def _make_months(self, today: date) -> None:
         """Partitions ahead; while a load holds what they name, they can wait for a later turn."""
         try:
-            with db.transaction(self._engine) as conn:
-                partitions.ensure_partitions(conn, today, today + timedelta(days=31 * partitions.AHEAD))
-        except sa.exc.OperationalError as error:
-            if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
-                raise
+            partitions.make(self._engine, today, today + timedelta(days=31 * partitions.AHEAD))
+        except partitions.Busy:
             log.warning("worker.months_wait", what="somebody holds what new months name; tried again in a minute")
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
 
 from data import db, errors
@@ -81,12 +80,9 @@ def _make_months(engine: sa.Engine, country: Country, say: Callable[[str], None]
     """
     for _ in range(_TRIES):
         try:
-            with db.transaction(engine) as conn:
-                partitions.ensure_partitions(conn, *movements.months(country.events, datetime.now(UTC)))
+            partitions.make(engine, *movements.months(country.events, datetime.now(UTC)))
             return
-        except sa.exc.OperationalError as error:
-            if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
-                raise
+        except partitions.Busy:
             say("Waiting for another load.")
             time.sleep(_PAUSE)
     raise errors.PackError(reason="another load has not ended for an hour", remedy="Wait for it, or stop it.")

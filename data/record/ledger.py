@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from data import errors, queries
 from data.binary import bools, days, ints, moments, texts
-from data.record import chain, desk, partitions, rules, saving, shipments, submission
+from data.record import chain, desk, rules, saving, shipments, submission
 from data.record.desk import Desk, Past
 from data.record.submission import Entry, Target
 from data.types import Kind, Recorded, StockEvent
@@ -108,7 +108,6 @@ class _Keeping:
 
     def keep(self, entries: Sequence[Entry]) -> list[Answer]:
         """Lock, look, work, save, answer; see the module."""
-        self._make_months(entries)
         self._find_targets(entries)
         desks = self._lock(entries)
         known = self._known(entries)
@@ -142,14 +141,6 @@ class _Keeping:
         return [e for e in entries if e.error is None]
 
     # -- look ----------------------------------------------------------------------------------------------------
-
-    def _make_months(self, entries: Sequence[Entry]) -> None:
-        """Make the partitions of long ago that are not there yet, before anything is held: who makes one waits for
-        others, and must have nothing that they wait for."""
-        known = self.now - partitions.KEPT
-        late = [e.event.occurred_at for e in entries if e.event.occurred_at < known and e.event.reverses is None]
-        if late:
-            partitions.ensure_partitions(self.conn, *(at.astimezone(UTC).date() for at in (min(late), max(late))))
 
     def _find_targets(self, entries: Sequence[Entry]) -> None:
         reversals = [e for e in entries if e.event.reverses is not None]

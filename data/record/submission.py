@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from data import errors, queries
 from data.binary import texts
 from data.record import attachments, rules
+from data.record.partitions import OLDEST
 from data.record.rules import Held, Line, Said
 from data.types import Kind, Loss, StockEvent, Unit
 
@@ -21,8 +22,6 @@ SQL = queries.read(Path(__file__).parent / "sql" / "ledger.sql")
 
 #: Clocks of phones run fast; an event may be this far ahead of ours.
 CLOCK_SKEW = timedelta(minutes=5)
-#: Records are kept seven years (DOMAIN section 7); nothing older is taken in.
-OLDEST = timedelta(days=7 * 366)
 
 
 @dataclass(frozen=True, slots=True)
