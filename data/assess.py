@@ -194,29 +194,6 @@ def counted(
     return np.where(found.state == State.STOCKOUT, np.nan, found.within[:, ahead.MONTH].astype(np.float64))
 
 
-def before(
-    i: dict[str, NDArray[Any]], lots: tuple[Ints, Ints, Floats], days: int, balance: Floats
-) -> tuple[dict[str, NDArray[Any]], Ints, Ints, Floats]:
-    """What was read of positions, and their lots, as the day began that was so many `days` ago.
-
-    Where something has happened since, all that is known of that moment is the `balance`: it then stands for the lots,
-    and what has come since, or is coming, is left out.
-    """
-    then = i | {
-        n: np.where(i[n] == columns.NULL, i[n], i[n] + days) for n in ("event_day", "received_day", "coming_day")
-    }
-    moved = then["event_day"] >= 0
-    then["event_day"] = np.minimum(then["event_day"], 0)
-    then["received_day"] = np.where(moved & (then["received_day"] >= 0), columns.NULL, then["received_day"])
-    then["coming"] = np.where(moved, 0, i["coming"])
-    place, doses, left = lots
-    stays, known = ~moved[place], np.flatnonzero(moved & (balance > 0))
-    place = np.concatenate([place[stays], known])
-    order = np.argsort(place, kind="stable")
-    doses = np.concatenate([doses[stays], balance[known].astype(np.int64)])[order]
-    return then, place[order], doses, np.concatenate([left[stays], np.full(known.size, np.nan)])[order]
-
-
 def planned(i: dict[str, NDArray[Any]]) -> Floats:
     """Days until an interval after the last delivery; NaN where there was none."""
     return np.asarray(columns.nullable(i["received_day"]) + i["delivery_interval_days"])

@@ -24,6 +24,7 @@ from data.insight import learned, learned_features, shift
 from data.insight.learned_history import AMOUNTS, History
 from data.monthly import Span
 from data.programmes import Programme
+from data.types import State
 
 SQL = queries.read(Path(__file__).parent / "sql" / "foretold.sql")
 _HOLD = queries.read(Path(__file__).parent / "sql" / "nation.sql")["hold_all"]
@@ -66,21 +67,24 @@ def in_force(programme: str, last: int) -> InForce:
 
 def refresh(
     conn: sa.Connection, programme: Programme, keys: Ints, stands: Floats, today: date, told: InForce,
-    counted: Callable[[Floats], Floats],
+    counted: Callable[[], Floats],
 ) -> Floats:  # fmt: skip
     """Ask the model of the month that ended last, keep what it says, and return the shift of each position.
 
     Positions are named by `assess.key`; `stands` are the shifts that they have. `counted` is what the count model says
-    as the month ended, given what each position closed it with. A month that was answered before keeps what the count
-    model said then, and gets the answer of this model.
+    as the month ends, of those that it can still be asked of. Of others it is what it said when the month was closed;
+    and a month that was answered before keeps what it said then, and gets the answer of this model.
     """
     last = monthly.number(today) - 1
     asked = {"programme_id": programme.id, "month": monthly.first_day(last)}
     fresh = np.full(keys.size, np.nan)
     if told.model is not None:
-        chance, closing = _ask(conn, programme, keys, told.model, last)
-        _, before = answered(conn, programme, keys, last)
-        before = np.where(np.isnan(before), counted(closing), before)
+        chance = _ask(conn, programme, keys, told.model, last)
+        shown, before = _told(conn, programme, keys, last)
+        before = np.where(np.isnan(before), counted(), before)
+        # What was shown when the month closed was of the last day for which the programme stood.
+        share = shift.weight((programme.assessed_on or today).day - 1)
+        before = np.where(np.isnan(before), shift.counted(shown, stands, share), before)
         which = np.flatnonzero(~np.isnan(chance) & ~np.isnan(before))
         fresh[which] = shift.between(chance[which], before[which])
     moved = np.flatnonzero(~((fresh == stands) | (np.isnan(fresh) & np.isnan(stands))))
@@ -95,26 +99,27 @@ def refresh(
     return fresh
 
 
-def answered(conn: sa.Connection, programme: Programme, keys: Ints, last: int) -> tuple[Floats, Floats]:
-    """What the learned and the count model said of each position at the end of a month; NaN where neither was asked."""
-    asked = {"programme_id": programme.id, "month": monthly.first_day(last)}
-    told = columns.read(conn.execute(SQL["answered"], asked).one(), frozenset({"learned", "counted"}))
+def said(conn: sa.Connection, programme: Programme, keys: Ints, last: int) -> Floats:
+    """The shift of each position that follows from what is kept of the end of a month; NaN where nothing was learnt."""
+    return shift.between(*_told(conn, programme, keys, last))
+
+
+def _told(conn: sa.Connection, programme: Programme, keys: Ints, last: int) -> tuple[Floats, Floats]:
+    asked = {"programme_id": programme.id, "month": monthly.first_day(last), "stockout": int(State.STOCKOUT)}
+    told = columns.read(conn.execute(SQL["told"], asked).one(), frozenset({"shown", "counted"}))
     place, known = assess.find(keys, told["facility_id"], told["product_id"])
-    said = np.full((2, keys.size), np.nan)
-    said[:, place[known]] = told["learned"][known], told["counted"][known]
-    return said[0], said[1]
+    found = np.full((2, keys.size), np.nan)
+    found[:, place[known]] = told["shown"][known], told["counted"][known]
+    return found[0], found[1]
 
 
-def _ask(
-    conn: sa.Connection, programme: Programme, keys: Ints, model: learned.Model, last: int
-) -> tuple[Floats, Floats]:
-    """What the model says at the end of a month, in whole percent, and what that closed with; NaN where nothing."""
+def _ask(conn: sa.Connection, programme: Programme, keys: Ints, model: learned.Model, last: int) -> Floats:
+    """What the model says at the end of a month, in whole percent; NaN where nothing."""
     found, known = history(conn, programme, Span(last + 1 - MONTHS, last + 1))
     place, there = assess.find(keys, found >> 32, found & 0xFFFFFFFF)
-    said = np.full((2, keys.size), np.nan)
-    said[0, place[there]] = np.round(learned.predict(model, known), assess.DECIMALS)[there]
-    said[1, place[there]] = known.closing[there, -1]
-    return said[0], said[1]
+    chance = np.full(keys.size, np.nan)
+    chance[place[there]] = np.round(learned.predict(model, known), assess.DECIMALS)[there]
+    return chance
 
 
 def _named(keys: Ints) -> dict[str, Array]:

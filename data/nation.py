@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from data import assess, columns, days_out, foretold, monthly, need, queries, seasons
 from data.assess import Answer, Transition
 from data.columns import NULL, Floats, Ints
-from data.insight import ahead, delay, shift
+from data.insight import ahead, delay
 from data.programmes import Programme
 from data.record import rules
 from data.types import WORST, State
@@ -187,15 +187,15 @@ def _learn_delays(conn: sa.Connection, programme: Programme, nation: _Nation, to
 
 def _foretell(conn: sa.Connection, programme: Programme, nation: _Nation, today: date, told: foretold.InForce) -> None:
     """Ask the learned model, and lay what it says on what was counted as the last month ended."""
-    first = today.replace(day=1)
 
-    def counted(closing: Floats) -> Floats:
-        said = np.full(nation.key.size, np.nan)
-        for rows in _chunks(nation):
-            lots = _lots(conn, programme, nation, rows, first)
-            then = assess.before(_known(nation, rows), lots, (today - first).days, closing[rows])
-            said[rows] = assess.counted(programme, *then, first)
-        return said
+    def counted() -> Floats:
+        # Only of where nothing has happened since, and of the day itself.
+        found = np.full(nation.key.size, np.nan)
+        for rows in _chunks(nation) if today.day == 1 else ():
+            i = _known(nation, rows)
+            now = assess.counted(programme, i, *_lots(conn, programme, nation, rows, today), today)
+            found[rows] = np.where(i["event_day"] < 0, now, np.nan)
+        return found
 
     stored = nation.stored
     stored["learned_shift"] = foretold.refresh(
@@ -354,9 +354,10 @@ def _other_demand(nation: _Nation, fresh: dict[str, NDArray[Any]]) -> Iterator[M
 
 def _other_shift(conn: sa.Connection, programme: Programme, nation: _Nation, day: date) -> Iterator[Misjudged]:
     """Positions whose shift does not follow from what was said of them at the end of the last month."""
-    said = foretold.answered(conn, programme, nation.key, monthly.number(day) - 1)
     stands = nation.stored["learned_shift"]
-    should = shift.between(*said) if programme.model is not None else np.full(stands.size, np.nan)
+    should = np.full(stands.size, np.nan)
+    if programme.model is not None:
+        should = foretold.said(conn, programme, nation.key, monthly.number(day) - 1)
     for k in np.flatnonzero(need.differing(stands, should)).tolist():
         told = (_words({"learned shift": of[k]}) for of in (stands, should))
         yield Misjudged(int(nation.stored["facility_id"][k]), int(nation.stored["product_id"][k]), *_apart(*told))

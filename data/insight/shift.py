@@ -48,6 +48,13 @@ def weight(days: int) -> float:
     return 1 - FADED * min(days, FADING_DAYS) / FADING_DAYS
 
 
+def counted(shown: ArrayLike, shift: ArrayLike, share: ArrayLike) -> Floats:
+    """What the count model said of 30 days, by the chance that was shown of them; itself where there is no shift."""
+    part = np.asarray(share, dtype=np.float64)
+    own = (log_odds(shown) - part * np.asarray(shift)) / (1 - part * (1 - CARRIED))
+    return np.where(np.isnan(shift), np.asarray(shown, dtype=np.float64), special.expit(own))
+
+
 def laid(shift: ArrayLike, share: ArrayLike, counted: ArrayLike, counted_month: ArrayLike) -> Singles:
     """The chance that is shown, by what the count model says of these days and of 30; `share` is a `weight`."""
     own, month, part = log_odds(counted), log_odds(counted_month), np.asarray(share, dtype=np.float64)

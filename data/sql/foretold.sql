@@ -9,15 +9,17 @@ select string_agg(int4send(id), '' order by id) as id, string_agg(int4send(CAST(
        string_agg(int4send(doses_per_vial), '' order by id) as vial
 from product where programme_id = :programme_id
 
--- answered --
--- The positions of which a learned model has spoken at the end of a month: what it said, and what the count model did.
+-- told --
+-- What was in force at the end of a month of the positions that were not out, and what the count model alone had said
+-- where a learned one spoke; NaN where it did not.
 select string_agg(int4send(m.facility_id), '') as facility_id,
        string_agg(int4send(m.product_id), '') as product_id,
-       string_agg(float4send(m.within_30), '') as learned,
-       string_agg(float4send(m.counted_30), '') as counted
+       string_agg(float4send(m.within_30), '') as shown,
+       string_agg(float4send(coalesce(m.counted_30, 'NaN')), '') as counted
 from stock_month m
 join facility f on f.id = m.facility_id
-where f.programme_id = :programme_id and m.month = :month and m.counted_30 is not null
+where f.programme_id = :programme_id and m.month = :month and m.within_30 is not null
+  and m.state is distinct from :stockout
 
 -- keep --
 -- What was foretold at the end of a month, and what the count model alone said.

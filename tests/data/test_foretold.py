@@ -23,7 +23,7 @@ LAST = monthly.number(date(2026, 5, 1))
 MONTHS = 24
 FIRST_OF_JUNE = date(2026, 6, 1)
 #: What is held at the end of May: much, little, nothing, and nobody has ever said.
-HELD = {("F-E1", "BCG"): 400, ("F-W1", "BCG"): 45, ("F-W2a", "BCG"): 0, ("F-W1", "MR"): 120}
+HELD = {("F-E1", "BCG"): 400, ("F-W1", "BCG"): 25, ("F-W2a", "BCG"): 0, ("F-W1", "MR"): 120}
 
 
 @pytest.fixture
@@ -206,20 +206,43 @@ def test_what_was_learnt_fades_as_its_month_goes_by_for_one_position_as_for_all(
         assert list(nation.misjudged(conn, programmes.find(conn, "small"), [date(2026, 6, 21)], demand=True)) == []
 
 
-def test_who_comes_late_to_the_months_end_is_not_blind_to_what_happened_since(engine: sa.Engine, folder: Path) -> None:
-    """What the count model said of the month's end is that of what was there then, not of what came on the third."""
-    taught(engine, folder)
+def test_a_model_that_comes_within_a_month_is_not_blind_to_what_happened_since_it_began(
+    engine: sa.Engine, folder: Path
+) -> None:
+    """What the count model said of the month's end is what it said then, not what it says of what came on the third."""
     refreshed(engine, FIRST_OF_JUNE)
-    in_time = read(engine)["F-W1", "BCG"]
+    closed = read(engine)
+    taught(engine, folder)
     with db.transaction(engine) as conn:
-        conn.execute(sa.text("update position set learned_shift = null"))
-        conn.execute(sa.text("update stock_month set counted_30 = null"))
         happened(conn, Kind.RECEIPT, 300, date(2026, 6, 3))
-    refreshed(engine, date(2026, 6, 5), demand=True)
-    late = read(engine)["F-W1", "BCG"]
-    assert late.within_30 == in_time.within_30
-    assert late.counted_30 == pytest.approx(in_time.counted_30, abs=0.1)
-    assert late.within[2] < in_time.within[2] / 2
+    refreshed(engine, date(2026, 6, 5))
+    late = read(engine)
+    for pair in [("F-E1", "BCG"), ("F-W1", "BCG"), ("F-W1", "MR")]:
+        # As it had been shown on the last day of May, when there was no other model.
+        assert late[pair].counted_30 == closed[pair].within_30
+        assert late[pair].learned_shift is not None
+    assert late["F-W2a", "BCG"].learned_shift is None, "it was out"
+    supplied = late["F-W1", "BCG"]
+    assert supplied.within[2] < supplied.within_30 / 2
+
+
+def test_a_month_that_is_closed_late_knows_what_was_counted_behind_what_was_shown(
+    engine: sa.Engine, folder: Path
+) -> None:
+    taught(engine, folder, last=LAST - 2)
+    with db.transaction(engine) as conn:
+        conn.execute(sa.text("update stock_month set within_30 = 0.3 where month = '2026-04-01' and closing > 0"))
+    refreshed(engine, date(2026, 5, 26), demand=True)
+    may = read(engine)["F-W1", "BCG"]
+    assert may.learned_shift is not None
+    with db.transaction(engine) as conn:
+        happened(conn, Kind.RECEIPT, 300, date(2026, 6, 2))
+    refreshed(engine, date(2026, 6, 3))
+    june = read(engine)["F-W1", "BCG"]
+    behind = shift.laid(may.learned_shift, shift.weight(25), june.counted_30, june.counted_30)
+    # To a whole percent, and no nearer to nothing than the least chance.
+    assert float(behind) == pytest.approx(may.within[2], abs=0.005)
+    assert june.within[2] < june.within_30 / 2
 
 
 def test_without_a_model_of_its_own_the_count_model_answers_alone(engine: sa.Engine, folder: Path) -> None:
