@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from app import lens as lenses
 from app.components import words
+from data.bincard import Card
 from data.insight import ahead, demand, formula, formula_ahead
 from data.insight.formula import Figure, Formula
 from data.lens import Lens
@@ -17,7 +19,7 @@ from data.programmes import Programme
 from data.stock import Facility, Month, Position
 from data.types import State
 from data.why import Counted
-from geo.areas import Status
+from geo.areas import Numbers, Status
 
 #: Days ahead for which doses short and children missed are told.
 _MONTH = 30
@@ -172,7 +174,69 @@ def missed(p: Missed) -> Formula:
     return _missed(p.short, p.short / p.missed, words.plural(p.unit, None))
 
 
+def shortfall(p: Missed, maximum: float | None, today: date) -> dict[str, Formula]:
+    """The formulas of a place of that list, by the number that they stand beside; deliveries fill up to `maximum`."""
+    unit = words.plural(p.unit, None)
+    first = (p.coming_on if p.coming else None) or p.next_delivery_on
+    at: dict[str, Any] = {
+        "usable": p.usable, "amc": p.amc, "due": None if first is None else (first - today).days, "fill_to": maximum,
+        "coming": p.coming, "unit": unit,
+    }  # fmt: skip
+    said = {"missed": missed(p), "short": formula_ahead.short(p.short, days=_MONTH, **at)}
+    if p.within_30 is not None:
+        said["within"] = replace(formula_ahead.within([p.within_30], [_MONTH], **at), value=p.within_30)
+    if p.cover_p10 is not None and p.cover_p50 is not None and p.cover_p90 is not None:
+        said["lasts"] = formula_ahead.lasts(
+            p.cover_p10, p.cover_p50, p.cover_p90, usable=p.usable, amc=p.amc, dispersion=None, uncertainty=None,
+            unit=unit,
+        )  # fmt: skip
+    return said
+
+
 def runs_out(p: Missed) -> str:
     """What the day of the last dose and the chance are worked out from, in one line."""
     use = "" if not p.amc else f", at {words.number(p.amc)} a month"
     return f"{words.amount(p.usable, p.unit)} usable{use}"
+
+
+def strip(numbers: Numbers) -> dict[str, Formula]:
+    """The formulas of the numbers over the map, by their names."""
+    return {
+        "out": formula.kpi(
+            "Out of stock", OUT, numbers.out, numbers.reporting, numerator_name="facilities out",
+            denominator_name="facilities that report",
+        ),
+        "risk": formula.kpi(
+            "At risk", "facilities that are out, or whose cover is shorter than the time to the next delivery"
+            " / facilities that handle it and report", numbers.at_risk, numbers.reporting,
+            numerator_name="facilities at risk", denominator_name="facilities that report", source="docs/risk.md",
+        ),
+        "reporting": formula.kpi(
+            "Reporting", REPORTING, numbers.reporting, numbers.handling, numerator_name="facilities that report",
+            denominator_name="facilities that handle it",
+        ),
+    }  # fmt: skip
+
+
+def card(shown: Card, unit: str) -> dict[str, Formula]:
+    """The formulas of a bin card's sums."""
+    many = words.plural(unit, None)
+    parts = (("received", shown.received), ("issued", -shown.issued), ("adjusted", shown.adjusted))
+    figures = tuple(Figure(name, value, many) for name, value in (("opening", shown.opening), *parts))
+    spells = [(0.0, float(spell.days)) for spell in shown.spells]
+    return {
+        "closing": Formula(
+            "Balance", "opening + received - issued + adjusted", "the record", figures,
+            f"{words.number(shown.opening)} + {words.number(shown.received)} - {words.number(shown.issued)}"
+            f" + {words.signed(shown.adjusted) if shown.adjusted < 0 else words.number(shown.adjusted)}",
+            float(shown.closing), many,
+        ),
+        "days_out": formula.days_out(spells),
+        "usable": formula_ahead.usable(shown.total, shown.usable, unit=many),
+        "available": Formula(
+            "Available", "usable - reserved for orders", "the record",
+            (Figure("usable", shown.usable, many), Figure("reserved", shown.reserved, many)),
+            f"{formula.amount(shown.usable, many)} - {formula.amount(shown.reserved, many)}",
+            float(shown.usable - shown.reserved), many,
+        ),
+    }  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from data import queries
+from data import monthly, queries
 from data.insight import calibration
 from data.insight.calibration import Cases, Score
 
@@ -73,10 +73,12 @@ def counts(columns: Sequence[Sequence[Any]]) -> Counts:
 
 
 def count(conn: sa.Connection, programme_id: int, today: date) -> Counts:
-    """The predictions whose next month is over, of the last `MONTHS` months, counted."""
-    running = today.replace(day=1)
-    since = running.year * 12 + running.month - 1 - MONTHS
-    asked = {"programme_id": programme_id, "since": _month(since), "until": _month(since + MONTHS - 1)}
+    """The predictions whose next month is over, of the last `MONTHS` months on record, counted."""
+    ended = monthly.ended(conn, programme_id, today)
+    since = (monthly.number(ended[-1]) + 1 if ended else monthly.number(today)) - MONTHS
+    asked = {
+        "programme_id": programme_id, "since": monthly.first_day(since), "until": monthly.first_day(since + MONTHS - 1),
+    }  # fmt: skip
     return counts(list(zip(*conn.execute(SQL["cases"], asked), strict=True)))
 
 
@@ -99,7 +101,3 @@ def of(found: Counts) -> Calibration:
         by_month={each: calibration.score(cases.where(month == each)) for each in np.unique(month).tolist()},
         unknown=int(found.cases.count[shown & ~known].sum()),
     )
-
-
-def _month(number: int) -> date:
-    return date(number // 12, number % 12 + 1, 1)

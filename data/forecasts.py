@@ -141,7 +141,7 @@ def _told(conn: sa.Connection, programme: Programme, at: _Position) -> _Told:
     last = slice(MONTHS - WINDOW_MONTHS, None)
     some = np.concatenate([values[last] for values in (used, received, opening)]) > 0
     return _Told(
-        used, demand.days_out_at_least(line(reports, "days_out"), opening, received, at.span.days),
+        used, demand.days_out_at_least(line(reports, "days_out"), opening, received, at.span.days, used=used),
         line(given, "administered"), campaign, weight, bool(some.any()),
     )  # fmt: skip
 

@@ -60,7 +60,7 @@ class Mark:
 
 def own_demand(used: Floats, days_out: Floats, opening: Floats, received: Floats, days: Floats) -> demand.Demand:
     """The demand of positions by their own full months alone; all are [n, months] as reported, NaN where not."""
-    out = demand.days_out_at_least(days_out, opening, received, days)
+    out = demand.days_out_at_least(days_out, opening, received, days, used=used)
     # Each is a group of its own: its months speak for it, and nobody else's.
     return demand.estimate(used, out, ~np.isnan(used), days, group=np.arange(len(used)))
 

@@ -146,7 +146,7 @@ def _read(
         found.had_some[rows] = np.any((used > 0) | (received > 0) | (opening > 0), axis=1)
         # The months of a campaign are not what is needed in others.
         found.used[rows] = used if campaign is None else np.where(campaign, np.nan, used)
-        found.out[rows] = demands.days_out_at_least(grids["days_out"], opening, received, span.days)
+        found.out[rows] = demands.days_out_at_least(grids["days_out"], opening, received, span.days, used=used)
         if found.administered is not None:
             given = monthly.sessions(conn, programme.id, span, **asked)
             administered = _grids(nation, rows, given, ("administered",))["administered"]

@@ -51,5 +51,5 @@ def _of(conn: sa.Connection, product_id: int, span: Span) -> season.Season:
     weight[row, month] = rows["weight"] / 100.0
     # A month that is mostly doubted says nothing of a season.
     used = np.where(weight < 0.5, np.nan, grids["used"])
-    out = demand.days_out_at_least(grids["days_out"], grids["opening"], grids["received"], span.days)
+    out = demand.days_out_at_least(grids["days_out"], grids["opening"], grids["received"], span.days, used=used)
     return season.learn(used, out, span.days, span.since % season.YEAR)

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 from dash import html
 
+from app import explained
 from app.components import parts, spark, words
 from app.components.ids import Id
 from geo.areas import Headline, Numbers
@@ -36,9 +37,9 @@ def render(
     of_handling = f"{words.short(numbers.reporting)} of {words.short(numbers.handling)} facilities"
     return html.Section(
         [
-            _cell("out", "Out of stock", words.short(numbers.out), of_reporting, "state", headline, since),
-            _cell("risk", "At risk", words.short(numbers.at_risk), of_reporting, "risk", headline, since),
-            _cell("reporting", "Reporting", _share(numbers), of_handling, "reporting", headline, since),
+            _slot("out", "Out of stock", words.short(numbers.out), of_reporting, "state", headline, since),
+            _slot("risk", "At risk", words.short(numbers.at_risk), of_reporting, "risk", headline, since),
+            _slot("reporting", "Reporting", _share(numbers), of_handling, "reporting", headline, since),
             _fresh(headline.newest, at, month, day),
         ],
         id=Id.HEADLINE,
@@ -67,6 +68,13 @@ _MEANS = {
     "risk": "Out of stock, or will be before the next delivery",
     "reporting": "Reported within the reporting interval and its days of grace",
 }
+
+
+def _slot(name: str, label: str, value: str, detail: str, colour: str, headline: Headline, since: date) -> html.Div:
+    """A number of the strip and, beside it, the mark that opens its formula with these figures."""
+    hidden = html.Span(label, className="sr-only")
+    mark = parts.explained(hidden, explained.strip(headline.now)[name])
+    return html.Div([_cell(name, label, value, detail, colour, headline, since), mark], className="headline-slot")
 
 
 def _cell(name: str, label: str, value: str, detail: str, colour: str, headline: Headline, since: date) -> html.Button:

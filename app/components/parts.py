@@ -101,7 +101,7 @@ def share(percent: int) -> Node:
     return html.Span(f"{percent} %", className="chance", style={"--p": f"{percent / 100:.2f}"})
 
 
-def explained(label: str, formula: Formula | None) -> Node:
+def explained(label: Node, formula: Formula | None) -> Node:
     """A number's name with a mark that opens its formula, with this place's own figures put in."""
     if formula is None:
         return label

@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from app import services, shortfall
+from app import explained, services, shortfall
 from app.pages import plain
 from data import errors, stock
+from data.insight import formula
+from data.missed import Missed
 from data.programmes import Programme
 from data.stock import Product
 from geo import areas
@@ -29,12 +31,19 @@ def page(
     kept = {name: value for name, value in (("area", area), ("vaccine", vaccine)) if value}
     return plain.framed(
         "ahead.html", "Ahead", programme, person,
-        now=now.astimezone(ZoneInfo(programme.timezone)), shown=shown, shortfall=shortfall,
+        now=now.astimezone(ZoneInfo(programme.timezone)), shown=shown, shortfall=shortfall, amount=formula.amount,
+        formulas=lambda p: explained.shortfall(p, _maximum(programme, p), shown.today),
         places=choices(conn, programme.id, place, reach), part=reach.part(place.code), products=products,
         kept=kept, download=urlencode(kept),
         page=number, pages=max(1, -(-shown.total.places // shortfall.PER_PAGE)),
         level=programme.level_names[1] if len(programme.level_names) > 1 else "Area",
     )  # fmt: skip
+
+
+def _maximum(programme: Programme, p: Missed) -> float | None:
+    """What a delivery fills up to at a place."""
+    band = shortfall.band(programme, p)
+    return None if band is None else band[1]
 
 
 def asked(

@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from app import bin_cards
+from app import bin_cards, explained
 from app.auth.naming import Names
 from app.errors import InvalidBody, status
 from app.pages import plain
 from app.reports import bincard as reports
 from data import bincard, errors, stock
+from data.insight import formula
 from data.programmes import Programme
 from data.record import orders
 from data.shelf_days import Spell
@@ -51,6 +52,7 @@ def page(
         facility=facility, products=products, asked=asked, wrong=wrong, shown=shown, card=card, records=records,
         rows=[] if card is None else list(bincard.interleaved(card)),
         hidden=0 if shown is None or card is None else len(shown.card.lines) - len(card.lines),
+        said={} if shown is None else explained.card(shown.card, shown.product.unit), figure=formula.amount,
         is_spell=lambda row: isinstance(row, Spell), reports=reports, called=called, no_lot=bincard.NO_LOT,
         base="" if facility is None else f"/api/v1/{quote(programme.code)}/facilities/{quote(facility.code, safe='')}",
         ours=frozenset() if card is None else orders.known(conn, programme.id, [p.order for p in card.promised]),

@@ -34,6 +34,7 @@ def page(
         area=place, found=found, products=products, amount=formula.amount,
         overall=[m for m in found.measures if m.product is None], kinds=_kinds(found.measures),
         of={(m.product, m.code): m.formula for m in found.measures},
+        texts={m.code: m.formula.text for m in found.measures},
         places=ahead.choices(conn, programme.id, place, reach), part=reach.part(place.code),
         months=known[::-1],
         level=programme.level_names[1] if len(programme.level_names) > 1 else "Area",

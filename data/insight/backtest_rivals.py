@@ -50,7 +50,7 @@ def poisson(history: History, horizon: int) -> Floats:
 def count_model(history: History, days: Floats) -> tuple[Floats, NDArray[np.int64]]:
     """P(run out before a delivery in `days`) as the product shows it, and the kind of shelf it was said of."""
     lengths = month_lengths(history)
-    out = demand.days_out_at_least(history.days_out, history.opening, history.received, lengths)
+    out = demand.days_out_at_least(history.days_out, history.opening, history.received, lengths, used=history.used)
     said = ~np.isnan(history.closing)
     need = demand.estimate(history.used, out, said, lengths, group=history.product)
     low, high = policy.bands("WHO-EPI", need.amc, 7, 30)
@@ -113,6 +113,6 @@ def expected_use(history: History) -> Floats:
     """The monthly demand that the product would show, [n]: what `data.insight.demand` estimates, 0 where unknown."""
     history = filled(history)
     lengths = month_lengths(history)
-    out = demand.days_out_at_least(history.days_out, history.opening, history.received, lengths)
+    out = demand.days_out_at_least(history.days_out, history.opening, history.received, lengths, used=history.used)
     need = demand.estimate(history.used, out, ~np.isnan(history.closing), lengths, group=history.product)
     return np.asarray(np.nan_to_num(need.amc))

@@ -33,15 +33,19 @@ FORMULA = (
 )
 
 
-def days_out_at_least(days_out: ArrayLike, opening: ArrayLike, received: ArrayLike, days: ArrayLike) -> Floats:
+def days_out_at_least(
+    days_out: ArrayLike, opening: ArrayLike, received: ArrayLike, days: ArrayLike, *, used: ArrayLike
+) -> Floats:
     """Days out of stock, where they were not reported, as far as the balances prove them.
 
     A month that opens at zero and receives nothing is out on every one of its days; of any other month
-    nothing is known, which is 0 here: a lower bound. Reported days are kept. All are [..., months].
+    nothing is known, which is 0 here: a lower bound. Reported days are kept, but of a month in which nothing was used
+    either: what a place never held it is not out of, and had none of to give all the same. All are [..., months].
     """
     empty = (np.asarray(opening) == 0) & (np.asarray(received) == 0)
     out = np.asarray(days_out, dtype=np.float64)
-    return np.where(np.isnan(out), np.where(empty, np.asarray(days, dtype=np.float64), 0.0), out)
+    told = np.where(np.isnan(out), np.where(empty, np.asarray(days, dtype=np.float64), 0.0), out)
+    return np.where(empty & ~(np.asarray(used) > 0), np.asarray(days, dtype=np.float64), told)
 
 
 @dataclass(frozen=True, slots=True)

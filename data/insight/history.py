@@ -62,7 +62,7 @@ def states(
     n, m = closing.shape
     state = np.full((n, m), int(State.NO_REPORT), dtype=np.uint8)
     probability, within_30, expected = (np.full((n, m), np.nan, dtype=np.float32) for _ in range(3))
-    out = demand.days_out_at_least(days_out, opening, received, days)
+    out = demand.days_out_at_least(days_out, opening, received, days, used=used)
     reported = ~np.isnan(closing)
     # A place that reports zeros of a product which it never had is not out of it.
     had_some = (np.nan_to_num(closing) > 0) | (np.nan_to_num(received) > 0) | (np.nan_to_num(used) > 0)

@@ -87,3 +87,19 @@ def test_the_running_month_and_another_programme_are_left_out(conn: sa.Connectio
     assert calibration.read(conn, country.programme_id, TODAY).every.count == 0
     assert calibration.read(conn, other.programme_id, TODAY).every.count == 1
     assert calibration.read(conn, country.programme_id, date(2026, 12, 1)).every.count == 1
+
+
+def test_a_history_that_ended_long_ago_is_judged_by_its_own_last_months(
+    conn: sa.Connection, country: small.Small
+) -> None:
+    for day, closing in ((date(2018, 11, 1), 100), (date(2018, 12, 1), 0)):
+        _month(conn, country, "F-E1", day, within=0.5, closing=closing)
+        conn.execute(
+            sa.text("insert into area_month (area_id, product_seat, month, no_report, inactive, stockout, critical,"
+                    " low, overstock, adequate, children, children_at_risk, children_out)"
+                    " values (:area, 0, :month, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0)"),
+            {"area": country.areas["SM"], "month": day},
+        )  # fmt: skip
+    found = calibration.read(conn, country.programme_id, TODAY)
+    assert (found.every.count, found.every.happened) == (1, 1)
+    assert list(found.by_month) == [date(2018, 11, 1)]

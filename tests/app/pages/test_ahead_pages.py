@@ -102,7 +102,9 @@ def test_the_page_ranks_places_by_children_and_says_why_and_who_can_help(client:
     ) in said
     first, second = (said.index(name) for name in ("BCG at Health post F-W2a", "BCG at Health post F-W1"))
     assert first < second
-    assert "Children missed 250 Doses short 375 Out within 30 days 100 % Last dose used out now" in said
+    assert "Here: 375 doses short / 1.5 doses a child = 250 children. Source: docs/risk.md. 250 Doses short" in said
+    assert "VaxTrace's count model, docs/risk.md. 375 Out within 30 days" in said
+    assert " out now " in said
     assert "Health post F-W2b , 111 km away" not in said, "too far to help"
     assert "Simulated data" in said
     assert 'href="/small?facility=F-W2a&amp;vaccine=BCG"' in answer.text

@@ -199,9 +199,18 @@ def test_whatever_was_reported_the_need_is_unknown_or_a_finite_amount(rows):
 
 def test_a_month_that_opened_empty_and_received_nothing_was_out_throughout():
     out = demand.days_out_at_least(
-        [[np.nan, np.nan, np.nan, 4]], [[0, 0, 5, 0]], [[0, 10, 0, 0]], np.array([31, 28, 31, 30])
+        [[np.nan, np.nan, np.nan, 4]], [[0, 0, 5, 0]], [[0, 10, 0, 0]], np.array([31, 28, 31, 30]), used=[[0, 5, 0, 6]]
     )
     assert out.tolist() == [[31, 0, 0, 4]]
+
+
+def test_months_in_which_a_place_never_had_any_say_nothing_of_its_demand_whatever_days_were_reported():
+    out = demand.days_out_at_least([[0, 0]], [[0, 0]], [[0, 0]], np.array([31, 28]), used=[[0, np.nan]])
+    assert out.tolist() == [[31, 28]]
+    used = np.array([[0.0, 0.0], [80.0, 90.0]])
+    need = estimate(used, days_out=np.vstack([out, [0, 0]]), days=np.array([31, 28]), handles=[False, True])
+    # Not what the other place needs: nobody says that this one is meant to have it.
+    assert np.isnan(need.amc[0])
 
 
 def test_a_rise_of_use_is_told_against_the_months_before():

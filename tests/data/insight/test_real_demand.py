@@ -30,7 +30,9 @@ def read(shared_data: Path) -> dict[str, np.ndarray]:
     days = days.days_in_month.to_numpy(dtype=float)
     return {
         "used": grids["distributed"], "days": days, "first": np.array(first % 12),
-        "out": demand.days_out_at_least(grids["stockout_days"], grids["initial"], grids["received"], days),
+        "out": demand.days_out_at_least(
+            grids["stockout_days"], grids["initial"], grids["received"], days, used=grids["distributed"]
+        ),
         "product": pd.factorize(np.array([key.split("|")[1] for key in keys]))[0],
         "tier": pd.factorize(at["site_type"])[0], "region": pd.factorize(at["site_region"])[0],
     }  # fmt: skip

@@ -30,7 +30,9 @@ def counted(h, t, preset, tier, due=None):
     amounts = {name: getattr(h, name)[:, seen] for name in ("closing", "opening", "received", "used", "days_out")}
     need = demand.estimate(
         amounts["used"],
-        demand.days_out_at_least(amounts["days_out"], amounts["opening"], amounts["received"], lengths[seen]),
+        demand.days_out_at_least(
+            amounts["days_out"], amounts["opening"], amounts["received"], lengths[seen], used=amounts["used"]
+        ),
         ~np.isnan(amounts["closing"]), lengths[seen], group=np.unique(h.product * 100 + tier, return_inverse=True)[1],
         handles=(np.nan_to_num(amounts["closing"] + amounts["received"] + amounts["used"]) > 0).any(axis=1),
     )  # fmt: skip

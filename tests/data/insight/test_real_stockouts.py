@@ -36,7 +36,7 @@ def read(folder: Path):
 
 def forecast(opening, received, used, closing, product, months):
     """Return (probability, out at the next month's end, stock now, a delivery came, state) of every forecast."""
-    out = demand.days_out_at_least(np.full(used.shape, np.nan), opening, received, DAYS)
+    out = demand.days_out_at_least(np.full(used.shape, np.nan), opening, received, DAYS, used=used)
     found = []
     for t in months:
         past = slice(0, t + 1)
