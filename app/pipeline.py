@@ -21,7 +21,7 @@ import structlog
 
 from app import push
 from app.live import Emit, facility_room, room
-from data import assess, columns, days_out, db, month_marks, nation, programmes, queries
+from data import assess, columns, db, month_marks, nation, programmes, queries
 from data.programmes import Programme
 from data.record import alerts, outbox
 from data.types import Change
@@ -97,21 +97,10 @@ def _follow(
     moved = {(t.facility_id, t.product_seat) for t in transitions if t.old != t.new}
     pairs = [pair for pair, n in names.items() if (n.facility_id, n.seat) in moved]
     told += [_alert(a) for a in alerts.follow(conn, programme.id, pairs, now)]
-    _follow_late(conn, programme, changes, today.replace(day=1))
-    return push.append(conn, programme.id, told)
-
-
-def _follow_late(conn: sa.Connection, programme: Programme, changes: Sequence[Change], running: date) -> None:
-    """What changed a month that is over changes its days out of stock, and the demand of tomorrow."""
-    since: dict[tuple[int, int], date] = {}
-    for change in changes:
-        month = programme.day(datetime.fromisoformat(str(change.payload["occurred_at"]))).replace(day=1)
-        if month < running:
-            pair = (change.facility_id, change.product_id)
-            since[pair] = min(month, since.get(pair, month))
-    if since:
-        days_out.recount(conn, programme, since, running)
+    over = programme.midnight(today.replace(day=1))
+    if any(datetime.fromisoformat(str(c.payload["occurred_at"])) < over for c in changes):
         nation.mark(conn, programme.id)
+    return push.append(conn, programme.id, told)
 
 
 def _map_update(shown: Sequence[assess.Transition], areas: list[aggregates.AreaLine], now: datetime) -> push.Push:

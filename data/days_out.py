@@ -8,11 +8,12 @@ changes which days these were: `recount`. Days that somebody reported are never 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -29,12 +30,13 @@ Pair = tuple[int, int]
 
 def fold(conn: sa.Connection, programme: Programme, month: date, following: date) -> None:
     """Keep the days out of a month that is over; `following` is the first day of the next one."""
-    asked = _asked(programme, month, following)
+    zone = ZoneInfo(programme.timezone)
+    asked = _asked(zone, month, following) | {"programme_id": programme.id}
     conn.execute(SQL["unaffected"], asked)
-    _walk_all(conn, programme, asked, [(r.facility_id, r.product_id) for r in conn.execute(SQL["affected"], asked)])
+    _walk_all(conn, zone, asked, [(r.facility_id, r.product_id) for r in conn.execute(SQL["affected"], asked)])
 
 
-def recount(conn: sa.Connection, programme: Programme, since: Mapping[Pair, date], running: date) -> None:
+def recount(conn: sa.Connection, zone: ZoneInfo, since: Mapping[Pair, date], running: date) -> None:
     """Count the days of positions anew, from a month on, in all that were counted before `running`, the month of today.
 
     The positions are held by the caller.
@@ -45,8 +47,7 @@ def recount(conn: sa.Connection, programme: Programme, since: Mapping[Pair, date
     rows = conn.execute(SQL["late"], late | {"running": running}).all()
     for month, of in groupby(rows, attrgetter("month")):
         following = (month + timedelta(days=31)).replace(day=1)
-        pairs = [(r.facility_id, r.product_id) for r in of]
-        _walk_all(conn, programme, _asked(programme, month, following), pairs)
+        _walk_all(conn, zone, _asked(zone, month, following), [(r.facility_id, r.product_id) for r in of])
 
 
 def counted(conn: sa.Connection, facility_ids: Sequence[int]) -> dict[Pair, date]:
@@ -55,19 +56,17 @@ def counted(conn: sa.Connection, facility_ids: Sequence[int]) -> dict[Pair, date
     return {(r.facility_id, r.product_id): r.month for r in rows}
 
 
-def _asked(programme: Programme, month: date, following: date) -> dict[str, Any]:
-    return {
-        "programme_id": programme.id, "month": month, "next_month": following,
-        "starts": programme.midnight(month), "ends": programme.midnight(following),
-    }  # fmt: skip
+def _asked(zone: ZoneInfo, month: date, following: date) -> dict[str, Any]:
+    starts, ends = (datetime(day.year, day.month, day.day, tzinfo=zone) for day in (month, following))
+    return {"month": month, "next_month": following, "starts": starts, "ends": ends}
 
 
-def _walk_all(conn: sa.Connection, programme: Programme, asked: dict[str, Any], pairs: Sequence[Pair]) -> None:
+def _walk_all(conn: sa.Connection, zone: ZoneInfo, asked: dict[str, Any], pairs: Sequence[Pair]) -> None:
     for start in range(0, len(pairs), _CHUNK):
-        _walk(conn, programme, asked, pairs[start : start + _CHUNK])
+        _walk(conn, zone, asked, pairs[start : start + _CHUNK])
 
 
-def _walk(conn: sa.Connection, programme: Programme, asked: dict[str, Any], pairs: Sequence[Pair]) -> None:
+def _walk(conn: sa.Connection, zone: ZoneInfo, asked: dict[str, Any], pairs: Sequence[Pair]) -> None:
     named = {"facility_ids": [p[0] for p in pairs], "product_ids": [p[1] for p in pairs]}
     shelves: dict[int, list[Any]] = {}
     for r in conn.execute(SQL["shelves"], asked | named):
@@ -78,7 +77,7 @@ def _walk(conn: sa.Connection, programme: Programme, asked: dict[str, Any], pair
         lots = shelves.get(place, [])
         spells = shelf_days.spells(
             {r.lot_id: bincard.on_shelf(r) for r in lots}, any(r.had for r in lots),
-            bincard.in_order(rows.get(place, [])), asked["starts"], asked["ends"], programme.timezone,
+            bincard.in_order(rows.get(place, [])), asked["starts"], asked["ends"], zone.key,
         )  # fmt: skip
         days.append(sum(s.days for s in spells))
     conn.execute(SQL["store"], {"month": asked["month"], "days": days, **named})

@@ -324,8 +324,6 @@ class _Programme:
                 self.findings.add(MONTHS, self.place(*pair, f"{month:%Y-%m}"), *said)
 
     def _counted_days(self, pair: Pair, rows: Sequence[Any], kept: Kept) -> None:
-        if pair in self.waiting:
-            return
         counted = {r.month: r.days_out for r in kept.months.get(pair, []) if r.days_counted}
         for month, stands, should in audit_days.off(self.programme, rows, counted):
             self.findings.add(DAYS, self.place(*pair, f"{month:%Y-%m}"), _text(stands), should)

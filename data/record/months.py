@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from data import queries
+from data import days_out, queries
 from data.binary import bools, days, ints, moments
 from data.record import rules
 from data.record.desk import Desk, Row
-from data.record.submission import CLOCK_SKEW
+from data.record.submission import CLOCK_SKEW, Facility
 from data.types import Kind
 
 SQL = queries.read(Path(__file__).parent / "sql" / "ledger.sql")
@@ -89,8 +89,18 @@ def follow(conn: sa.Connection, rows: Sequence[tuple[Desk, Row]], now: datetime)
         "starts": moments([m.starts for m in every]), "ends": moments([m.ends for m in every]),
         "earliest": min(m.starts for m in every), "latest": max([*known, *(row.said.moment for _, row in rows)]),
     })  # fmt: skip
-    if any(m.ends <= now + CLOCK_SKEW for m in every):
+    if over := [m for m in every if m.ends <= now + CLOCK_SKEW]:
         SQL.run(conn, "shift_months", asked)
+        _count_days(conn, over, rows[0][1].entry.facility, now)
+
+
+def _count_days(conn: sa.Connection, over: Sequence[_Month], facility: Facility, now: datetime) -> None:
+    """What came late for months that are over may have changed on which days there was nothing."""
+    since: dict[tuple[int, int], date] = {}
+    for m in over:
+        pair = (m.facility_id, m.product_id)
+        since[pair] = min(m.month, since.get(pair, m.month))
+    days_out.recount(conn, facility.timezone, since, facility.day(now).replace(day=1))
 
 
 @lru_cache(maxsize=1000)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -54,7 +55,7 @@ def facilities(conn: sa.Connection, programme: Programme, facility_ids: list[int
     }
     for step in _STEPS:
         conn.execute(SQL[step], asked)
-    days_out.recount(conn, programme, days_out.counted(conn, facility_ids), today.replace(day=1))
+    days_out.recount(conn, ZoneInfo(programme.timezone), days_out.counted(conn, facility_ids), today.replace(day=1))
 
 
 def _shipments(engine: sa.Engine, programme: Programme) -> None:

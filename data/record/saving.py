@@ -88,7 +88,8 @@ def _text(at: Desk, row: Row, now: datetime) -> tuple[object, ...]:
         bool(again.get("lot_named", said.named or said.kind in rules.ADDS)),
         event.reason if own else again.get("reason"), said.stage, said.moment, now, key[0], key[1], entry.actor_id,
         (entry.document if own else None) or again.get("document"),
-        entry.partner.id if entry.partner is not None else again.get("partner_id") if recalled is not None else None,
+        # The other end is that of the event: what a late one makes of it may come from somebody with another.
+        again.get("partner_id") if recalled is not None else entry.partner.id if entry.partner is not None else None,
         said.order, event.note if own else None, event.attachment if own else None,
         recalled.first_id if row.why is Why.REVERSAL and recalled is not None else None,
     )  # fmt: skip

@@ -500,7 +500,6 @@ def test_what_comes_late_counts_the_days_out_of_stock_anew(engine: sa.Engine) ->
     assert _days(engine, "F-W1") == {before: 0, last: 0}
     record(engine, happened(Kind.ADMINISTERED, 100, before, 21), happened(Kind.RECEIPT, 40, last, 6))
     record(engine, happened(Kind.ADMINISTERED, 60, before, 21, facility="F-E1"))
-    assert pipeline.advance(engine, now).changes == 3
     assert _days(engine, "F-W1") == {before: (last - before).days - 21, last: 5}
     assert _days(engine, "F-E1") == {before: 9, last: (this - last).days}, "what was reported stays"
     with db.transaction(engine) as conn:

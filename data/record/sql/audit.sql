@@ -81,12 +81,15 @@ select s.document || ' / ' || coalesce(r.code, 'product ' || s.product_id) as pl
 from shipment s
 left join product r on r.id = s.product_id
 left join (
-    select shipment_id, array_agg(distinct document) as documents, array_agg(distinct product_id) as products,
+    select shipment_id, array_agg(distinct document) filter (where entry = 'event') as documents,
+           array_agg(distinct product_id) as products,
            coalesce(-sum(doses) filter (where sends), 0) as sent,
            coalesce(sum(doses) filter (where not sends), 0) as received,
            min(occurred_at) filter (where sends) as sent_at, max(occurred_at) filter (where not sends) as received_at,
-           array_agg(distinct case when sends then facility_id else partner_id end) as senders,
-           array_agg(distinct case when sends then partner_id else facility_id end) as receivers
+           array_agg(distinct case when sends then facility_id else partner_id end) filter (where entry = 'event')
+               as senders,
+           array_agg(distinct case when sends then partner_id else facility_id end) filter (where entry = 'event')
+               as receivers
     from (select *, kind not in ('receipt', 'transfer_in') as sends from stock_event where shipment_id is not null) m
     group by 1
 ) e on e.shipment_id = s.id
