@@ -12,6 +12,8 @@ from app.pages import plain
 
 #: No form of ours holds as much; what is longer is not carried on.
 _MOST = 20_000
+#: Fields of forms that are typed anew: nothing secret stands in a page that a stranger may find open.
+_SECRET = frozenset({"password", "again", "now", "code", "secret"})
 
 
 def sent_by_hand() -> bool:
@@ -22,10 +24,12 @@ def sent_by_hand() -> bool:
 def page() -> Response:
     """What was typed, in a page that sends it again once its sender has signed in; files have to be chosen anew."""
     typed = [(name, value) for name, value in request.form.items(multi=True) if name != csrf.FIELD]
-    if sum(len(value) for _, value in typed) > _MOST:
+    if sum(len(value) for _, value in typed) > _MOST or any(name in _SECRET for name, _ in typed):
         typed = []
     login = f"/login?next={quote(request.path)}"
-    made = plain.render("again.html", typed=typed, action=request.full_path.rstrip("?"), login=login)
+    # Two slashes would begin the address of another host.
+    action = "/" + request.full_path.rstrip("?").lstrip("/")
+    made = plain.render("again.html", typed=typed, action=action, login=login)
     answer = make_response(made, 401)
     answer.headers["Cache-Control"] = "no-store"
     return answer

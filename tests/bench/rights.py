@@ -40,6 +40,7 @@ def measure(stack: Stack) -> list[Line]:
             sa.text("select id, code, area_id from facility where programme_id = :id order by id limit 1"), asked
         ).one()
         nation = areas.area(conn, programme.id, None)
+        readings = _readings(conn, programme, nation)
     officer = Grant(programme.id, programme.code, "area", place.area_id, None)
     who = Principal(1, "", "", b"", (officer,), frozenset({officer.programme}))
 
@@ -57,17 +58,17 @@ def measure(stack: Stack) -> list[Line]:
     bare, all_of_it = _both(without, checked, PAGES)
     lines = [_page(bare, all_of_it)]
     seen = reaches.seen((Scope(programme.id, whole=True),))
-    for name, reading in _readings(programme, nation).items():
+    for name, reading in readings.items():
         lines.append(_list(name, *_both(_work(plain, None, reading), _work(walled, seen, reading), LISTS)))
     for engine in (plain, walled, public):
         engine.dispose()
     return lines
 
 
-def _readings(programme: Programme, nation: areas.Area) -> dict[str, Reading]:
+def _readings(conn: sa.Connection, programme: Programme, nation: areas.Area) -> dict[str, Reading]:
     now = datetime.now(UTC)
     today = programme.day(now)
-    first, last = kpis.period_of(today)
+    first, last = kpis.period_of(kpis.months(conn, programme.id, today))
     place = (nation.id, nation.code, nation.name)
     return {
         "a nation's indicators": lambda conn: kpis.read(conn, programme, place, first, last, today),

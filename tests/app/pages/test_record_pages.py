@@ -169,6 +169,23 @@ def test_a_paper_may_be_as_large_as_one_that_is_sent_by_itself(reader: Reader) -
     assert answer.status_code == 303, read(answer)[:300]
 
 
+@pytest.mark.parametrize("path", ["/account/password", "/account/second-factor"])
+def test_what_is_secret_is_not_carried_on_where_the_session_had_ended(site: Any, path: str) -> None:
+    typed = {"now": "the old one of mine", "password": "seven herons", "again": "seven herons", "code": "123456",
+             "secret": "gAAAAAsealed"}  # fmt: skip
+    for name, value in typed.items():
+        answer = Client(site.app).post(path, data={name: value, "label": "x"}, headers=HTML)
+        assert (answer.status_code, answer.mimetype) == (401, "text/html")
+        assert value not in answer.text
+
+
+def test_a_form_is_sent_again_to_us_and_nobody_else(site: Any) -> None:
+    asked = {"PATH_INFO": "//evil.example/small/record"}
+    answer = Client(site.app).post("/", data={"note": "x"}, headers=HTML, environ_overrides=asked)
+    assert answer.status_code == 401
+    assert 'action="/evil.example/small/record"' in answer.text
+
+
 def test_nothing_typed_is_lost_where_the_session_had_ended(reader: Reader, site: Any) -> None:
     page = form(reader, "administered")
     typed = {"amount": "1", "unit": "vial", "note": "twelve <children>", "kind": "administered", "facility": "F-W1",
