@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import limits
 from cryptography.fernet import Fernet
@@ -23,6 +23,8 @@ _FROM_FILES = (
 #: A key of fewer different characters was typed by hand; one with these words was copied from a page.
 LEAST_DIFFERENT = 10
 PUBLISHED = r"change.?me|example|secret.?key|password|default"
+#: So short a password of a server is guessed; many are called like what they open.
+LEAST_PASSWORD, COMMON = 12, rf"{PUBLISHED}|vaxtrace|postgres|redis|admin"
 
 
 class Settings(BaseSettings):
@@ -90,6 +92,16 @@ class Settings(BaseSettings):
     def _own(self) -> Settings:
         if not self.demo and re.search(PUBLISHED, self.secret_key.get_secret_value(), re.IGNORECASE):
             raise ValueError("SECRET_KEY is an example; outside a demo it has to be this installation's own")
+        for name in ("database_url", "web_database_url", "redis_url"):
+            kept: SecretStr | None = getattr(self, name)
+            password = unquote(urlsplit(kept.get_secret_value()).password or "") if kept else ""
+            # None at all is another way in: a socket in a folder of its own, or a certificate.
+            if password and not self.demo and (len(password) < LEAST_PASSWORD or re.search(COMMON, password, re.I)):
+                raise ValueError(
+                    f"the password in {name.upper()} is weak or an example; take 32 random digits or letters"
+                )
+        if self.oidc_client_secret and re.search(PUBLISHED, self.oidc_client_secret.get_secret_value(), re.I):
+            raise ValueError("OIDC_CLIENT_SECRET is an example")
         return self
 
     @field_validator("rate_person", "rate_token", "rate_address", "rate_work")

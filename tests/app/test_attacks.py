@@ -21,6 +21,7 @@ from app.api.stock_events import Event
 from app.auth import csrf, sessions
 from app.errors import TooManyRequests
 from app.settings import Settings
+from tests.keys import KEY
 
 HOSTILE = [
     "'; drop table stock_event; --",
@@ -320,6 +321,22 @@ def test_without_redis_the_limits_hold_in_each_process(site: Any) -> None:
 def test_a_key_that_is_weak_or_was_copied_is_refused(key: str) -> None:
     with pytest.raises(ValidationError, match=r"secret_key|SECRET_KEY"):
         Settings(database_url="postgresql://x", redis_url="redis://x", secret_key=key)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("setting", ["database_url", "web_database_url", "redis_url"])
+@pytest.mark.parametrize(
+    "password", ["short", "postgres-postgres", "change-me-please-now", "vaxtrace12345", "p%61ssword-of-all"]
+)
+def test_a_password_of_a_server_that_is_weak_or_published_is_refused_outside_a_demo(
+    setting: str, password: str
+) -> None:
+    told: dict[str, Any] = {"database_url": "postgresql://x", "redis_url": "redis://x", "secret_key": KEY}
+    told[setting] = f"scheme://user:{password}@host/name"
+    with pytest.raises(ValidationError, match=setting.upper()):
+        Settings(**told, demo=False)
+    assert Settings(**told, demo=True).demo
+    told[setting] = f"scheme://user:{KEY}@host/name"
+    assert not Settings(**told, demo=False).demo
 
 
 def test_every_answer_has_the_headers_that_hold_a_browser_to_our_own_pages(site: Any) -> None:
