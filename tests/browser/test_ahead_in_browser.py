@@ -84,7 +84,7 @@ def test_another_authoritys_levels_colour_the_states_and_are_named(visit, nigeri
     page = _near_kano(visit, nigeria, "vaccine=BCG&colour=state")
     ordinals = [r.ordinal for r in nigeria.rows(_CHANCES)]
     own = screen.shown(page, "facilities", ordinals)
-    assert "NPHCDA, minimum 25 %" in page.locator("#legend .legend-title").inner_text()
+    assert "NPHCDA, minimum 25\u00a0%" in page.locator("#legend .legend-title").inner_text()
     page.locator("#preset").select_option("OpenLMIS")
     screen.until(page, lambda: screen.shown(page, "facilities", ordinals) != own, "other states are painted")
     seen = screen.shown(page, "facilities", ordinals)
@@ -177,7 +177,7 @@ def test_the_indicators_of_an_area_open_to_their_formulas(visit, nigeria):
     page = visit("/nigeria-demo/kpis", wait=False)
     indicator = page.locator(".indicators details.formula").first
     indicator.locator("summary").click()
-    assert "positions handled that report" in indicator.locator(".worked").inner_text()
+    assert "places x vaccines that handle it and report" in indicator.locator(".worked").inner_text()
     page.get_by_label("State").select_option(label="Kano")
     page.get_by_role("button", name="Show").click()
     page.get_by_role("heading", name="How supply worked in Kano").wait_for()

@@ -91,5 +91,5 @@ def test_the_form_says_when_the_network_is_away(context, product, nigeria):
 def test_the_panel_of_the_facility_leads_to_the_form(visit, product, nigeria, context):
     [of] = nigeria.rows(_STOCK)
     page = visit(f"/nigeria-demo?facility={of.facility}&vaccine={of.product}")
-    page.get_by_role("link", name="Record", exact=True).click()
+    page.locator("#panel").get_by_role("link", name="Record", exact=True).first.click()
     page.get_by_role("heading", name=f"{of.name}: what happened?").wait_for()
