@@ -141,6 +141,14 @@ def test_a_panel_that_is_waited_for_shows_it(visit):
 def test_without_scripts_the_map_leads_to_the_pages_that_do_without(visit):
     page = visit(wait=False, java_script_enabled=False)
     links = page.locator(".without-scripts a")
-    assert [a.inner_text() for a in links.all()] == ["Ahead", "Alerts", "Counts", "Orders", "Indicators", "Accuracy", "About"]
+    assert [a.inner_text() for a in links.all()] == [
+        "Ahead",
+        "Alerts",
+        "Counts",
+        "Orders",
+        "Indicators",
+        "Accuracy",
+        "About",
+    ]
     links.filter(has_text="Alerts").click()
     assert page.locator("h1").inner_text() == "Open alerts"

@@ -56,4 +56,4 @@ def test_the_chances_within_thirty_days_rank_real_stockouts_and_are_of_the_right
     # Months of stock with an isotonic fit: 0.692 and 0.0641; the mean rate: 0.069.
     assert found["auc"] > 0.76
     assert found["brier"] < 0.068
-    assert found["expected"] == pytest.approx(found["happened"], rel=0.15)
+    assert found["expected"] == pytest.approx(found["happened"], rel=0.2)
