@@ -99,6 +99,30 @@ def test_a_transfer_is_in_transit_until_it_arrives_with_its_lots(place: Place) -
     assert place.wrong() == []
 
 
+def test_what_a_late_event_makes_of_another_keeps_its_own_other_end_and_document(place: Place) -> None:
+    place.record(event(Kind.RECEIPT, 40, hours=9, lot="A", expiry=FAR), event(Kind.RECEIPT, 40, hours=9))
+    place.record(event(Kind.TRANSFER_OUT, 40, hours=5, partner="F-E1", document="WB-1"))
+    place.record(event(Kind.TRANSFER_OUT, 20, hours=7, partner="F-W2a", document="WB-2"))
+    rows = place.conn.execute(sa.text(
+        "select e.entry, e.document, f.code from stock_event e join facility f on f.id = e.partner_id order by e.id"
+    )).all()  # fmt: skip
+    assert {(r.document, r.code) for r in rows} == {("WB-1", "F-E1"), ("WB-2", "F-W2a")}
+    assert "revision" in {r.entry for r in rows}
+    assert place.wrong() == []
+
+
+def test_a_shipment_left_with_the_first_and_came_with_the_last_whatever_was_told_first(place: Place) -> None:
+    place.record(event(Kind.RECEIPT, 80, hours=9))
+    place.record(
+        event(Kind.TRANSFER_IN, 20, hours=2, facility="F-E1", partner="F-W1", document="WB-1"),
+        event(Kind.TRANSFER_OUT, 20, hours=4, partner="F-E1", document="WB-1"),
+    )
+    place.record(event(Kind.TRANSFER_OUT, 20, hours=6, partner="F-E1", document="WB-1"))
+    place.record(event(Kind.TRANSFER_IN, 20, hours=3, facility="F-E1", partner="F-W1", document="WB-1"))
+    sent_at, received_at = place.conn.execute(sa.text("select sent_at, received_at from shipment")).one()
+    assert (sent_at, received_at) == (NOW - timedelta(hours=6), NOW - timedelta(hours=2))
+
+
 def test_what_arrives_differently_stays_open_until_somebody_says_why(place: Place) -> None:
     place.record(
         event(Kind.RECEIPT, 100, hours=9),
